@@ -1,0 +1,28 @@
+/* log.h - one line for an event: "level event key=value ...", foreign text escaped.
+ *
+ * Lines go to standard error (the scribe's pipe, once a master runs).  A line that does not fit the pipe
+ * is dropped and counted, never waited for.  Not to be called by base, http, wire, tls, loop, link/frame.
+ *
+ *   log_error("edge died", "pid=%d signal=%d", pid, sig);     somebody must act
+ *   log_warn(...)                                             we coped, and here is how
+ *   log_info(...)                                             once per process or per reload
+ *   log_debug(...)                                            per request; off unless log_level says so
+ */
+#pragma once
+#include <stdint.h>
+#include "base/span.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+void log_set(enum log_level least, const char *process);   /* process: "master", "edge 1", ... borrowed */
+uint64_t log_dropped(void);
+void log_line(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define log_error(event, ...) log_line(LOG_ERROR, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_line(LOG_WARN, event, __VA_ARGS__)
+#define log_info(event, ...)  log_line(LOG_INFO, event, __VA_ARGS__)
+#define log_debug(event, ...) log_line(LOG_DEBUG, event, __VA_ARGS__)
+
+/* Foreign bytes made safe for a log: printable ASCII as it is, everything else, '"' and '\' as \xHH,
+ * NUL-ended, cut (with "...") to fit `cap_bytes`.  Returns `into`. */
+const char *log_escape(char *into, size_t cap_bytes, struct span s);

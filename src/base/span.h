@@ -1,0 +1,55 @@
+/* span.h - a run of bytes that somebody else owns.
+ *
+ * Passed by value, borrowed, never NUL-ended.  {NULL, 0} and any {x, 0} are the empty span.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+    const char *at;
+    size_t len;
+};
+
+/* A span over a string literal. */
+#define SPAN(literal) ((struct span){ "" literal, sizeof(literal) - 1 })
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+static inline struct span span_of(const char *text)      /* NULL gives the empty span */
+{
+    return (struct span){ text, text ? strlen(text) : 0 };
+}
+
+static inline bool span_eq(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* ASCII letters compare without case; all other bytes exactly. */
+bool span_eq_nocase(struct span a, struct span b);
+
+static inline bool span_starts(struct span s, struct span prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0);
+}
+
+static inline struct span span_skip(struct span s, size_t bytes)     /* bytes <= s.len */
+{
+    return (struct span){ s.at + bytes, s.len - bytes };
+}
+
+/* Where `byte` first stands, or s.len when it does not. */
+static inline size_t span_find(struct span s, char byte)
+{
+    const char *hit = s.len > 0 ? memchr(s.at, byte, s.len) : NULL;
+    return hit ? (size_t)(hit - s.at) : s.len;
+}
+
+/* Without spaces and tabs at both ends (OWS of RFC 9110, section 5.6.3). */
+struct span span_trim(struct span s);
+
+/* Decimal digits only, no sign, no blank: 0 and *value, or -EBADMSG (empty, other byte), -ERANGE. */
+int span_to_u64(struct span s, uint64_t *value);

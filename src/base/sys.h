@@ -1,0 +1,118 @@
+/* sys.h - the one thin place where this program meets the kernel and the heap.
+ *
+ * Every system call and every allocation of ours goes through these functions, so that a test build
+ * (-Dfaults=true) can count them and make the n-th one fail, and a unit test can link another sys.c
+ * that simulates sockets and clock.
+ *
+ * Results   like the call of the same name, but an error is -errno, never -1 with errno.
+ *           EINTR is retried inside, except where said.
+ * Flags     every descriptor is made close-on-exec.
+ * Faults    with -Dfaults=true the environment says what fails:
+ *             SLIPWAY_FAULT=N        the N-th call in this process fails (1 is the first)
+ *             SLIPWAY_FAULT_IN=edge  only in the process of that name (sys_process_name())
+ *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F: "name count\n"
+ *           sys_free, sys_close, sys_munmap and sys_exit never fail.
+ */
+#pragma once
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <time.h>
+
+/* Names this process for fault injection and for its title in ps ("slipway: edge"). */
+void sys_process_name(const char *name);
+
+/* heap: NULL when there is none.  sys_free takes NULL. */
+void *sys_malloc(size_t bytes);
+void *sys_calloc(size_t count, size_t bytes);
+void *sys_realloc(void *old, size_t bytes);
+char *sys_strdup(const char *text);
+void sys_free(void *block);
+
+/* clocks, without a system call where the vDSO serves */
+int64_t sys_now_us(void);              /* monotonic */
+int64_t sys_wall_us(void);             /* since 1970, UTC */
+
+/* descriptors */
+ssize_t sys_read(int fd, void *into, size_t bytes);
+ssize_t sys_write(int fd, const void *from, size_t bytes);
+ssize_t sys_writev(int fd, const struct iovec *iov, int count);
+ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at);
+ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at);
+int sys_close(int fd);                 /* takes -1 as nothing to do */
+int sys_fcntl(int fd, int command, long argument);
+int sys_set_nonblocking(int fd);
+int sys_dup_cloexec(int fd);
+int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);      /* EINTR is returned */
+
+/* files */
+int sys_open(const char *path, int flags, mode_t mode);
+int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+int sys_open_unlinked(const char *folder);      /* O_TMPFILE, else mkstemp and unlink; 0600 */
+int sys_stat(const char *path, struct stat *st);
+int sys_lstat(const char *path, struct stat *st);
+int sys_fstat(int fd, struct stat *st);
+int sys_unlink(const char *path);
+int sys_mkdir(const char *path, mode_t mode);
+int sys_chmod(const char *path, mode_t mode);
+int sys_rename(const char *from, const char *to);
+int sys_ftruncate(int fd, off_t bytes);
+int sys_fallocate_punch(int fd, off_t at, off_t bytes);              /* gives pages back */
+ssize_t sys_sendfile(int out_fd, int in_fd, off_t *at, size_t bytes);
+ssize_t sys_readlink(const char *path, char *into, size_t bytes);    /* NUL-ended, -ENAMETOOLONG */
+
+/* memory */
+int sys_memfd(const char *name, unsigned flags);                     /* MFD_CLOEXEC is added */
+int sys_mmap(int fd, size_t bytes, int protection, int flags, void **at);
+int sys_munmap(void *at, size_t bytes);
+
+/* sockets, pipes, events */
+int sys_socket(int family, int type, int protocol);
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
+int sys_listen(int fd, int backlog);
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);       /* non-blocking child */
+int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
+int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
+int sys_shutdown(int fd, int how);
+ssize_t sys_recv(int fd, void *into, size_t bytes, int flags);
+ssize_t sys_send(int fd, const void *from, size_t bytes, int flags); /* MSG_NOSIGNAL is added */
+ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);          /* MSG_CMSG_CLOEXEC is added */
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);    /* MSG_NOSIGNAL is added */
+int sys_socketpair(int type, int fds[2]);                            /* AF_UNIX */
+int sys_pipe(int fds[2], int flags);
+int sys_eventfd(unsigned initial, int flags);
+int sys_signalfd(int fd, const sigset_t *mask);
+int sys_epoll_create(void);
+int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event);
+int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeout_us); /* -1: for ever;
+                                                                        EINTR is returned */
+/* One message with up to SYS_FDS_MAX descriptors beside it.  recv: the descriptors that came are the
+ * caller's (close-on-exec), *fds_count says how many; a message without bytes is the end (0). */
+enum { SYS_FDS_MAX = 64 };
+ssize_t sys_send_fds(int fd, const void *from, size_t bytes, const int *fds, size_t fds_count, int flags);
+ssize_t sys_recv_fds(int fd, void *into, size_t bytes, int *fds, size_t *fds_count, int flags);
+
+/* Shared futexes (no PRIVATE flag): the word may live in memory of several processes. */
+int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us);  /* 0, -EAGAIN, -ETIMEDOUT, -EINTR */
+int sys_futex_wake(uint32_t *word, int count);
+
+/* processes */
+pid_t sys_fork(void);
+int sys_execve(const char *path, char *const argv[], char *const envp[]);
+int sys_pidfd_open(pid_t pid);
+int sys_pidfd_send_signal(int pidfd, int sig);
+int sys_kill(pid_t pid, int sig);
+pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);    /* wait4; peak_kib may be NULL */
+int sys_prctl(int option, unsigned long argument);
+_Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */

@@ -1,0 +1,33 @@
+/* field.h - one header or trailer field, and what its name means to us.
+ *
+ * Names keep the sender's spelling; compare with field_id.  Values are trimmed of OWS.
+ */
+#pragma once
+#include "base/span.h"
+
+enum field_id {                /* the names that some room of ours acts on; everything else is OTHER */
+    FIELD_OTHER,
+    FIELD_ACCEPT_ENCODING, FIELD_ALLOW, FIELD_AUTHORIZATION, FIELD_CACHE_CONTROL, FIELD_CONNECTION,
+    FIELD_CONTENT_ENCODING, FIELD_CONTENT_LENGTH, FIELD_CONTENT_TYPE, FIELD_COOKIE, FIELD_DATE,
+    FIELD_ETAG, FIELD_EXPECT, FIELD_FORWARDED, FIELD_HOST, FIELD_IF_MATCH, FIELD_IF_MODIFIED_SINCE,
+    FIELD_IF_NONE_MATCH, FIELD_IF_RANGE, FIELD_IF_UNMODIFIED_SINCE, FIELD_KEEP_ALIVE,
+    FIELD_LAST_MODIFIED, FIELD_LOCATION, FIELD_PROXY_AUTHENTICATE, FIELD_PROXY_AUTHORIZATION,
+    FIELD_PROXY_CONNECTION, FIELD_RANGE, FIELD_REFERER, FIELD_SERVER, FIELD_TE, FIELD_TRAILER,
+    FIELD_TRANSFER_ENCODING, FIELD_UPGRADE, FIELD_USER_AGENT, FIELD_VARY, FIELD_X_ACCEL_BUFFERING,
+    FIELD_X_FORWARDED_FOR, FIELD_X_FORWARDED_HOST, FIELD_X_FORWARDED_PORT, FIELD_X_FORWARDED_PROTO,
+    FIELD_X_REAL_IP, FIELD_X_REQUEST_ID,
+    FIELD_COUNT
+};
+
+struct field {
+    struct span name, value;
+    enum field_id id;
+};
+
+enum field_id field_id_of(struct span name);        /* without case; one table, no allocation */
+/* Meant for this connection only (RFC 9110, section 7.6.1): connection, keep-alive, te, upgrade, ... */
+bool field_is_hop_by_hop(enum field_id id);
+bool field_name_is_valid(struct span name);         /* token (RFC 9110, section 5.1), not empty */
+bool field_value_is_valid(struct span value);       /* no CR, LF, NUL or other control but tab (5.5) */
+/* Does the comma-separated list hold `token` (without case)? */
+bool field_list_has(struct span list, struct span token);

@@ -1,0 +1,79 @@
+/* loop.h - one epoll loop: readiness, timers, signals, child exits, wake-ups from threads, free-later.
+ *
+ * Readiness is edge-triggered and remembered: a watch is registered once, for reading and writing, and
+ * its `ready` bits stay set until the owner clears them after a short read or write or -EAGAIN.  So
+ * a request costs no epoll_ctl and no probing read.
+ * A turn: wait; run due timers; run watches that became ready or asked for another turn
+ * (loop_again); run the turn-end hooks; free what was given to loop_free_later.
+ * A handler gets a bounded share: it does a bounded piece of work and calls loop_again() for the rest.
+ * Times on the loop are monotonic milliseconds, read once a turn (loop_now_ms).
+ */
+#pragma once
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/list.h"
+
+enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };   /* HANGUP: the peer closed its side or broke */
+
+struct loop;
+struct watch;
+struct timer;
+typedef void (*watch_fn)(struct watch *w);
+typedef void (*timer_fn)(struct timer *t);
+
+struct timer {
+    timer_fn fire;          /* called with the timer already off */
+    int64_t due_ms;         /* 0 while off */
+    int64_t key_ms;         /* where it stands in the heap: at or before due_ms (late moves are lazy) */
+    uint32_t place;         /* in the heap, 0 while not in it */
+};
+
+struct watch {
+    watch_fn run;           /* readiness changed, or loop_again() was asked */
+    struct loop *loop;
+    int fd;                 /* -1 while not watched */
+    unsigned ready;         /* LOOP_ bits; the owner clears READ and WRITE */
+    struct list again;      /* in the loop's list of those to run next turn */
+};
+
+/* Called at the end of every turn, before the wait; returns the longest wait in microseconds that it
+ * allows (0: another turn at once; -1: no wish).  The link gathers tickets and bells here. */
+struct loop_hook {
+    int64_t (*turn_end)(struct loop_hook *h);
+    void (*woken)(struct loop_hook *h);        /* after the wait, before any watch runs; may be NULL */
+    struct list node;
+};
+
+struct loop *loop_new(void);                    /* NULL: no memory or descriptors */
+void loop_free(struct loop *l);
+int64_t loop_now_ms(const struct loop *l);
+int64_t loop_now_us(const struct loop *l);      /* of the last wake-up */
+int loop_run(struct loop *l);                   /* until loop_stop(); 0 or -errno of the wait */
+void loop_stop(struct loop *l);
+
+/* flags: extra epoll flags, e.g. EPOLLEXCLUSIVE for listeners (then level-triggered, read only). */
+int loop_watch(struct loop *l, struct watch *w, int fd, watch_fn run);
+int loop_watch_listener(struct loop *l, struct watch *w, int fd, watch_fn run);
+void loop_unwatch(struct watch *w);             /* the fd stays open and the caller's; idempotent */
+void loop_again(struct watch *w);               /* run once more in the next turn, which will not wait */
+
+void timer_init(struct timer *t, timer_fn fire);
+int timer_set(struct loop *l, struct timer *t, int64_t delay_ms);    /* moves it if on; 0 or -ENOMEM */
+void timer_off(struct loop *l, struct timer *t);                     /* idempotent; must precede freeing */
+
+void loop_hook_add(struct loop *l, struct loop_hook *h);
+void loop_hook_remove(struct loop_hook *h);
+
+/* Frees `object` by `free_fn` at the end of this turn, so never inside a step that runs on it.
+ * Needs no memory: the node is the caller's, inside the object. */
+struct loop_garbage {
+    struct list node;
+    void (*free_fn)(struct loop_garbage *g);
+};
+void loop_free_later(struct loop *l, struct loop_garbage *g, void (*free_fn)(struct loop_garbage *g));
+
+/* Signals: blocked in the process from then on and delivered here, one call a signal a turn. */
+typedef void (*signal_fn)(struct loop *l, void *user, int sig);
+int loop_signals(struct loop *l, const int *signals, size_t count, signal_fn fn, void *user);
