@@ -1,0 +1,47 @@
+"""The rooms of src/ and who may include whom: the one list that the build and the checks share."""
+
+# Upper rooms first.  A room may include headers of rooms further down only.
+ROOMS = (
+    "cli",
+    "ops",
+    "master",
+    "scribe",
+    "edge",
+    "serve",
+    "upstream",
+    "link",
+    "tls",
+    "conf",
+    "loop",
+    "wire",
+    "http",
+    "base",
+)
+
+# The CPython extension stands beside the order: these sources are compiled a second time into it.
+WORKER_SOURCES = (
+    "src/worker/*.c",
+    "src/link/frame*.c",
+    "src/link/slot*.c",
+    "src/wire/uwsgi.c",
+    "src/http/*.c",
+    "src/base/*.c",
+)
+WORKER_LEAVES_OUT = ("src/base/json.c",)  # would pull in jansson
+WORKER_MAY_INCLUDE = ("link/frame*.h", "link/slot*.h", "wire/uwsgi.h", "http/*.h", "base/*.h")
+
+# Outside headers that only some places may include: (header pattern, path patterns).
+ALONE = (
+    ("jansson.h", ("src/base/*",)),
+    ("Python.h", ("src/worker/*",)),
+    ("sys/epoll.h", ("src/loop/*", "src/base/sys.[ch]")),
+    ("openssl/*", ("src/tls/*",)),
+    ("zlib.h", ("src/serve/*",)),
+    ("brotli/*", ("src/serve/*",)),
+    ("zstd*.h", ("src/serve/*",)),
+    ("seccomp.h", ("src/edge/*",)),
+    ("linux/seccomp.h", ("src/edge/*",)),
+    ("curl/*", ("src/ops/*",)),
+    ("hiredis/*", ("src/ops/*",)),
+    ("libpq-fe.h", ("src/ops/*",)),
+)
