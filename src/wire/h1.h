@@ -4,6 +4,7 @@
  * Nothing is copied: the spans of the result point into `in`.
  */
 #pragma once
+#include <sys/types.h>
 #include "base/buf.h"
 #include "http/request.h"
 #include "http/response.h"
