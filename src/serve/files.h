@@ -1,0 +1,36 @@
+/* files.h - static roots and the files open beneath them.
+ *
+ * A file is opened beneath its root only (openat2 RESOLVE_BENEATH, else a walk that follows no link), never a dotfile.
+ * Open files are kept and trusted for conf.static_cache_ms, then looked at again; a reference counts for each response
+ * that sends one.  What is not in the kernel's cache is opened by a helper.
+ */
+#pragma once
+#include "base/json.h"
+#include "serve/exchange.h"
+
+enum { FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024 };
+
+struct file {
+    struct file *next;            /* in its hash chain */
+    struct list age;              /* most recently used first */
+    unsigned references;          /* the table's own one included */
+    uint64_t hash;
+    int fd;
+    int64_t bytes, modified_s;
+    uint64_t inode, device;
+    int64_t modified_ns, checked_ms;
+    char etag[40];                /* with quotes */
+    unsigned etag_bytes;
+    char modified[32];            /* IMF-fixdate */
+    struct span type;             /* media type: static text */
+    unsigned root;
+    size_t path_bytes;
+    char path[];                  /* relative to its root, NUL-ended */
+};
+
+struct files;
+struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms);
+void files_free(struct files *f);
+/* Replaces the roots: [{"url": "/static/", "root": "/abs"}...].  Roots that cannot be opened are left out and logged. */
+int files_set_roots(struct files *f, const json_t *roots);
+void file_release(struct files *f, struct file *file);

@@ -1,0 +1,52 @@
+/* serve.h - who answers: the stages, in one table in the order they run, then the application.
+ *
+ *     edge --serve_begin--> health > files > application --pool--> worker
+ *     edge <--answer_out--- head, body, file, cut
+ *
+ * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run on the head;
+ * the body is read by the edge only when a stage asks for it.
+ */
+#pragma once
+#include "loop/helpers.h"
+#include "serve/exchange.h"
+
+enum served {
+    SERVE_ANSWERED,      /* answer_out was told the end, or will be without anybody waiting */
+    SERVE_WAITS,         /* answer_out will be called later */
+    SERVE_WANTS_BODY,    /* read the whole body into x->body, then serve_run() */
+};
+
+struct serve {
+    struct loop *loop;
+    const struct conf *conf;
+    struct pool *pool;
+    struct helpers *helpers;
+    struct files *files;              /* static roots and open files */
+    struct buf access;                /* lines of this turn */
+    int access_fd;                    /* -1: no access log */
+    uint64_t access_dropped;          /* lines the scribe was too slow for */
+    bool is_draining;
+    char date[32];                    /* IMF-fixdate of date_s */
+    int64_t date_s;
+    const char *server_name;          /* of the site */
+};
+
+int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
+               struct helpers *helpers, int access_fd);
+void serve_done(struct serve *s);
+/* What the master said of the site (JSON text of CHANNEL_GENERATION): static roots.  0 or -errno. */
+int serve_site(struct serve *s, struct span json);
+
+enum served serve_begin(struct serve *s, struct exchange *x);      /* head complete, request_understand() done */
+enum served serve_run(struct exchange *x);                         /* the body is complete, or a wait is over */
+void serve_resume(struct exchange *x);        /* answer_out.body has room again */
+void serve_leave(struct exchange *x);         /* the client is gone, or the exchange is over: let go of everything */
+
+/* An answer of our own: the status and its small page. For refusals before serve_begin too. */
+void serve_refuse(struct exchange *x, unsigned status);
+void serve_log(struct exchange *x);           /* one access line; once, when the response ended */
+void serve_flush_log(struct serve *s);        /* at turn end */
+struct span serve_date(struct serve *s);      /* 29 bytes, now */
+
+/* May a request that waits be forgotten when its client half-closed?  Only while no worker has it. */
+bool serve_is_waiting(const struct exchange *x);

@@ -1,0 +1,15 @@
+/* stage.h - what serve's own files share: the form of a stage and ways to answer. */
+#pragma once
+#include "serve/serve.h"
+
+enum stage_says { STAGE_PASS, STAGE_ANSWERED, STAGE_WAITS, STAGE_WANTS_BODY };
+
+enum stage_says stage_health(struct exchange *x);
+enum stage_says stage_files(struct exchange *x);
+enum stage_says stage_app(struct exchange *x);
+
+/* A whole small answer: status, one content type, extra fields (may be NULL), body copied out at once. */
+void answer_small(struct exchange *x, unsigned status, struct span type, const struct field *extra, size_t extras,
+                  struct span body);
+/* The exchange goes on after a wait: runs the rest of the stages, nobody reads the return value. */
+void stage_go_on(struct exchange *x);
