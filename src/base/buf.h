@@ -15,16 +15,19 @@ struct buf {
 };
 
 void buf_done(struct buf *b);
-static inline struct span buf_span(const struct buf *b) { return (struct span){ b->block + b->start, b->end - b->start }; }
+static inline struct span buf_span(const struct buf *b)      /* valid until the buf changes */
+{
+    return (struct span){ b->block ? b->block + b->start : NULL, b->end - b->start };
+}
 static inline size_t buf_len(const struct buf *b) { return b->end - b->start; }
 
 /* Makes room for `bytes` more after the end (moving content to the front when that suffices).
  * 0, -EMSGSIZE past the limit, -ENOMEM. */
 int buf_reserve(struct buf *b, size_t bytes);
-static inline char *buf_tail(struct buf *b) { return b->block + b->end; }
+static inline char *buf_tail(struct buf *b) { return b->block ? b->block + b->end : NULL; }
 static inline size_t buf_room(const struct buf *b) { return b->cap_bytes - b->end; }
 static inline void buf_added(struct buf *b, size_t bytes) { b->end += bytes; }      /* bytes <= buf_room() */
 int buf_add(struct buf *b, struct span bytes);                  /* 0, -EMSGSIZE, -ENOMEM */
 int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_take(struct buf *b, size_t bytes);                     /* consumes; bytes <= buf_len(b) */
+void buf_take(struct buf *b, size_t bytes);          /* consumes from the front; bytes <= buf_len(b) */
 void buf_shrink(struct buf *b);                                 /* an empty one gives its block back */

@@ -1,5 +1,6 @@
 /* hash.h - a keyed 64-bit hash of bytes (SipHash-1-3) for tables whose keys strangers choose. */
 #pragma once
+#include <stdint.h>
 #include "base/span.h"
 
 void hash_seed(void);                    /* draws the process's key from getrandom, once, at start-up */

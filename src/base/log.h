@@ -1,7 +1,8 @@
-/* log.h - one line for an event: "level event key=value ...", foreign text escaped.
+/* log.h - one line for an event: "warn edge 1: worker died: pid=12 signal=9", foreign text escaped.
  *
  * Lines go to standard error (the scribe's pipe, once a master runs).  A line that does not fit the pipe
- * is dropped and counted, never waited for.  Not to be called by base, http, wire, tls, loop, link/frame.
+ * is dropped and counted, never waited for; one longer than 4 KiB is cut ("...").
+ * Not to be called by base, http, wire, tls, loop, link/frame.
  *
  *   log_error("edge died", "pid=%d signal=%d", pid, sig);     somebody must act
  *   log_warn(...)                                             we coped, and here is how

@@ -38,7 +38,7 @@ static inline bool span_starts(struct span s, struct span prefix)
 
 static inline struct span span_skip(struct span s, size_t bytes)     /* bytes <= s.len */
 {
-    return (struct span){ s.at + bytes, s.len - bytes };
+    return (struct span){ bytes > 0 ? s.at + bytes : s.at, s.len - bytes };    /* NULL + 0 is undefined */
 }
 
 /* Where `byte` first stands, or s.len when it does not. */

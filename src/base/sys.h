@@ -9,9 +9,10 @@
  * Flags     every descriptor is made close-on-exec.
  * Faults    with -Dfaults=true the environment says what fails:
  *             SLIPWAY_FAULT=N        the N-th call in this process fails (1 is the first)
- *             SLIPWAY_FAULT_IN=edge  only in the process of that name (sys_process_name())
+ *             SLIPWAY_FAULT_IN=edge  only in processes of that name ("edge" and "edge 1")
  *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F: "name count\n"
- *           sys_free, sys_close, sys_munmap and sys_exit never fail.
+ *           A fork that takes a new name counts from 1 again.  Not counted, because they never fail:
+ *           sys_free, sys_close, sys_munmap, sys_exit, the clocks.
  */
 #pragma once
 #include <poll.h>
@@ -27,7 +28,7 @@
 #include <signal.h>
 #include <time.h>
 
-/* Names this process for fault injection and for its title in ps ("slipway: edge"). */
+/* Names this process for fault injection and for its short title in ps and top ("slipway: edge"). */
 void sys_process_name(const char *name);
 
 /* heap: NULL when there is none.  sys_free takes NULL. */
@@ -40,6 +41,8 @@ void sys_free(void *block);
 /* clocks, without a system call where the vDSO serves */
 int64_t sys_now_us(void);              /* monotonic */
 int64_t sys_wall_us(void);             /* since 1970, UTC */
+
+int sys_random(void *into, size_t bytes);       /* from the kernel, all of it or -errno */
 
 /* descriptors */
 ssize_t sys_read(int fd, void *into, size_t bytes);
@@ -95,16 +98,20 @@ int sys_eventfd(unsigned initial, int flags);
 int sys_signalfd(int fd, const sigset_t *mask);
 int sys_epoll_create(void);
 int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event);
-int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeout_us); /* -1: for ever;
-                                                                        EINTR is returned */
-/* One message with up to SYS_FDS_MAX descriptors beside it.  recv: the descriptors that came are the
- * caller's (close-on-exec), *fds_count says how many; a message without bytes is the end (0). */
+/* timeout_us: -1 is for ever, 0 looks only; EINTR is returned. */
+int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeout_us);
+
+/* One message with up to SYS_FDS_MAX descriptors beside it.  recv: `fds` has room for SYS_FDS_MAX; those
+ * that came are the caller's (close-on-exec), *fds_count says how many; a message without bytes is the end
+ * (0); one that was cut is -EMSGSIZE and its descriptors are closed. */
 enum { SYS_FDS_MAX = 64 };
-ssize_t sys_send_fds(int fd, const void *from, size_t bytes, const int *fds, size_t fds_count, int flags);
+ssize_t sys_send_fds(int fd, const void *from, size_t bytes, const int *fds, size_t fds_count,
+                     int flags);
 ssize_t sys_recv_fds(int fd, void *into, size_t bytes, int *fds, size_t *fds_count, int flags);
 
 /* Shared futexes (no PRIVATE flag): the word may live in memory of several processes. */
-int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us);  /* 0, -EAGAIN, -ETIMEDOUT, -EINTR */
+/* timeout_us: -1 is for ever.  0 (woken), -EAGAIN (not `expected`), -ETIMEDOUT, -EINTR. */
+int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us);
 int sys_futex_wake(uint32_t *word, int count);
 
 /* processes */
@@ -114,5 +121,6 @@ int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_kill(pid_t pid, int sig);
 pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);    /* wait4; peak_kib may be NULL */
+int sys_sigmask(int how, const sigset_t *set);               /* of this thread; SIG_BLOCK, ... */
 int sys_prctl(int option, unsigned long argument);
 _Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */

@@ -1,0 +1,608 @@
+/* sys.c - one function a call: retry EINTR, turn errno into a result, and fail on demand.
+ *
+ * The failing is the -Dfaults=true build only: fail_now() counts every call and says yes once.  Each
+ * function names the error that this call gives in real life when the machine is short of something,
+ * so a walk over all N tests paths that exist.
+ */
+#include "base/sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/futex.h>
+
+enum { NAME_BYTES = 32, US_PER_S = 1000000 };
+
+static char process_name[NAME_BYTES];
+
+#ifdef SLIPWAY_FAULTS
+static unsigned long calls;          /* in this process, atomically */
+static unsigned long failing_call;   /* 0: none */
+static const char *failing_process;  /* NULL: any */
+static const char *count_file;       /* NULL: not asked for */
+
+__attribute__((constructor)) static void read_faults(void)
+{
+    const char *number = getenv("SLIPWAY_FAULT");
+    failing_call = number ? strtoul(number, NULL, 10) : 0;
+    failing_process = getenv("SLIPWAY_FAULT_IN");
+    count_file = getenv("SLIPWAY_FAULT_COUNT");
+}
+
+__attribute__((destructor)) static void write_count(void)
+{
+    char line[NAME_BYTES + 32];
+    int fd = count_file ? open(count_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd < 0)
+        return;
+    int len = snprintf(line, sizeof line, "%s %lu\n", process_name, calls);
+    if (write(fd, line, (size_t)len) < 0)
+        (void)fprintf(stderr, "cannot write the number of calls to %s\n", count_file);
+    (void)close(fd);
+}
+
+static bool is_failing_process(void)
+{
+    size_t len = failing_process ? strlen(failing_process) : 0;
+    return !failing_process || (strncmp(process_name, failing_process, len) == 0 &&
+                                (process_name[len] == '\0' || process_name[len] == ' '));
+}
+
+static bool fail_now(void)
+{
+    unsigned long call = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    return call == failing_call && is_failing_process();
+}
+
+static void count_from_one(void)
+{
+    __atomic_store_n(&calls, 0, __ATOMIC_RELAXED);
+}
+#else
+static inline bool fail_now(void) { return false; }
+static inline void count_from_one(void) { }
+static inline void write_count(void) { }
+#endif
+
+static int result(int rc)
+{
+    return rc < 0 ? -errno : rc;
+}
+
+static ssize_t result_bytes(ssize_t rc)
+{
+    return rc < 0 ? -errno : rc;
+}
+
+void sys_process_name(const char *name)
+{
+    char title[16];                                   /* what the kernel keeps: 15 and NUL */
+    if (process_name[0] != '\0' && strcmp(process_name, name) != 0)
+        count_from_one();
+    (void)snprintf(process_name, sizeof process_name, "%s", name);
+    (void)snprintf(title, sizeof title, "slipway: %.6s", name);
+    (void)prctl(PR_SET_NAME, (unsigned long)title);
+}
+
+/* ---- heap and clocks ---- */
+
+void *sys_malloc(size_t bytes)
+{
+    return fail_now() ? NULL : malloc(bytes);
+}
+
+void *sys_calloc(size_t count, size_t bytes)
+{
+    return fail_now() ? NULL : calloc(count, bytes);
+}
+
+void *sys_realloc(void *old, size_t bytes)
+{
+    return fail_now() ? NULL : realloc(old, bytes);
+}
+
+char *sys_strdup(const char *text)
+{
+    return fail_now() ? NULL : strdup(text);
+}
+
+void sys_free(void *block)
+{
+    free(block);
+}
+
+static int64_t now_us(clockid_t clock)
+{
+    struct timespec ts = { 0 };
+    (void)clock_gettime(clock, &ts);                  /* fails only for a clock that is not there */
+    return (int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / 1000;
+}
+
+int64_t sys_now_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
+}
+
+int64_t sys_wall_us(void)
+{
+    return now_us(CLOCK_REALTIME);
+}
+
+static struct timespec timespec_of(int64_t us)
+{
+    return (struct timespec){ .tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000 };
+}
+
+int sys_random(void *into, size_t bytes)
+{
+    if (fail_now())
+        return -ENOSYS;
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = TEMP_FAILURE_RETRY(getrandom((char *)into + done, bytes - done, 0));
+        if (got < 0)
+            return -errno;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+/* ---- descriptors ---- */
+
+ssize_t sys_read(int fd, void *into, size_t bytes)
+{
+    return fail_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(read(fd, into, bytes)));
+}
+
+ssize_t sys_write(int fd, const void *from, size_t bytes)
+{
+    return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(write(fd, from, bytes)));
+}
+
+ssize_t sys_writev(int fd, const struct iovec *iov, int count)
+{
+    return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(writev(fd, iov, count)));
+}
+
+ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at)
+{
+    return fail_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(pread(fd, into, bytes, at)));
+}
+
+ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at)
+{
+    return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(pwrite(fd, from, bytes, at)));
+}
+
+int sys_close(int fd)
+{
+    if (fd < 0 || close(fd) == 0 || errno == EINTR)   /* after EINTR the descriptor is gone: Linux */
+        return 0;
+    return -errno;
+}
+
+int sys_fcntl(int fd, int command, long argument)
+{
+    return fail_now() ? -EINVAL : result(TEMP_FAILURE_RETRY(fcntl(fd, command, argument)));
+}
+
+int sys_set_nonblocking(int fd)
+{
+    if (fail_now())
+        return -EBADF;
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -errno : result(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+int sys_dup_cloexec(int fd)
+{
+    return fail_now() ? -EMFILE : result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    return fail_now() ? -EINTR : result(poll(fds, count, timeout_ms));
+}
+
+/* ---- files ---- */
+
+int sys_open(const char *path, int flags, mode_t mode)
+{
+    return fail_now() ? -EMFILE : result(TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC, mode)));
+}
+
+int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+    struct open_how how = { .flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve };
+    if (fail_now())
+        return -EMFILE;
+    return result((int)TEMP_FAILURE_RETRY(syscall(SYS_openat2, dir_fd, path, &how, sizeof how)));
+}
+
+static int open_and_unlink(const char *folder)
+{
+    char path[4096];
+    int len = snprintf(path, sizeof path, "%s/slipway-XXXXXX", folder);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return -ENAMETOOLONG;
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    (void)unlink(path);
+    return fd;
+}
+
+int sys_open_unlinked(const char *folder)
+{
+    if (fail_now())
+        return -EMFILE;
+    int fd = TEMP_FAILURE_RETRY(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (fd >= 0)
+        return fd;
+    /* A file system without O_TMPFILE, and a kernel that does not know it. */
+    return errno == EOPNOTSUPP || errno == EISDIR ? open_and_unlink(folder) : -errno;
+}
+
+int sys_stat(const char *path, struct stat *st)
+{
+    return fail_now() ? -EIO : result(stat(path, st));
+}
+
+int sys_lstat(const char *path, struct stat *st)
+{
+    return fail_now() ? -EIO : result(lstat(path, st));
+}
+
+int sys_fstat(int fd, struct stat *st)
+{
+    return fail_now() ? -EIO : result(fstat(fd, st));
+}
+
+int sys_unlink(const char *path)
+{
+    return fail_now() ? -EIO : result(unlink(path));
+}
+
+int sys_mkdir(const char *path, mode_t mode)
+{
+    return fail_now() ? -ENOSPC : result(mkdir(path, mode));
+}
+
+int sys_chmod(const char *path, mode_t mode)
+{
+    return fail_now() ? -EROFS : result(chmod(path, mode));
+}
+
+int sys_rename(const char *from, const char *to)
+{
+    return fail_now() ? -ENOSPC : result(rename(from, to));
+}
+
+int sys_ftruncate(int fd, off_t bytes)
+{
+    return fail_now() ? -ENOSPC : result(TEMP_FAILURE_RETRY(ftruncate(fd, bytes)));
+}
+
+int sys_fallocate_punch(int fd, off_t at, off_t bytes)
+{
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return fail_now() ? -EOPNOTSUPP : result(TEMP_FAILURE_RETRY(fallocate(fd, mode, at, bytes)));
+}
+
+ssize_t sys_sendfile(int out_fd, int in_fd, off_t *at, size_t bytes)
+{
+    if (fail_now())
+        return -EIO;
+    return result_bytes(TEMP_FAILURE_RETRY(sendfile(out_fd, in_fd, at, bytes)));
+}
+
+ssize_t sys_readlink(const char *path, char *into, size_t bytes)
+{
+    if (fail_now())
+        return -EIO;
+    ssize_t len = readlink(path, into, bytes);
+    if (len < 0)
+        return -errno;
+    if ((size_t)len >= bytes)                         /* cut, or no room for the NUL */
+        return -ENAMETOOLONG;
+    into[len] = '\0';
+    return len;
+}
+
+/* ---- memory ---- */
+
+int sys_memfd(const char *name, unsigned flags)
+{
+    return fail_now() ? -EMFILE : result(memfd_create(name, flags | MFD_CLOEXEC));
+}
+
+int sys_mmap(int fd, size_t bytes, int protection, int flags, void **at)
+{
+    if (fail_now())
+        return -ENOMEM;
+    void *place = mmap(NULL, bytes, protection, flags, fd, 0);
+    if (place == MAP_FAILED)
+        return -errno;
+    *at = place;
+    return 0;
+}
+
+int sys_munmap(void *at, size_t bytes)
+{
+    return result(munmap(at, bytes));
+}
+
+/* ---- sockets, pipes, events ---- */
+
+int sys_socket(int family, int type, int protocol)
+{
+    return fail_now() ? -EMFILE : result(socket(family, type | SOCK_CLOEXEC, protocol));
+}
+
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return fail_now() ? -EADDRINUSE : result(bind(fd, addr, len));
+}
+
+int sys_listen(int fd, int backlog)
+{
+    return fail_now() ? -EADDRINUSE : result(listen(fd, backlog));
+}
+
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return fail_now() ? -ECONNREFUSED : result(TEMP_FAILURE_RETRY(connect(fd, addr, len)));
+}
+
+int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    if (fail_now())
+        return -EMFILE;
+    return result(TEMP_FAILURE_RETRY(accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC)));
+}
+
+int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    return fail_now() ? -ENOBUFS : result(setsockopt(fd, level, name, value, len));
+}
+
+int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    return fail_now() ? -ENOBUFS : result(getsockopt(fd, level, name, value, len));
+}
+
+int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    return fail_now() ? -ENOBUFS : result(getsockname(fd, addr, len));
+}
+
+int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    return fail_now() ? -ENOTCONN : result(getpeername(fd, addr, len));
+}
+
+int sys_shutdown(int fd, int how)
+{
+    return fail_now() ? -ENOTCONN : result(shutdown(fd, how));
+}
+
+ssize_t sys_recv(int fd, void *into, size_t bytes, int flags)
+{
+    return fail_now() ? -ECONNRESET : result_bytes(TEMP_FAILURE_RETRY(recv(fd, into, bytes, flags)));
+}
+
+ssize_t sys_send(int fd, const void *from, size_t bytes, int flags)
+{
+    if (fail_now())
+        return -EPIPE;
+    return result_bytes(TEMP_FAILURE_RETRY(send(fd, from, bytes, flags | MSG_NOSIGNAL)));
+}
+
+ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    if (fail_now())
+        return -ECONNRESET;
+    return result_bytes(TEMP_FAILURE_RETRY(recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC)));
+}
+
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    if (fail_now())
+        return -EPIPE;
+    return result_bytes(TEMP_FAILURE_RETRY(sendmsg(fd, msg, flags | MSG_NOSIGNAL)));
+}
+
+int sys_socketpair(int type, int fds[2])
+{
+    return fail_now() ? -EMFILE : result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds));
+}
+
+int sys_pipe(int fds[2], int flags)
+{
+    return fail_now() ? -EMFILE : result(pipe2(fds, flags | O_CLOEXEC));
+}
+
+int sys_eventfd(unsigned initial, int flags)
+{
+    return fail_now() ? -EMFILE : result(eventfd(initial, flags | EFD_CLOEXEC));
+}
+
+int sys_signalfd(int fd, const sigset_t *mask)
+{
+    return fail_now() ? -EMFILE : result(signalfd(fd, mask, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+int sys_epoll_create(void)
+{
+    return fail_now() ? -EMFILE : result(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event)
+{
+    /* Taking out of the set needs nothing that could run short, so it is never made to fail. */
+    if (operation != EPOLL_CTL_DEL && fail_now())
+        return -ENOSPC;
+    return result(epoll_ctl(ep, operation, fd, event));
+}
+
+/* Kernels before 5.11 know milliseconds only: rounded up, so that a wait is never too short. */
+static int epoll_wait_ms(int ep, struct epoll_event *events, int count, int64_t timeout_us)
+{
+    int64_t timeout_ms = timeout_us < 0 ? -1 : timeout_us / 1000 + (timeout_us % 1000 > 0);
+    return result(epoll_wait(ep, events, count, timeout_ms < 86400000 ? (int)timeout_ms : 86400000));
+}
+
+int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeout_us)
+{
+    static bool has_no_pwait2;
+    struct timespec limit = timespec_of(timeout_us < 0 ? 0 : timeout_us);
+    if (fail_now())
+        return -EINTR;
+    if (has_no_pwait2)
+        return epoll_wait_ms(ep, events, count, timeout_us);
+    int rc = epoll_pwait2(ep, events, count, timeout_us < 0 ? NULL : &limit, NULL);
+    if (rc >= 0 || (errno != ENOSYS && errno != EPERM))    /* EPERM: an old container's seccomp */
+        return result(rc);
+    has_no_pwait2 = true;
+    return epoll_wait_ms(ep, events, count, timeout_us);
+}
+
+union fds_control {
+    char bytes[CMSG_SPACE(SYS_FDS_MAX * sizeof(int))];
+    struct cmsghdr align;
+};
+
+ssize_t sys_send_fds(int fd, const void *from, size_t bytes, const int *fds, size_t fds_count,
+                     int flags)
+{
+    union fds_control control;
+    struct iovec iov = { .iov_base = (void *)(uintptr_t)from, .iov_len = bytes };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+    if (fds_count > SYS_FDS_MAX)
+        return -EINVAL;
+    if (fds_count > 0) {
+        memset(&control, 0, sizeof control);
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = CMSG_SPACE(fds_count * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(fds_count * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, fds_count * sizeof(int));
+    }
+    return sys_sendmsg(fd, &msg, flags);
+}
+
+static size_t take_fds(struct msghdr *msg, int *fds)
+{
+    size_t count = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds + count, CMSG_DATA(c), here * sizeof(int));
+        count += here;                                /* the control buffer holds SYS_FDS_MAX at most */
+    }
+    return count;
+}
+
+ssize_t sys_recv_fds(int fd, void *into, size_t bytes, int *fds, size_t *fds_count, int flags)
+{
+    union fds_control control;
+    struct iovec iov = { .iov_base = into, .iov_len = bytes };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+                          .msg_controllen = sizeof control.bytes };
+    ssize_t got = sys_recvmsg(fd, &msg, flags);
+    if (got < 0)
+        return got;
+    size_t count = take_fds(&msg, fds);
+    if (msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) {
+        while (count > 0)
+            (void)close(fds[--count]);
+        return -EMSGSIZE;
+    }
+    *fds_count = count;
+    return got;
+}
+
+int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us)
+{
+    struct timespec limit = timespec_of(timeout_us < 0 ? 0 : timeout_us);
+    if (fail_now())
+        return -EINTR;
+    return result((int)syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_us < 0 ? NULL : &limit,
+                               NULL, 0));
+}
+
+int sys_futex_wake(uint32_t *word, int count)
+{
+    /* A wake that is lost is what bells must survive: 0 woken, and no error to see. */
+    return fail_now() ? 0 : result((int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0));
+}
+
+/* ---- processes ---- */
+
+pid_t sys_fork(void)
+{
+    return fail_now() ? -EAGAIN : result(fork());
+}
+
+int sys_execve(const char *path, char *const argv[], char *const envp[])
+{
+    return fail_now() ? -ENOMEM : result(execve(path, argv, envp));
+}
+
+int sys_pidfd_open(pid_t pid)
+{
+    return fail_now() ? -EMFILE : result((int)syscall(SYS_pidfd_open, pid, 0));
+}
+
+int sys_pidfd_send_signal(int pidfd, int sig)
+{
+    return fail_now() ? -ESRCH : result((int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
+
+int sys_kill(pid_t pid, int sig)
+{
+    return fail_now() ? -ESRCH : result(kill(pid, sig));
+}
+
+pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib)
+{
+    struct rusage used = { 0 };
+    if (fail_now())
+        return -ECHILD;
+    pid_t got = TEMP_FAILURE_RETRY(wait4(pid, status, flags, &used));
+    if (got < 0)
+        return -errno;
+    if (peak_kib)
+        *peak_kib = used.ru_maxrss;
+    return got;
+}
+
+int sys_sigmask(int how, const sigset_t *set)
+{
+    return fail_now() ? -EINVAL : -pthread_sigmask(how, set, NULL);
+}
+
+int sys_prctl(int option, unsigned long argument)
+{
+    return fail_now() ? -EINVAL : result(prctl(option, argument, 0UL, 0UL, 0UL));
+}
+
+_Noreturn void sys_exit(int status)
+{
+    write_count();
+    _exit(status);
+}
