@@ -15,5 +15,5 @@ struct helper_job {
 
 struct helpers;
 struct helpers *helpers_new(struct loop *l, unsigned threads, unsigned jobs_max);    /* NULL on failure */
-void helpers_free(struct helpers *h);                            /* waits for the jobs under way */
+void helpers_free(struct helpers *h);      /* after all submitted jobs ran and got their done(); takes NULL */
 int helpers_submit(struct helpers *h, struct helper_job *job);   /* 0, or -EAGAIN: jobs_max are under way */

@@ -39,7 +39,8 @@ struct watch {
 };
 
 /* Called at the end of every turn, before the wait; returns the longest wait in microseconds that it
- * allows (0: another turn at once; -1: no wish).  The link gathers tickets and bells here. */
+ * allows (0: another turn at once; -1: no wish).  The link gathers tickets and bells here.
+ * A hook may remove itself while it runs, no other. */
 struct loop_hook {
     int64_t (*turn_end)(struct loop_hook *h);
     void (*woken)(struct loop_hook *h);        /* after the wait, before any watch runs; may be NULL */
@@ -47,20 +48,25 @@ struct loop_hook {
 };
 
 struct loop *loop_new(void);                    /* NULL: no memory or descriptors */
-void loop_free(struct loop *l);
+void loop_free(struct loop *l);                 /* frees the garbage; watches and timers are their owners' */
 int64_t loop_now_ms(const struct loop *l);
 int64_t loop_now_us(const struct loop *l);      /* of the last wake-up */
 int loop_run(struct loop *l);                   /* until loop_stop(); 0 or -errno of the wait */
-void loop_stop(struct loop *l);
+void loop_stop(struct loop *l);                 /* when this turn is over; before loop_run(): not one turn */
 
-/* flags: extra epoll flags, e.g. EPOLLEXCLUSIVE for listeners (then level-triggered, read only). */
+/* Fills *w and registers fd, which must be non-blocking.  0, or -errno with w->fd still -1 (-EPERM: a regular
+ * file).  An error or hang-up of the peer sets READ and WRITE too: the next call on the fd says what it was.
+ * A listener is shared with other processes (EPOLLEXCLUSIVE), level-triggered and for reading only: who
+ * cannot accept now (-EMFILE) must unwatch it, or the loop turns without end. */
 int loop_watch(struct loop *l, struct watch *w, int fd, watch_fn run);
 int loop_watch_listener(struct loop *l, struct watch *w, int fd, watch_fn run);
-void loop_unwatch(struct watch *w);             /* the fd stays open and the caller's; idempotent */
+void loop_unwatch(struct watch *w);             /* the fd stays open and the caller's; idempotent, all-zero is fine */
 void loop_again(struct watch *w);               /* run once more in the next turn, which will not wait */
 
 void timer_init(struct timer *t, timer_fn fire);
-int timer_set(struct loop *l, struct timer *t, int64_t delay_ms);    /* moves it if on; 0 or -ENOMEM */
+/* Moves it if on.  A delay below 1 counts as 1, so no timer fires twice in a turn.  0 or -ENOMEM, which
+ * only a timer that was off can get. */
+int timer_set(struct loop *l, struct timer *t, int64_t delay_ms);
 void timer_off(struct loop *l, struct timer *t);                     /* idempotent; must precede freeing */
 
 void loop_hook_add(struct loop *l, struct loop_hook *h);
@@ -74,6 +80,7 @@ struct loop_garbage {
 };
 void loop_free_later(struct loop *l, struct loop_garbage *g, void (*free_fn)(struct loop_garbage *g));
 
-/* Signals: blocked in the process from then on and delivered here, one call a signal a turn. */
+/* Signals: blocked from then on in this thread and those it starts, and delivered here, one call a signal a
+ * turn.  Once a loop: -EBUSY after that.  A child that execs must unblock them first. */
 typedef void (*signal_fn)(struct loop *l, void *user, int sig);
 int loop_signals(struct loop *l, const int *signals, size_t count, signal_fn fn, void *user);
