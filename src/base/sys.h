@@ -123,4 +123,6 @@ int sys_kill(pid_t pid, int sig);
 pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);    /* wait4; peak_kib may be NULL */
 int sys_sigmask(int how, const sigset_t *set);               /* of this thread; SIG_BLOCK, ... */
 int sys_prctl(int option, unsigned long argument);
+int sys_chdir(const char *path);
+int sys_setpgid(pid_t pid, pid_t group);
 _Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */
