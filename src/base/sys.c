@@ -165,6 +165,11 @@ ssize_t sys_read(int fd, void *into, size_t bytes)
     return fail_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(read(fd, into, bytes)));
 }
 
+ssize_t sys_read_once(int fd, void *into, size_t bytes)
+{
+    return fail_now() ? -EINTR : result_bytes(read(fd, into, bytes));
+}
+
 ssize_t sys_write(int fd, const void *from, size_t bytes)
 {
     return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(write(fd, from, bytes)));

@@ -46,6 +46,7 @@ int sys_random(void *into, size_t bytes);       /* from the kernel, all of it or
 
 /* descriptors */
 ssize_t sys_read(int fd, void *into, size_t bytes);
+ssize_t sys_read_once(int fd, void *into, size_t bytes);             /* EINTR is returned */
 ssize_t sys_write(int fd, const void *from, size_t bytes);
 ssize_t sys_writev(int fd, const struct iovec *iov, int count);
 ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at);
