@@ -58,10 +58,10 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
     va_start(arguments, format);
     len = advance(len, vsnprintf(line + len, cap - len, format, arguments), cap);
     va_end(arguments);
-    if (len == head_bytes && len >= 2)           /* no values: no colon in front of nothing */
-        len -= 2;
     if (len == cap - 1)
         memcpy(line + len - 3, "...", 3);
+    else if (len == head_bytes)                  /* no values: no colon in front of nothing */
+        len -= 2;
     for (size_t i = 0; i < len; i++)             /* whatever a caller forgot: one event, one line */
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';
