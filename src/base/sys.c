@@ -5,6 +5,7 @@
  * so a walk over all N tests paths that exist.
  */
 #include "base/sys.h"
+#include <sched.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -225,6 +226,13 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 int sys_open(const char *path, int flags, mode_t mode)
 {
     return fail_now() ? -EMFILE : result(TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC, mode)));
+}
+
+int sys_openat(int dir_fd, const char *path, int flags)
+{
+    if (fail_now())
+        return -EMFILE;
+    return result((int)TEMP_FAILURE_RETRY(openat(dir_fd, path, flags | O_CLOEXEC)));
 }
 
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
@@ -599,6 +607,12 @@ pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib)
 int sys_sigmask(int how, const sigset_t *set)
 {
     return fail_now() ? -EINVAL : -pthread_sigmask(how, set, NULL);
+}
+
+int sys_sched_batch(void)
+{
+    const struct sched_param none = { 0 };
+    return fail_now() ? -EPERM : result(sched_setscheduler(0, SCHED_BATCH, &none));
 }
 
 int sys_prctl(int option, unsigned long argument)

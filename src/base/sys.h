@@ -59,6 +59,7 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);      /* EINTR is
 
 /* files */
 int sys_open(const char *path, int flags, mode_t mode);
+int sys_openat(int dir_fd, const char *path, int flags);
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int sys_open_unlinked(const char *folder);      /* O_TMPFILE, else mkstemp and unlink; 0600 */
 int sys_stat(const char *path, struct stat *st);
@@ -123,6 +124,7 @@ int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_kill(pid_t pid, int sig);
 pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);    /* wait4; peak_kib may be NULL */
 int sys_sigmask(int how, const sigset_t *set);               /* of this thread; SIG_BLOCK, ... */
+int sys_sched_batch(void);                 /* SCHED_BATCH for this process */
 int sys_prctl(int option, unsigned long argument);
 int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);

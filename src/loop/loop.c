@@ -95,6 +95,13 @@ void loop_unwatch(struct watch *w)
     w->ready = 0;
 }
 
+void loop_pause(struct watch *w, bool is_paused)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = w };
+    /* EPOLLEXCLUSIVE forbids EPOLL_CTL_MOD: off and on. Failing leaves it as it was, which is safe. */
+    (void)sys_epoll_ctl(w->loop->ep, is_paused ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, w->fd, &event);
+}
+
 void loop_again(struct watch *w)
 {
     if (w->loop && w->fd >= 0 && list_empty(&w->again))
@@ -111,7 +118,7 @@ static unsigned ready_bits(uint32_t events)
     if (events & EPOLLRDHUP)
         bits |= LOOP_READ | LOOP_HANGUP;
     if (events & (EPOLLHUP | EPOLLERR))       /* the next read or write says what it was */
-        bits |= LOOP_READ | LOOP_WRITE | LOOP_HANGUP;
+        bits |= LOOP_READ | LOOP_WRITE | LOOP_HANGUP | LOOP_BROKEN;
     return bits;
 }
 

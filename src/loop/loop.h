@@ -15,7 +15,11 @@
 #include <sys/types.h>
 #include "base/list.h"
 
-enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };   /* HANGUP: the peer closed its side or broke */
+enum {
+    LOOP_READ = 1, LOOP_WRITE = 2,
+    LOOP_HANGUP = 4,        /* the peer will send nothing more, or is gone */
+    LOOP_BROKEN = 8,        /* both directions are over: nobody is there */
+};
 
 struct loop;
 struct watch;
@@ -60,6 +64,8 @@ void loop_stop(struct loop *l);                 /* when this turn is over; befor
  * cannot accept now (-EMFILE) must unwatch it, or the loop turns without end. */
 int loop_watch(struct loop *l, struct watch *w, int fd, watch_fn run);
 int loop_watch_listener(struct loop *l, struct watch *w, int fd, watch_fn run);
+/* A listener is not looked at for a while (descriptors ran out), and then again. */
+void loop_pause(struct watch *w, bool is_paused);
 void loop_unwatch(struct watch *w);             /* the fd stays open and the caller's; idempotent, all-zero is fine */
 void loop_again(struct watch *w);               /* run once more in the next turn, which will not wait */
 

@@ -6,6 +6,7 @@ enum stage_says { STAGE_PASS, STAGE_ANSWERED, STAGE_WAITS, STAGE_WANTS_BODY };
 
 enum stage_says stage_health(struct exchange *x);
 enum stage_says stage_files(struct exchange *x);
+void stage_files_leave(struct exchange *x);      /* nobody waits for the file any more */
 enum stage_says stage_app(struct exchange *x);
 
 /* A whole small answer: status, one content type, extra fields (may be NULL), body copied out at once. */

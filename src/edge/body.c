@@ -1,0 +1,201 @@
+/* body.c - memory, then memfd, then file; see body.h. */
+#include "edge/body.h"
+#include <errno.h>
+#include <stdlib.h>
+#include "base/sys.h"
+
+enum { TRIM_AFTER_MS = 10000 };
+
+/* ---- pooled memfds --------------------------------------------------------------------------- */
+
+static void trim(struct timer *t)
+{
+    struct body_pool *p = container_of(t, struct body_pool, trim);
+    for (struct body_memfd *m = p->free; m; m = m->next)
+        (void)sys_fallocate_punch(m->fd, 0, (off_t)m->cap_bytes);
+}
+
+void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf, struct helpers *helpers)
+{
+    const char *fallback = getenv("TMPDIR");
+    *p = (struct body_pool){
+        .cap_bytes = (size_t)conf->body_memory_bytes, .helpers = helpers, .loop = l,
+        .folder = conf->spool_dir[0] ? conf->spool_dir : fallback && fallback[0] ? fallback : "/var/tmp",
+    };
+    timer_init(&p->trim, trim);
+}
+
+static void free_memfd(struct body_memfd *m)
+{
+    (void)sys_munmap(m->map, m->cap_bytes);
+    (void)sys_close(m->fd);
+    sys_free(m);
+}
+
+void body_pool_done(struct body_pool *p)
+{
+    timer_off(p->loop, &p->trim);
+    while (p->free) {
+        struct body_memfd *m = p->free;
+        p->free = m->next;
+        free_memfd(m);
+    }
+}
+
+static int make_memfd(struct body_pool *p, struct body_memfd **made)
+{
+    struct body_memfd *m = sys_calloc(1, sizeof *m);
+    if (!m)
+        return -ENOMEM;
+    void *map = NULL;
+    m->cap_bytes = p->cap_bytes;
+    m->fd = sys_memfd("slipway-body", 0);
+    int rc = m->fd < 0 ? m->fd : sys_ftruncate(m->fd, (off_t)m->cap_bytes);
+    if (rc == 0)
+        rc = sys_mmap(m->fd, m->cap_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, &map);
+    if (rc < 0) {
+        (void)sys_close(m->fd);
+        sys_free(m);
+        return rc;
+    }
+    m->map = map;
+    *made = m;
+    return 0;
+}
+
+static int take_memfd(struct body_pool *p, struct body_memfd **taken)
+{
+    if (!p->free)
+        return make_memfd(p, taken);
+    *taken = p->free;
+    p->free = (*taken)->next;
+    p->count--;
+    return 0;
+}
+
+static void give_memfd(struct body_pool *p, struct body_memfd *m)
+{
+    if (p->count == BODY_POOL_MAX) {
+        free_memfd(m);
+        return;
+    }
+    m->next = p->free;
+    p->free = m;
+    p->count++;
+    (void)timer_set(p->loop, &p->trim, TRIM_AFTER_MS);      /* without memory for it: the pages stay */
+}
+
+/* ---- one body -------------------------------------------------------------------------------- */
+
+static int to_memfd(struct body *b)
+{
+    int rc = take_memfd(b->pool, &b->memfd);
+    if (rc < 0)
+        return rc;
+    if (b->memory)
+        memcpy(b->memfd->map, b->memory, (size_t)b->bytes);
+    b->memory = NULL;
+    return 0;
+}
+
+static int to_file(struct body *b, void (*wake)(struct spill *s))
+{
+    return spill_open(&b->spill, b->pool->helpers, b->pool->folder, wake);
+}
+
+int body_begin(struct body *b, struct body_pool *pool, struct arena *arena, int64_t expected_bytes,
+               void (*wake)(struct spill *s))
+{
+    *b = (struct body){ .pool = pool, .spill = { .wake = wake } };
+    if (expected_bytes > (int64_t)pool->cap_bytes)
+        return to_file(b, wake);
+    if (expected_bytes > BODY_MEMORY_BYTES)
+        return to_memfd(b);
+    b->memory_cap = expected_bytes < 0 ? BODY_MEMORY_BYTES : (size_t)expected_bytes;
+    b->memory = arena_alloc(arena, b->memory_cap);
+    return b->memory ? 0 : -ENOMEM;
+}
+
+void body_done(struct body *b, bool is_let_go)
+{
+    if (b->memfd && is_let_go)
+        give_memfd(b->pool, b->memfd);
+    else if (b->memfd)
+        free_memfd(b->memfd);
+    spill_close(&b->spill);
+    *b = (struct body){ 0 };
+}
+
+/* What a memfd holds moves into a file, block by block as the file has room. */
+static int move_to_file(struct body *b)
+{
+    size_t room_bytes;
+    if (!b->spill.job) {
+        int rc = to_file(b, b->spill.wake);
+        if (rc < 0)
+            return rc;
+    }
+    while (b->memfd) {
+        uint64_t moved = b->spill.written_bytes + b->spill.filled_bytes;
+        if (b->spill.is_writing)
+            return -EAGAIN;
+        if (moved == (uint64_t)b->bytes) {
+            give_memfd(b->pool, b->memfd);
+            b->memfd = NULL;
+            return 0;
+        }
+        char *room = spill_room(&b->spill, &room_bytes);
+        if (!room)
+            return b->spill.error;
+        size_t left_bytes = (size_t)((uint64_t)b->bytes - moved);
+        size_t bytes = left_bytes < room_bytes ? left_bytes : room_bytes;
+        memcpy(room, b->memfd->map + moved, bytes);
+        spill_filled(&b->spill, bytes);
+    }
+    return 0;
+}
+
+char *body_room(struct body *b, size_t *room_bytes, int *error)
+{
+    *error = 0;
+    if (b->memory && (size_t)b->bytes == b->memory_cap)
+        *error = to_memfd(b);
+    if (*error == 0 && b->memfd && (size_t)b->bytes == b->memfd->cap_bytes)
+        *error = move_to_file(b);
+    if (*error < 0)
+        return NULL;
+    if (b->memory) {
+        *room_bytes = b->memory_cap - (size_t)b->bytes;
+        return b->memory + b->bytes;
+    }
+    if (b->memfd) {
+        *room_bytes = b->memfd->cap_bytes - (size_t)b->bytes;
+        return b->memfd->map + b->bytes;
+    }
+    char *room = spill_room(&b->spill, room_bytes);
+    if (!room)
+        *error = b->spill.error < 0 ? b->spill.error : -EAGAIN;
+    return room;
+}
+
+void body_added(struct body *b, size_t bytes)
+{
+    b->bytes += (int64_t)bytes;
+    if (!b->memory && !b->memfd)
+        spill_filled(&b->spill, bytes);
+}
+
+int body_end(struct body *b, struct call_body *call)
+{
+    if (!b->memory && !b->memfd) {
+        int rc = spill_flush(&b->spill);
+        if (rc < 0)
+            return rc;
+    }
+    *call = (struct call_body){ .fd = -1, .bytes = b->bytes };
+    if (b->memory)
+        call->memory = (struct span){ b->memory, (size_t)b->bytes };
+    else
+        call->fd = b->memfd ? b->memfd->fd : spill_fd(&b->spill);
+    return 0;
+}

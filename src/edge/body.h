@@ -1,0 +1,52 @@
+/* body.h - where a request's body is gathered until it is whole.
+ *
+ * Up to BODY_MEMORY_BYTES in the exchange's arena; up to conf.body_memory in a pooled memfd that is received into directly;
+ * beyond that in an unlinked file.  What a body needs is known before (Content-Length) or found out (chunked): it moves on
+ * by itself.
+ */
+#pragma once
+#include "base/arena.h"
+#include "conf/conf.h"
+#include "edge/spill.h"
+#include "link/pool.h"
+
+enum { BODY_MEMORY_BYTES = 32 * 1024, BODY_POOL_MAX = 4 };
+
+struct body_memfd {
+    struct body_memfd *next;
+    int fd;
+    char *map;
+    size_t cap_bytes;
+};
+
+struct body_pool {                /* one an edge: memfds between two uses, so that their pages need no clearing */
+    struct body_memfd *free;
+    unsigned count;
+    size_t cap_bytes;             /* conf.body_memory */
+    const char *folder;           /* of spool files */
+    struct helpers *helpers;
+    struct loop *loop;
+    struct timer trim;            /* gives the pages back after a while without use */
+};
+void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf, struct helpers *helpers);
+void body_pool_done(struct body_pool *p);
+
+struct body {
+    struct body_pool *pool;
+    int64_t bytes;                /* so far */
+    char *memory;                 /* NULL while not in memory */
+    size_t memory_cap;
+    struct body_memfd *memfd;     /* NULL while not in a memfd */
+    struct spill spill;           /* its job is NULL while not in a file */
+};
+
+/* expected_bytes: -1 when not known.  wake: a file has room again.  0, -ENOMEM, -errno of file or memfd. */
+int body_begin(struct body *b, struct body_pool *pool, struct arena *arena, int64_t expected_bytes,
+               void (*wake)(struct spill *s));
+/* is_let_go: no worker can still read it.  Otherwise its memfd is not used again.  Accepts an all-zero one. */
+void body_done(struct body *b, bool is_let_go);
+/* Where the next bytes may be put, at least one byte; NULL: -EAGAIN (wake follows), -ENOMEM, -errno in *error. */
+char *body_room(struct body *b, size_t *room_bytes, int *error);
+void body_added(struct body *b, size_t bytes);        /* they are there */
+/* Nothing more comes: 0 and *call says where it lies; -EAGAIN (wake follows); or the error. */
+int body_end(struct body *b, struct call_body *call);

@@ -1,0 +1,334 @@
+/* edge.c - the process between the clients and the workers: start, listeners, the master's word, the end.
+ *
+ *     clients --accept--> h1_conn > serve > pool > worker
+ *     master  --struct channel_msg--> here > pool, serve
+ *
+ * Woken  by loop: a listener, the master's channel, the accept pause.
+ * Ends   when the master says CHANNEL_DRAIN or is gone, and the last connection closed.
+ */
+#include "edge/edge.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "edge/edge_private.h"
+
+enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100 };
+
+/* ---- accepting ------------------------------------------------------------------------------- */
+
+static void maybe_end(struct edge *e)
+{
+    if (e->is_draining && e->conns_count == 0 && pool_is_idle(e->pool))
+        loop_stop(e->loop);
+}
+
+static void pause_accepting(struct edge *e, int error)
+{
+    if (e->accept_pause.due_ms == 0)
+        log_warn("accepting pauses", "error=%d connections=%llu for_ms=%d", -error,
+                 (unsigned long long)e->conns_count, ACCEPT_PAUSE_MS);
+    for (size_t i = 0; i < e->listeners_count; i++)
+        loop_pause(&e->listeners[i].watch, true);
+    (void)timer_set(e->loop, &e->accept_pause, ACCEPT_PAUSE_MS);
+}
+
+static void accept_again(struct timer *t)
+{
+    struct edge *e = container_of(t, struct edge, accept_pause);
+    for (size_t i = 0; i < e->listeners_count; i++)
+        if (e->listeners[i].watch.fd >= 0)
+            loop_pause(&e->listeners[i].watch, false);
+}
+
+static bool is_passing(int error)
+{
+    return error == -ECONNABORTED || error == -EPROTO || error == -ENETDOWN || error == -EHOSTUNREACH;
+}
+
+/* 1: one connection more, 0: none waits, negative: not now. */
+static int accept_one(struct listener *l)
+{
+    struct sockaddr_storage peer = { 0 };
+    socklen_t len = sizeof peer;
+    struct edge *e = l->edge;
+    if (e->conns_count >= (uint64_t)e->conf->connections)
+        return -EMFILE;
+    int fd = sys_accept(l->watch.fd, (struct sockaddr *)&peer, &len);
+    if (fd < 0)
+        return fd == -EAGAIN ? 0 : is_passing(fd) ? 1 : fd;
+    int rc = h1_conn_new(e, l, fd, (struct sockaddr *)&peer);
+    if (rc < 0)
+        (void)sys_close(fd);
+    return rc < 0 ? rc : 1;
+}
+
+static void accept_ready(struct watch *w)
+{
+    struct listener *l = container_of(w, struct listener, watch);
+    int rc = 1;
+    for (int budget = EDGE_ACCEPTS_A_TURN; budget > 0 && rc > 0; budget--)
+        rc = accept_one(l);
+    if (rc < 0)
+        pause_accepting(l->edge, rc);
+}
+
+static void name_listener(struct listener *l, int fd)
+{
+    struct sockaddr_storage own = { 0 };
+    socklen_t len = sizeof own;
+    if (sys_getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+        return;
+    if (own.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&own;
+        inet_ntop(AF_INET, &in->sin_addr, l->address, sizeof l->address);
+        snprintf(l->port, sizeof l->port, "%u", ntohs(in->sin_port));
+    } else if (own.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&own;
+        inet_ntop(AF_INET6, &in6->sin6_addr, l->address, sizeof l->address);
+        snprintf(l->port, sizeof l->port, "%u", ntohs(in6->sin6_port));
+    } else {
+        l->is_unix = true;
+        snprintf(l->address, sizeof l->address, "localhost");
+        snprintf(l->port, sizeof l->port, "80");
+    }
+}
+
+static int open_listeners(struct edge *e)
+{
+    for (size_t i = 0; i < e->conf->listen.count; i++) {
+        struct listener *l = &e->listeners[i];
+        int fd = CHANNEL_LISTEN_FD + (int)i;
+        l->edge = e;
+        name_listener(l, fd);
+        int rc = loop_watch_listener(e->loop, &l->watch, fd, accept_ready);
+        if (rc < 0)
+            return rc;
+        e->listeners_count++;
+    }
+    return 0;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* Accept what is in the backlog, close the listeners, let every connection finish. */
+static void drain(struct edge *e)
+{
+    if (e->is_draining)
+        return;
+    e->is_draining = true;
+    e->serve.is_draining = true;
+    for (size_t i = 0; i < e->listeners_count; i++) {
+        struct listener *l = &e->listeners[i];
+        int fd = l->watch.fd;
+        while (accept_one(l) > 0)
+            continue;
+        loop_unwatch(&l->watch);
+        (void)sys_close(fd);
+    }
+    timer_off(e->loop, &e->accept_pause);
+    for (struct list *n = e->conns.next, *next; n != &e->conns; n = next) {
+        next = n->next;
+        h1_conn_drain(container_of(n, struct h1_conn, node));
+    }
+    maybe_end(e);
+}
+
+/* ---- the master's word ----------------------------------------------------------------------- */
+
+static void report(struct edge *e)
+{
+    struct pool_stats s = pool_stats(e->pool);
+    json_t *stats = json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI}", "connections", (json_int_t)e->conns_count,
+                              "accepted", (json_int_t)e->accepted, "requests", (json_int_t)e->requests,
+                              "queued", (json_int_t)s.queued, "in_hand", (json_int_t)s.in_hand,
+                              "served", (json_int_t)s.served, "retried", (json_int_t)s.retried,
+                              "failed", (json_int_t)s.failed, "refused", (json_int_t)s.refused,
+                              "withdrawn", (json_int_t)s.withdrawn, "lost_bells", (json_int_t)s.lost_bells,
+                              "access_dropped", (json_int_t)e->serve.access_dropped);
+    char *text = stats ? json_line(stats) : NULL;
+    const struct channel_msg msg = { .kind = CHANNEL_STATS };
+    if (text && channel_send(e->master.fd, &msg, span_of(text), NULL, 0) < 0)
+        log_warn("statistics not sent", "bytes=%zu", strlen(text));
+    sys_free(text);
+    json_decref(stats);
+}
+
+static int obey(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds, size_t fds_count)
+{
+    switch ((enum channel_kind)msg->kind) {
+    case CHANNEL_GENERATION:
+        if (text.len > 0 && serve_site(&e->serve, text) < 0)
+            log_error("site description not understood", "bytes=%zu", text.len);
+        return pool_message(e->pool, msg, text, fds, fds_count);
+    case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
+    case CHANNEL_SWITCH: case CHANNEL_RETIRE: case CHANNEL_FORGET:
+        return pool_message(e->pool, msg, text, fds, fds_count);
+    case CHANNEL_DRAIN:
+        drain(e);
+        return 0;
+    case CHANNEL_REPORT:
+        report(e);
+        return 0;
+    case CHANNEL_WELCOME:       /* only as the first message: edge_main */
+    case CHANNEL_SWITCHED: case CHANNEL_DRAINED: case CHANNEL_LATE: case CHANNEL_BROKE:
+    case CHANNEL_STATS: case CHANNEL_KINDS:
+        break;
+    }
+    return -EBADMSG;
+}
+
+static void master_ready(struct watch *w)
+{
+    struct edge *e = container_of(w, struct edge, master);
+    struct channel_msg msg;
+    char text[CHANNEL_TEXT_MAX];
+    int fds[SYS_FDS_MAX], rc;
+    size_t fds_count = 0;
+    while ((rc = channel_recv(w->fd, &msg, text, fds, &fds_count)) > 0)
+        if (obey(e, &msg, (struct span){ text, msg.text_bytes }, fds, fds_count) < 0)
+            log_error("message from the master not understood", "kind=%u", msg.kind);
+    if (rc == -EAGAIN) {
+        w->ready &= ~(unsigned)LOOP_READ;
+        return;
+    }
+    if (!e->is_draining)
+        log_warn("the master is gone", "the edge finishes what it has");
+    loop_unwatch(w);
+    drain(e);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static int64_t turn_end(struct loop_hook *h)
+{
+    struct edge *e = container_of(h, struct edge, turn);
+    if (buf_len(&e->serve.access) > 0)
+        serve_flush_log(&e->serve);
+    maybe_end(e);
+    return -1;
+}
+
+static struct conf *read_conf(char *why)
+{
+    struct stat st;
+    struct conf *conf = conf_new();
+    if (!conf || sys_fstat(CHANNEL_CONF_FD, &st) < 0 || st.st_size > 1024 * 1024)
+        goto failed;
+    size_t bytes = (size_t)st.st_size;
+    char *text = sys_malloc(bytes + 1);
+    if (!text)
+        goto failed;
+    ssize_t got = sys_pread(CHANNEL_CONF_FD, text, bytes, 0);
+    int rc = got < 0 ? (int)got : conf_read_text(conf, (struct span){ text, (size_t)got }, why);
+    sys_free(text);
+    if (rc == 0)
+        return conf;
+failed:
+    conf_free(conf);
+    return NULL;
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+/* The master's first message says who we are. */
+static int welcome(struct channel_msg *msg)
+{
+    char text[CHANNEL_TEXT_MAX];
+    int fds[SYS_FDS_MAX];
+    size_t fds_count = 0;
+    struct pollfd wait = { CHANNEL_MASTER_FD, POLLIN, 0 };
+    while (sys_poll(&wait, 1, -1) == -EINTR)
+        continue;
+    int rc = channel_recv(CHANNEL_MASTER_FD, msg, text, fds, &fds_count);
+    return rc == 1 && msg->kind == CHANNEL_WELCOME ? 0 : rc < 0 ? rc : -EPIPE;
+}
+
+static int set_up(struct edge *e, const struct channel_msg *who)
+{
+    list_init(&e->conns);
+    list_init(&e->spare);
+    timer_init(&e->accept_pause, accept_again);
+    e->loop = loop_new();
+    if (!e->loop)
+        return -ENOMEM;
+    e->helpers = helpers_new(e->loop, (unsigned)e->conf->helpers, HELPER_JOBS_MAX);
+    /* serve's turn end comes after the pool's: lines of answers that the pool's turn end made are written, too. */
+    e->pool = pool_new(e->loop, e->conf, who->edge, (unsigned)who->a, CHANNEL_MASTER_FD);
+    if (!e->helpers || !e->pool)
+        return -ENOMEM;
+    body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
+    int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
+    int rc = serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, access_fd);
+    if (rc < 0)
+        return rc;
+    if (access_fd >= 0)
+        (void)sys_set_nonblocking(access_fd);
+    e->turn = (struct loop_hook){ .turn_end = turn_end };
+    loop_hook_add(e->loop, &e->turn);
+    rc = sys_set_nonblocking(CHANNEL_MASTER_FD);
+    if (rc == 0)
+        rc = loop_watch(e->loop, &e->master, CHANNEL_MASTER_FD, master_ready);
+    return rc < 0 ? rc : open_listeners(e);
+}
+
+static void tear_down(struct edge *e)
+{
+    while (!list_empty(&e->spare)) {
+        struct h1_exchange *hx = container_of(e->spare.next, struct h1_exchange, spare);
+        list_remove(&hx->spare);
+        arena_done(&hx->x.arena);
+        buf_done(&hx->out);
+        sys_free(hx);
+    }
+    pool_free(e->pool);
+    helpers_free(e->helpers);
+    serve_done(&e->serve);
+    body_pool_done(&e->bodies);
+    loop_free(e->loop);
+}
+
+int edge_main(void)
+{
+    char why[CONF_WHY_BYTES] = "";
+    struct channel_msg who;
+    sys_process_name("edge");
+    log_set(LOG_INFO, "edge");
+    hash_seed();
+    struct edge *e = sys_calloc(1, sizeof *e);
+    struct conf *conf = read_conf(why);
+    if (!e || !conf) {
+        log_error("edge did not start", "%s", why[0] ? why : "no memory or no options");
+        sys_free(e);
+        conf_free(conf);
+        return 1;
+    }
+    e->conf = conf;
+    log_set(level_of(conf->log_level), "edge");
+    if (conf->edge_batch)
+        (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
+    int rc = welcome(&who);
+    if (rc == 0)
+        rc = set_up(e, &who);
+    if (rc == 0)
+        rc = loop_run(e->loop);
+    if (rc < 0)
+        log_error("edge ended", "error=%d reason=\"%s\"", -rc, strerror(-rc));
+    tear_down(e);
+    conf_free(conf);
+    sys_free(e);
+    return rc < 0;
+}

@@ -1,0 +1,92 @@
+/* edge_private.h - what the edge's own files share: the process, its listeners, its connections.
+ */
+#pragma once
+#include "edge/body.h"
+#include "link/channel.h"
+#include "serve/serve.h"
+#include "wire/chunked.h"
+#include "wire/h1.h"
+
+enum { EDGE_SCRATCH_BYTES = 64 * 1024, EDGE_EXCHANGES_KEPT = 256, EDGE_ACCEPTS_A_TURN = 64 };
+
+struct listener {
+    struct watch watch;
+    struct edge *edge;
+    char address[64], port[8];        /* of our end: SERVER_NAME without a Host, SERVER_PORT */
+    bool is_unix;
+};
+
+struct edge {
+    struct loop *loop;
+    struct conf *conf;
+    struct serve serve;
+    struct pool *pool;
+    struct helpers *helpers;
+    struct body_pool bodies;
+    struct watch master;
+    struct listener listeners[CONF_LIST_MAX];
+    size_t listeners_count;
+    struct timer accept_pause;        /* on while descriptors ran out */
+    struct list conns;                /* every h1_conn */
+    uint64_t conns_count, accepted, requests;
+    struct list spare;                /* h1_exchanges between two uses */
+    unsigned spare_count;
+    struct loop_hook turn;
+    bool is_draining;
+    char scratch[EDGE_SCRATCH_BYTES]; /* a read lands here first; nothing stays */
+};
+
+/* ---- one HTTP/1 connection and the exchange under way on it ------------------------------------ */
+
+enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_COUNT };
+
+struct h1_exchange {                  /* spare ones keep the first block of their arena and buffer */
+    struct exchange x;
+    struct h1_conn *conn;
+    struct list spare;
+    struct body body;
+    struct chunked chunked;
+    bool is_body_complete;            /* also when there is none */
+    bool is_let_go;                   /* the worker, if there was one, is done with the request's body */
+
+    struct h1_answer spelled;
+    struct buf out;                   /* head and body bytes not yet sent */
+    struct spill spill;               /* what did not fit: comes after `out` */
+    uint64_t spill_sent_bytes;
+    struct file *file;                /* what is sent last: a cached file, or a descriptor of its own */
+    int file_fd;                      /* -1: none */
+    uint64_t file_at, file_left_bytes;
+    uint64_t promised_left_bytes;     /* of Content-Length */
+    bool is_ended;                    /* answer_out was told the end */
+    bool is_cut;                      /* ... and the client must see that it is not whole */
+    bool is_full;                     /* body() took less than offered: resume when there is room */
+};
+
+struct h1_conn {
+    struct watch watch;
+    struct timer timer;
+    struct loop_garbage garbage;
+    struct list node;
+    struct edge *edge;
+    struct listener *listener;
+    struct h1_exchange *hx;           /* NULL between two requests */
+    struct buf in;                    /* bytes of a head that is not whole, and what was sent ahead */
+    size_t scanned_bytes;             /* of `in`, for the end of the head */
+    enum phase phase;
+    bool is_running;                  /* inside h1_conn_run: callbacks only leave marks */
+    bool is_closing;                  /* given to loop_free_later */
+    bool is_half_closed;              /* the client will send nothing more */
+    uint32_t requests;
+    char address[46], port[6];        /* of the peer */
+};
+
+int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockaddr *peer);
+void h1_conn_run(struct h1_conn *c);
+void h1_conn_drain(struct h1_conn *c);          /* the edge stops: no further request but one already on its way */
+
+extern const struct answer_out h1_answer_out;
+/* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */
+int h1_send(struct h1_conn *c);
+bool h1_has_unsent(const struct h1_exchange *hx);
+struct h1_exchange *h1_exchange_take(struct edge *e);       /* NULL: no memory */
+void h1_exchange_give(struct edge *e, struct h1_exchange *hx);

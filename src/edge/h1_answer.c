@@ -1,0 +1,389 @@
+/* h1_answer.c - how an answer leaves on an HTTP/1 connection (struct answer_out of serve).
+ *
+ *     head > out
+ *     body > the socket at once, from where it lies; what it does not take > out (memory) > spill (file) > back-pressure
+ *     file > sendfile, after all of that
+ *
+ * So the worker's ring is empty as soon as the worker is done, however slow the client; and a short answer is one send.
+ * Not    when a connection ends or goes on: h1_conn.c.
+ */
+#include <errno.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "edge/edge_private.h"
+#include "serve/files.h"
+
+enum { SENDFILE_BYTES = 1024 * 1024, CHUNK_OVERHEAD = 32 };
+
+static struct h1_exchange *of(struct exchange *x)
+{
+    return container_of(x, struct h1_exchange, x);
+}
+
+/* A mark was left: the connection looks at it when its step under way returns, or in the next turn.  Never at once:
+ * serve and pool may still hold the exchange further up the stack. */
+static void tell(struct h1_exchange *hx)
+{
+    if (!hx->conn->is_running)
+        loop_again(&hx->conn->watch);
+}
+
+static void end(struct h1_exchange *hx, bool is_cut)
+{
+    hx->is_ended = true;
+    hx->is_cut = is_cut;
+    tell(hx);
+}
+
+bool h1_has_unsent(const struct h1_exchange *hx)
+{
+    return buf_len(&hx->out) > 0 || hx->spill.job || hx->file_left_bytes > 0;
+}
+
+/* ---- head ------------------------------------------------------------------------------------ */
+
+static int out_head(struct exchange *x, const struct response *res)
+{
+    struct h1_exchange *hx = of(x);
+    const struct h1_conn *c = hx->conn;
+    const struct conf *conf = c->edge->conf;
+    bool is_last = conf->requests_limit > 0 && c->requests >= (uint64_t)conf->requests_limit;
+    hx->spelled = (struct h1_answer){
+        .version = x->request.version ? x->request.version : 11,
+        .is_head = x->request.method == METHOD_HEAD,
+        .keeps_alive = x->request.keeps_alive && hx->is_body_complete && !is_last &&
+                       !c->is_half_closed && !c->edge->is_draining,
+    };
+    int rc = h1_write_head(&hx->out, res, &hx->spelled, serve_date(x->serve));
+    if (rc < 0) {
+        log_warn("response head dropped", "error=%d", -rc);
+        end(hx, true);
+        return rc;
+    }
+    hx->promised_left_bytes = hx->spelled.body == H1_BODY_LENGTH ? (uint64_t)res->body_bytes : 0;
+    return 0;
+}
+
+/* ---- body ------------------------------------------------------------------------------------ */
+
+struct piece {                        /* body bytes as they are framed */
+    char size_line[24];
+    struct span parts[5];             /* size line, run, run, end of chunk, end of body */
+    size_t count;
+    size_t body_bytes;
+};
+
+static void frame(const struct h1_exchange *hx, struct piece *p, const struct span runs[2], size_t take, bool is_last)
+{
+    bool is_chunked = hx->spelled.body == H1_BODY_CHUNKED;
+    p->count = 0;
+    p->body_bytes = take;
+    if (is_chunked && take > 0)
+        p->parts[p->count++] = (struct span){ p->size_line, h1_write_chunk_size(p->size_line, take) };
+    for (int i = 0; i < 2 && take > 0; i++) {
+        size_t bytes = runs[i].len < take ? runs[i].len : take;
+        if (bytes > 0)
+            p->parts[p->count++] = (struct span){ runs[i].at, bytes };
+        take -= bytes;
+    }
+    if (is_chunked && p->body_bytes > 0)
+        p->parts[p->count++] = SPAN("\r\n");
+    if (is_chunked && is_last)
+        p->parts[p->count++] = SPAN("0\r\n\r\n");
+}
+
+static int keep_in_memory(struct h1_exchange *hx, const struct piece *p, size_t skip)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct span part = p->parts[i];
+        size_t drop = part.len < skip ? part.len : skip;
+        skip -= drop;
+        int rc = buf_add(&hx->out, span_skip(part, drop));
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Head (if it waits) and piece in one call: the bytes of the piece that went, or negative. */
+static ssize_t send_piece(struct h1_exchange *hx, const struct piece *p)
+{
+    struct h1_conn *c = hx->conn;
+    struct iovec iov[6];
+    size_t count = 0, total = 0, before = buf_len(&hx->out);
+    if (before > 0)
+        iov[count++] = (struct iovec){ hx->out.block + hx->out.start, before };
+    for (size_t i = 0; i < p->count; i++)
+        iov[count++] = (struct iovec){ (char *)p->parts[i].at, p->parts[i].len };
+    for (size_t i = 0; i < count; i++)
+        total += iov[i].iov_len;
+    if (total == 0)
+        return 0;
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+    ssize_t sent = sys_sendmsg(c->watch.fd, &msg, 0);
+    if (sent == -EAGAIN)
+        sent = 0;
+    if (sent < 0)
+        return sent;
+    if ((size_t)sent < total)
+        c->watch.ready &= ~(unsigned)LOOP_WRITE;
+    size_t of_out = (size_t)sent < before ? (size_t)sent : before;
+    buf_take(&hx->out, of_out);
+    return sent - (ssize_t)of_out;
+}
+
+static void spill_woke(struct spill *s)
+{
+    struct h1_exchange *hx = container_of(s, struct h1_exchange, spill);
+    tell(hx);
+}
+
+static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bool is_last)
+{
+    const struct conf *conf = hx->conn->edge->conf;
+    struct piece p;
+    size_t room_bytes, offered = runs[0].len + runs[1].len;
+    if (!hx->spill.job) {
+        int rc = spill_open(&hx->spill, hx->conn->edge->helpers, hx->conn->edge->bodies.folder, spill_woke);
+        hx->spill_sent_bytes = 0;
+        if (rc < 0) {
+            log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",
+                     hx->conn->edge->bodies.folder, -rc);
+            return 0;
+        }
+    }
+    char *room = spill_room(&hx->spill, &room_bytes);
+    uint64_t held = hx->spill.written_bytes - hx->spill_sent_bytes;
+    if (!room || room_bytes <= CHUNK_OVERHEAD || held >= (uint64_t)conf->response_spool_bytes) {
+        (void)spill_flush(&hx->spill);
+        return 0;
+    }
+    size_t take = offered < room_bytes - CHUNK_OVERHEAD ? offered : room_bytes - CHUNK_OVERHEAD, put = 0;
+    frame(hx, &p, runs, take, is_last && take == offered);
+    for (size_t i = 0; i < p.count; i++) {
+        memcpy(room + put, p.parts[i].at, p.parts[i].len);
+        put += p.parts[i].len;
+    }
+    spill_filled(&hx->spill, put);
+    (void)spill_flush(&hx->spill);
+    return (ssize_t)take;
+}
+
+/* How many of the offered bytes are taken, by way of socket and memory, or of the spill. */
+static ssize_t take_body(struct h1_exchange *hx, const struct span runs[2], bool is_last)
+{
+    size_t limit = (size_t)hx->conn->edge->conf->response_memory_bytes;
+    size_t offered = runs[0].len + runs[1].len, held = buf_len(&hx->out);
+    struct piece p;
+    if (hx->spill.job)
+        return spill_piece(hx, runs, is_last);
+    bool is_direct = (hx->conn->watch.ready & LOOP_WRITE) != 0;
+    size_t room_bytes = held + CHUNK_OVERHEAD < limit ? limit - held - CHUNK_OVERHEAD : 0;
+    if (room_bytes == 0 && !is_direct)
+        return spill_piece(hx, runs, is_last);
+    size_t take = offered < room_bytes ? offered : room_bytes;
+    frame(hx, &p, runs, take, is_last && take == offered);
+    ssize_t sent = is_direct ? send_piece(hx, &p) : 0;
+    if (sent < 0)
+        return sent;
+    return keep_in_memory(hx, &p, (size_t)sent) < 0 ? -ENOMEM : (ssize_t)take;
+}
+
+static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_last)
+{
+    struct h1_exchange *hx = of(x);
+    size_t offered = runs[0].len + runs[1].len;
+    bool is_counted = hx->spelled.body == H1_BODY_LENGTH;
+    if (is_counted && offered > hx->promised_left_bytes) {
+        log_error("response longer than its Content-Length", "over_bytes=%llu",
+                  (unsigned long long)(offered - hx->promised_left_bytes));
+        end(hx, true);
+        return -EMSGSIZE;
+    }
+    ssize_t took = take_body(hx, runs, is_last);
+    if (took < 0) {
+        end(hx, true);
+        return took;
+    }
+    x->sent_body_bytes += (uint64_t)took;
+    if (is_counted)
+        hx->promised_left_bytes -= (size_t)took;
+    if ((size_t)took < offered) {
+        hx->is_full = true;
+    } else if (is_last) {
+        hx->is_let_go = true;
+        end(hx, is_counted && hx->promised_left_bytes > 0);
+        return took;
+    }
+    if (h1_has_unsent(hx))
+        tell(hx);                     /* so that the send timer runs */
+    return took;
+}
+
+static void out_file(struct exchange *x, struct file *file, int fd, uint64_t at, uint64_t bytes)
+{
+    struct h1_exchange *hx = of(x);
+    bool is_counted = hx->spelled.body == H1_BODY_LENGTH;
+    if (is_counted && bytes > hx->promised_left_bytes)
+        bytes = hx->promised_left_bytes;
+    bool is_short = is_counted && bytes < hx->promised_left_bytes;
+    if (hx->spelled.body == H1_BODY_CHUNKED && bytes > 0) {
+        /* One chunk for all of it: its size is known. */
+        char line[24];
+        if (buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, bytes) }) < 0)
+            is_short = true;
+    }
+    hx->file = file;
+    hx->file_fd = fd;
+    hx->file_at = at;
+    hx->file_left_bytes = bytes;
+    hx->is_let_go = true;
+    x->sent_body_bytes += bytes;
+    end(hx, is_short);
+}
+
+static void out_cut(struct exchange *x)
+{
+    end(of(x), true);
+}
+
+const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_cut };
+
+/* ---- sending what is kept -------------------------------------------------------------------- */
+
+static ssize_t send_file(struct h1_conn *c, int fd, uint64_t at, uint64_t bytes)
+{
+    off_t offset = (off_t)at;
+    size_t want = bytes < SENDFILE_BYTES ? (size_t)bytes : SENDFILE_BYTES;
+    ssize_t sent = sys_sendfile(c->watch.fd, fd, &offset, want);
+    if (sent == -EAGAIN) {
+        c->watch.ready &= ~(unsigned)LOOP_WRITE;
+        return 0;
+    }
+    return sent == 0 ? -EIO : sent;             /* the file became shorter: the response cannot be kept */
+}
+
+static ssize_t send_memory(struct h1_conn *c, struct h1_exchange *hx)
+{
+    struct span bytes = buf_span(&hx->out);
+    bool has_more = hx->file_left_bytes > 0 || hx->spill.job;
+    ssize_t sent = sys_send(c->watch.fd, bytes.at, bytes.len, has_more ? MSG_MORE : 0);
+    if (sent == -EAGAIN)
+        sent = 0;
+    if (sent < 0)
+        return sent;
+    if ((size_t)sent < bytes.len)
+        c->watch.ready &= ~(unsigned)LOOP_WRITE;
+    buf_take(&hx->out, (size_t)sent);
+    return sent;
+}
+
+static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
+{
+    uint64_t left_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
+    if (left_bytes == 0) {
+        int rc = spill_flush(&hx->spill);
+        if (rc == 0)
+            spill_close(&hx->spill);
+        return rc == -EAGAIN ? 0 : rc;
+    }
+    ssize_t sent = send_file(c, spill_fd(&hx->spill), hx->spill_sent_bytes, left_bytes);
+    if (sent > 0)
+        hx->spill_sent_bytes += (uint64_t)sent;
+    return sent;
+}
+
+static ssize_t send_last_file(struct h1_conn *c, struct h1_exchange *hx)
+{
+    ssize_t sent = send_file(c, hx->file_fd, hx->file_at, hx->file_left_bytes);
+    if (sent > 0) {
+        hx->file_at += (uint64_t)sent;
+        hx->file_left_bytes -= (uint64_t)sent;
+        if (hx->file_left_bytes == 0 && hx->spelled.body == H1_BODY_CHUNKED)
+            return buf_add(&hx->out, SPAN("\r\n0\r\n\r\n"));
+    }
+    return sent;
+}
+
+/* A bounded share a turn: a fast reader of a big file does not keep the others waiting. */
+int h1_send(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    int budget = 8;
+    while (h1_has_unsent(hx)) {
+        ssize_t sent;
+        if (!(c->watch.ready & LOOP_WRITE))
+            return 0;
+        if (budget-- == 0) {
+            loop_again(&c->watch);
+            return 0;
+        }
+        if (buf_len(&hx->out) > 0)
+            sent = send_memory(c, hx);
+        else if (hx->spill.job)
+            sent = send_spill(c, hx);
+        else
+            sent = send_last_file(c, hx);
+        if (sent < 0)
+            return (int)sent;
+        if (sent == 0 && hx->spill.job && hx->spill.is_writing)
+            return 0;                 /* spill_woke follows */
+    }
+    return 1;
+}
+
+/* ---- exchanges between two uses -------------------------------------------------------------- */
+
+enum { EXCHANGE_ARENA_BYTES = 2 * 1024 * 1024 };
+
+struct h1_exchange *h1_exchange_take(struct edge *e)
+{
+    struct h1_exchange *hx;
+    struct arena arena;
+    struct buf out;
+    if (list_empty(&e->spare)) {
+        hx = sys_malloc(sizeof *hx);
+        if (!hx)
+            return NULL;
+        arena_init(&arena, EXCHANGE_ARENA_BYTES);
+        out = (struct buf){ .limit_bytes = (size_t)e->conf->response_memory_bytes + 256 * 1024 };
+    } else {
+        hx = container_of(e->spare.next, struct h1_exchange, spare);
+        list_remove(&hx->spare);
+        e->spare_count--;
+        arena = hx->x.arena;
+        out = hx->out;
+    }
+    memset(hx, 0, sizeof *hx);
+    hx->x.arena = arena;
+    hx->out = out;
+    hx->file_fd = -1;
+    hx->x.out = &h1_answer_out;
+    hx->x.serve = &e->serve;
+    hx->x.body = (struct call_body){ .fd = -1, .bytes = -1 };
+    list_init(&hx->spare);
+    return hx;
+}
+
+void h1_exchange_give(struct edge *e, struct h1_exchange *hx)
+{
+    enum { KEPT_OUT_BYTES = 16 * 1024 };
+    serve_leave(&hx->x);
+    body_done(&hx->body, hx->is_let_go);
+    spill_close(&hx->spill);
+    if (hx->file)
+        file_release(e->serve.files, hx->file);
+    else
+        (void)sys_close(hx->file_fd);
+    buf_take(&hx->out, buf_len(&hx->out));
+    if (e->spare_count == EDGE_EXCHANGES_KEPT || hx->out.cap_bytes > KEPT_OUT_BYTES) {
+        arena_done(&hx->x.arena);
+        buf_done(&hx->out);
+        sys_free(hx);
+        return;
+    }
+    arena_reset(&hx->x.arena);
+    list_add_after(&e->spare, &hx->spare);
+    e->spare_count++;
+}

@@ -1,0 +1,651 @@
+/* h1_conn.c - one HTTP/1 connection, from accept to close.
+ *
+ *     socket --bytes--> wire/h1 --head, body--> serve
+ *     socket <--bytes-- h1_answer <--head, body-- serve
+ *
+ * Woken  by loop (socket ready, time up, a mark left by h1_answer), always at h1_conn_run().
+ * Owns   the socket, the bytes of a head that is not whole, the exchange under way.
+ * Lives  until a step says NEXT_CLOSE; freed at the end of that loop turn, never inside a step.
+ * Not    what a request means (http), who answers it (serve), how the answer leaves (h1_answer.c).
+ * Start  with the table of phases: it is the whole life of a connection.
+ *
+ * A read lands in the edge's scratch memory; a whole head moves into its exchange's arena, so a connection between two
+ * requests holds no buffer at all.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "edge/edge_private.h"
+
+enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
+enum limit_kind { LIMIT_EACH_WAIT, LIMIT_WHOLE_PHASE };
+enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024, IN_RESERVE_BYTES = 4096 };
+
+static enum next step_idle(struct h1_conn *c);
+static enum next step_head(struct h1_conn *c);
+static enum next step_body(struct h1_conn *c);
+static enum next step_answer(struct h1_conn *c);
+static enum next step_linger(struct h1_conn *c);
+static enum next late_idle(struct h1_conn *c);
+static enum next late_request(struct h1_conn *c);
+static enum next late_send(struct h1_conn *c);
+
+#define LIMIT(field) offsetof(struct conf, field)
+static const struct phase_row {
+    const char *name;
+    enum next (*step)(struct h1_conn *c);       /* NEXT_STEP: the phase moved on */
+    enum next (*late)(struct h1_conn *c);       /* the limit passed */
+    size_t limit_option;                        /* an offset in struct conf; 0: none */
+    enum limit_kind kind;
+} phases[] = {
+    [PHASE_IDLE] = { "idle", step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
+    [PHASE_BODY] = { "body", step_body, late_request, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_ANSWER] = { "answer", step_answer, late_idle, 0, LIMIT_EACH_WAIT },   /* bounded by the pool */
+    [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_LINGER] = { "linger", step_linger, late_idle, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
+};
+_Static_assert(ARRAY_LEN(phases) == PHASE_COUNT, "a phase without a row");
+
+static void enter(struct h1_conn *c, enum phase phase)
+{
+    if (phase == c->phase)
+        return;
+    c->phase = phase;
+    if (phases[phase].kind == LIMIT_WHOLE_PHASE)
+        timer_off(c->edge->loop, &c->timer);
+}
+
+/* ---- life and death -------------------------------------------------------------------------- */
+
+static void free_conn(struct loop_garbage *g)
+{
+    struct h1_conn *c = container_of(g, struct h1_conn, garbage);
+    buf_done(&c->in);
+    sys_free(c);
+}
+
+static void drop_exchange(struct h1_conn *c)
+{
+    if (!c->hx)
+        return;
+    h1_exchange_give(c->edge, c->hx);
+    c->hx = NULL;
+}
+
+static void close_conn(struct h1_conn *c)
+{
+    struct edge *e = c->edge;
+    int fd = c->watch.fd;
+    if (c->hx && c->hx->is_cut && c->hx->spelled.body == H1_BODY_CLOSE) {
+        /* The end of the connection is the end of this body: only a reset shows that it is not whole. */
+        const struct linger hard = { .l_onoff = 1 };
+        (void)sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    }
+    if (c->hx && c->hx->x.has_head && !c->hx->is_ended)
+        serve_log(&c->hx->x);
+    drop_exchange(c);
+    timer_off(e->loop, &c->timer);
+    loop_unwatch(&c->watch);
+    (void)sys_close(fd);
+    list_remove(&c->node);
+    e->conns_count--;
+    c->is_closing = true;
+    loop_free_later(e->loop, &c->garbage, free_conn);
+}
+
+static void set_limit(struct h1_conn *c)
+{
+    const struct phase_row *p = &phases[c->phase];
+    int64_t limit_ms = NO_LIMIT_MS;
+    if (p->limit_option > 0)
+        memcpy(&limit_ms, (const char *)c->edge->conf + p->limit_option, sizeof limit_ms);
+    if (c->phase == PHASE_IDLE && c->edge->is_draining)
+        limit_ms = c->edge->conf->drain_idle_ms;
+    if (p->kind == LIMIT_WHOLE_PHASE && c->timer.due_ms > 0)
+        return;
+    if (timer_set(c->edge->loop, &c->timer, limit_ms) < 0)
+        log_warn("no memory for a timer", "phase=%s", p->name);
+}
+
+static void run(struct h1_conn *c, enum next next)
+{
+    c->is_running = true;
+    while (next == NEXT_STEP)
+        next = phases[c->phase].step(c);
+    c->is_running = false;
+    if (next == NEXT_CLOSE)
+        close_conn(c);
+    else
+        set_limit(c);
+}
+
+void h1_conn_run(struct h1_conn *c)
+{
+    if (!c->is_closing)
+        run(c, NEXT_STEP);
+}
+
+static void ready(struct watch *w)
+{
+    h1_conn_run(container_of(w, struct h1_conn, watch));
+}
+
+static void late(struct timer *t)
+{
+    struct h1_conn *c = container_of(t, struct h1_conn, timer);
+    if (c->is_closing)
+        return;
+    c->is_running = true;
+    enum next next = phases[c->phase].late(c);
+    run(c, next);
+}
+
+static void name_peer(struct h1_conn *c, const struct sockaddr *peer)
+{
+    if (peer->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+        inet_ntop(AF_INET, &in->sin_addr, c->address, sizeof c->address);
+        snprintf(c->port, sizeof c->port, "%u", ntohs(in->sin_port));
+    } else if (peer->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+        inet_ntop(AF_INET6, &in6->sin6_addr, c->address, sizeof c->address);
+        snprintf(c->port, sizeof c->port, "%u", ntohs(in6->sin6_port));
+    }
+}
+
+int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockaddr *peer)
+{
+    const int on = 1;
+    struct h1_conn *c = sys_calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->edge = e;
+    c->listener = l;
+    c->in.limit_bytes = (size_t)e->conf->head_limit_bytes + EDGE_SCRATCH_BYTES;
+    timer_init(&c->timer, late);
+    list_init(&c->node);
+    name_peer(c, peer);
+    if (!l->is_unix)
+        (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int rc = loop_watch(e->loop, &c->watch, fd, ready);
+    if (rc < 0) {
+        sys_free(c);
+        return rc;
+    }
+    list_add_before(&e->conns, &c->node);
+    e->conns_count++;
+    e->accepted++;
+    /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
+    set_limit(c);
+    return 0;
+}
+
+void h1_conn_drain(struct h1_conn *c)
+{
+    if (c->phase == PHASE_IDLE)
+        set_limit(c);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Bytes read, 0 for "none now", negative: the client is gone or will send no more. */
+static ssize_t receive(struct h1_conn *c, void *into, size_t bytes)
+{
+    if (!(c->watch.ready & LOOP_READ))
+        return 0;
+    ssize_t got = sys_recv(c->watch.fd, into, bytes, 0);
+    if (got == -EAGAIN) {
+        c->watch.ready &= ~(unsigned)LOOP_READ;
+        return 0;
+    }
+    if (got == 0) {
+        c->is_half_closed = true;
+        return -EPIPE;
+    }
+    if (got > 0 && (size_t)got < bytes && !(c->watch.ready & LOOP_HANGUP))
+        c->watch.ready &= ~(unsigned)LOOP_READ;
+    return got;
+}
+
+/* ---- idle and head --------------------------------------------------------------------------- */
+
+static enum next late_idle(struct h1_conn *c)
+{
+    (void)c;
+    return NEXT_CLOSE;
+}
+
+static void shift(struct span *s, ptrdiff_t by)
+{
+    if (s->at)
+        s->at += by;
+}
+
+/* The spans of a head move with it. */
+static void move_head(struct request *r, const char *from, const char *to)
+{
+    ptrdiff_t by = to - from;
+    shift(&r->method_name, by);
+    shift(&r->target, by);
+    for (size_t i = 0; i < r->fields_count; i++) {
+        shift(&r->fields[i].name, by);
+        shift(&r->fields[i].value, by);
+    }
+}
+
+static void fill_from(struct h1_conn *c, struct request *r)
+{
+    r->from = (struct request_from){
+        .address = span_of(c->address), .port = span_of(c->port),
+        .server_address = span_of(c->listener->address), .server_port = span_of(c->listener->port),
+    };
+}
+
+/* A refusal before or instead of serve: answered, then the connection closes. */
+static enum next refuse(struct h1_conn *c, unsigned status)
+{
+    struct h1_exchange *hx = c->hx;
+    hx->x.request.keeps_alive = false;
+    hx->is_body_complete = false;
+    hx->x.is_logged = true;
+    serve_refuse(&hx->x, status);
+    enter(c, PHASE_ANSWER);
+    return NEXT_STEP;
+}
+
+static enum next served(struct h1_conn *c, enum served what);
+
+static enum next begin(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    struct exchange *x = &hx->x;
+    fill_from(c, &x->request);
+    x->began_us = loop_now_us(c->edge->loop);
+    c->requests++;
+    c->edge->requests++;
+    int rc = request_understand(&x->request, &x->arena);
+    if (rc < 0)
+        return refuse(c, (unsigned)-rc);
+    hx->is_body_complete = x->request.body_bytes == 0;
+    return served(c, serve_begin(&c->edge->serve, x));
+}
+
+/* Looks for a whole head in `data`: taken bytes, 0 when more must come, or minus the status to refuse it with. */
+static ssize_t take_head(struct h1_conn *c, struct span data)
+{
+    const struct conf *conf = c->edge->conf;
+    struct h1_limits limits = { (size_t)conf->head_limit_bytes, (size_t)conf->fields_limit };
+    struct h1_exchange *hx = h1_exchange_take(c->edge);
+    if (!hx)
+        return -ENOMEM;
+    struct request *r = &hx->x.request;
+    hx->conn = c;
+    ssize_t taken = h1_read_head(r, data, &c->scanned_bytes, &limits, &hx->x.arena);
+    if (taken == 0) {
+        h1_exchange_give(c->edge, hx);
+        return 0;
+    }
+    c->hx = hx;
+    struct span head = { data.at, taken > 0 ? (size_t)taken : 0 };
+    struct span copy = arena_copy(&hx->x.arena, head);
+    if (!copy.at)
+        return -503;
+    if (taken > 0)
+        move_head(r, head.at, copy.at);
+    else
+        hx->x.request = (struct request){ .version = 11 };     /* its spans point to what is not kept */
+    c->scanned_bytes = 0;
+    return taken;
+}
+
+static int keep(struct h1_conn *c, struct span rest)
+{
+    return rest.len > 0 ? buf_add(&c->in, rest) : 0;
+}
+
+static enum next wait_for_head(struct h1_conn *c)
+{
+    if (buf_len(&c->in) == 0) {
+        buf_shrink(&c->in);
+        enter(c, PHASE_IDLE);
+    } else {
+        enter(c, PHASE_HEAD);
+    }
+    return NEXT_WAIT;
+}
+
+/* Nothing kept: the read goes to scratch, and with luck the head is whole and never copied into `in`. */
+static enum next read_to_scratch(struct h1_conn *c)
+{
+    char *scratch = c->edge->scratch;
+    ssize_t got = receive(c, scratch, EDGE_SCRATCH_BYTES);
+    if (got < 0)
+        return NEXT_CLOSE;
+    if (got == 0)
+        return wait_for_head(c);
+    struct span data = { scratch, (size_t)got };
+    ssize_t taken = take_head(c, data);
+    if (taken == -ENOMEM)
+        return NEXT_CLOSE;
+    if (taken < 0)
+        return refuse(c, (unsigned)-taken);
+    if (keep(c, span_skip(data, (size_t)taken)) < 0)
+        return NEXT_CLOSE;
+    if (taken == 0) {
+        enter(c, PHASE_HEAD);
+        return NEXT_STEP;
+    }
+    return begin(c);
+}
+
+static enum next read_more(struct h1_conn *c)
+{
+    if (buf_reserve(&c->in, IN_RESERVE_BYTES) < 0)
+        return NEXT_CLOSE;
+    ssize_t got = receive(c, buf_tail(&c->in), buf_room(&c->in));
+    if (got < 0)
+        return NEXT_CLOSE;
+    if (got == 0)
+        return wait_for_head(c);
+    buf_added(&c->in, (size_t)got);
+    return NEXT_STEP;
+}
+
+static enum next step_head(struct h1_conn *c)
+{
+    if (buf_len(&c->in) == 0)
+        return read_to_scratch(c);
+    if (c->scanned_bytes < buf_len(&c->in)) {
+        ssize_t taken = take_head(c, buf_span(&c->in));
+        if (taken == -ENOMEM)
+            return NEXT_CLOSE;
+        if (taken < 0)
+            return refuse(c, (unsigned)-taken);
+        if (taken > 0) {
+            buf_take(&c->in, (size_t)taken);
+            return begin(c);
+        }
+        c->scanned_bytes = buf_len(&c->in);
+    }
+    enter(c, PHASE_HEAD);
+    return read_more(c);
+}
+
+static enum next step_idle(struct h1_conn *c)
+{
+    return step_head(c);
+}
+
+static enum next late_request(struct h1_conn *c)
+{
+    if (!c->hx) {
+        c->hx = h1_exchange_take(c->edge);
+        if (!c->hx)
+            return NEXT_CLOSE;
+        c->hx->conn = c;
+        c->hx->x.request.version = 11;
+        c->hx->x.began_us = loop_now_us(c->edge->loop);
+        fill_from(c, &c->hx->x.request);
+    }
+    return refuse(c, 408);
+}
+
+/* ---- body ------------------------------------------------------------------------------------ */
+
+static void body_woke(struct spill *s)
+{
+    struct body *b = container_of(s, struct body, spill);
+    struct h1_exchange *hx = container_of(b, struct h1_exchange, body);
+    loop_again(&hx->conn->watch);
+}
+
+static unsigned status_of(int error)
+{
+    return error == -ENOSPC || error == -EDQUOT ? 507 : error == -EMSGSIZE ? 413 : 503;
+}
+
+static enum next begin_body(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    struct request *r = &hx->x.request;
+    if (r->body_bytes > c->edge->conf->body_limit_bytes)
+        return refuse(c, 413);
+    int rc = body_begin(&hx->body, &c->edge->bodies, &hx->x.arena, r->body_bytes, body_woke);
+    if (rc < 0) {
+        log_warn("no place for a request body", "bytes=%lld error=%d", (long long)r->body_bytes, -rc);
+        return refuse(c, status_of(rc));
+    }
+    if (r->expects_continue && buf_len(&c->in) == 0) {
+        struct span go_on = SPAN("HTTP/1.1 100 Continue\r\n\r\n");
+        if (sys_send(c->watch.fd, go_on.at, go_on.len, 0) != (ssize_t)go_on.len)
+            return NEXT_CLOSE;
+    }
+    enter(c, PHASE_BODY);
+    return NEXT_STEP;
+}
+
+/* Takes bytes that are already here into the body: how many, -EAGAIN, or an error. */
+static ssize_t put_into_body(struct h1_exchange *hx, struct span bytes)
+{
+    size_t put = 0, room_bytes;
+    int error;
+    while (put < bytes.len) {
+        char *room = body_room(&hx->body, &room_bytes, &error);
+        if (!room)
+            return error == -EAGAIN && put > 0 ? (ssize_t)put : error;
+        size_t n = bytes.len - put < room_bytes ? bytes.len - put : room_bytes;
+        memcpy(room, bytes.at + put, n);
+        body_added(&hx->body, n);
+        put += n;
+    }
+    return (ssize_t)put;
+}
+
+/* Decodes what is in `in`; 1 the body is whole, 0 more must come, -EAGAIN a helper writes, or an error. */
+static int take_chunked(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    while (buf_len(&c->in) > 0 && hx->chunked.state != CHUNKED_DONE) {
+        struct chunked before = hx->chunked;
+        struct span data, in = buf_span(&c->in);
+        ssize_t taken = chunked_read(&hx->chunked, in, &data);
+        if (taken < 0)
+            return (int)taken;
+        if ((int64_t)data.len > c->edge->conf->body_limit_bytes - hx->body.bytes)
+            return -EMSGSIZE;
+        ssize_t put = put_into_body(hx, data);
+        if (put < 0 || (size_t)put < data.len) {
+            /* Not all of this run had room: decode it again from where it stopped. */
+            if (put < 0 && put != -EAGAIN)
+                return (int)put;
+            size_t framing_bytes = (size_t)taken - data.len, done = put > 0 ? (size_t)put : 0;
+            struct span again;
+            hx->chunked = before;
+            ssize_t kept = chunked_read(&hx->chunked, (struct span){ in.at, framing_bytes + done }, &again);
+            buf_take(&c->in, kept > 0 ? (size_t)kept : 0);
+            return -EAGAIN;
+        }
+        buf_take(&c->in, (size_t)taken);
+    }
+    return hx->chunked.state == CHUNKED_DONE;
+}
+
+static int read_chunked(struct h1_conn *c)
+{
+    int rc = take_chunked(c);
+    if (rc != 0)
+        return rc;
+    int error = buf_reserve(&c->in, 16 * 1024);
+    if (error < 0)
+        return error;
+    ssize_t got = receive(c, buf_tail(&c->in), buf_room(&c->in));
+    if (got <= 0)
+        return got < 0 ? -EPIPE : -EINPROGRESS;
+    buf_added(&c->in, (size_t)got);
+    return take_chunked(c);
+}
+
+/* A body with a length is received to where it stays. */
+static int read_length(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    int64_t left_bytes = hx->x.request.body_bytes - hx->body.bytes;
+    size_t room_bytes;
+    int error;
+    if (left_bytes == 0)
+        return 1;
+    if (buf_len(&c->in) > 0) {
+        struct span kept = buf_span(&c->in);
+        kept.len = (int64_t)kept.len > left_bytes ? (size_t)left_bytes : kept.len;
+        ssize_t put = put_into_body(hx, kept);
+        if (put < 0)
+            return (int)put;
+        buf_take(&c->in, (size_t)put);
+        return hx->body.bytes == hx->x.request.body_bytes;
+    }
+    char *room = body_room(&hx->body, &room_bytes, &error);
+    if (!room)
+        return error;
+    room_bytes = (int64_t)room_bytes > left_bytes ? (size_t)left_bytes : room_bytes;
+    ssize_t got = receive(c, room, room_bytes);
+    if (got <= 0)
+        return got < 0 ? -EPIPE : -EINPROGRESS;
+    body_added(&hx->body, (size_t)got);
+    return hx->body.bytes == hx->x.request.body_bytes;
+}
+
+static enum next end_body(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    int rc = body_end(&hx->body, &hx->x.body);
+    if (rc == -EAGAIN)
+        return NEXT_WAIT;
+    if (rc < 0)
+        return refuse(c, status_of(rc));
+    hx->is_body_complete = true;
+    hx->x.request.body_bytes = hx->body.bytes;
+    if (buf_len(&c->in) == 0)
+        buf_shrink(&c->in);
+    return served(c, serve_run(&hx->x));
+}
+
+/* A bounded share a turn: 16 reads. */
+static enum next step_body(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    for (int budget = 16; budget > 0; budget--) {
+        int rc = hx->x.request.is_chunked ? read_chunked(c) : read_length(c);
+        if (rc == 1)
+            return end_body(c);
+        if (rc == -EAGAIN || rc == -EINPROGRESS)        /* a helper or the client comes back */
+            return NEXT_WAIT;
+        if (rc == -EPIPE || rc == -ECONNRESET)
+            return NEXT_CLOSE;                          /* cut short: nobody sees it */
+        if (rc < 0)
+            return refuse(c, rc == -EBADMSG ? 400 : status_of(rc));
+    }
+    loop_again(&c->watch);
+    return NEXT_WAIT;
+}
+
+/* ---- answer ---------------------------------------------------------------------------------- */
+
+static enum next served(struct h1_conn *c, enum served what)
+{
+    switch (what) {
+    case SERVE_WANTS_BODY:
+        return begin_body(c);
+    case SERVE_ANSWERED:
+    case SERVE_WAITS:
+        break;
+    }
+    enter(c, PHASE_ANSWER);
+    return NEXT_STEP;
+}
+
+/* The response is out.  On to the next request, or towards the end. */
+static enum next finish(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    bool goes_on = hx->spelled.keeps_alive && !hx->is_cut;
+    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0;
+    serve_log(&hx->x);
+    if (hx->is_cut)
+        return NEXT_CLOSE;
+    drop_exchange(c);
+    if (goes_on) {
+        enter(c, PHASE_IDLE);
+        return NEXT_STEP;
+    }
+    if (!has_unread || c->is_half_closed)
+        return NEXT_CLOSE;
+    /* Closing with unread bytes would reset the connection and could destroy the answer on its way. */
+    (void)sys_shutdown(c->watch.fd, SHUT_WR);
+    enter(c, PHASE_LINGER);
+    return NEXT_STEP;
+}
+
+/* Both directions are closed or broken: nobody is there.  A client that only closed its sending side may still want its
+ * answer, unless it did so while its request was still waiting for a worker. */
+static bool is_gone(struct h1_conn *c)
+{
+    char byte;
+    if (!(c->watch.ready & LOOP_HANGUP))
+        return false;
+    if (c->watch.ready & LOOP_BROKEN)
+        return true;
+    if (c->is_half_closed || buf_len(&c->in) > 0)
+        return false;
+    ssize_t got = sys_recv(c->watch.fd, &byte, 1, MSG_PEEK);
+    if (got < 0)
+        return got != -EAGAIN;
+    if (got > 0)
+        return false;
+    c->is_half_closed = true;
+    return serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->edge->loop);
+}
+
+static enum next step_answer(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    if (is_gone(c))
+        return NEXT_CLOSE;
+    int rc = h1_send(c);
+    if (rc < 0)
+        return NEXT_CLOSE;
+    if (rc == 1 && hx->is_ended)
+        return finish(c);
+    if (hx->is_full && buf_len(&hx->out) < (size_t)c->edge->conf->response_memory_bytes / 2 &&
+        !hx->spill.is_writing) {
+        hx->is_full = false;
+        serve_resume(&hx->x);
+    }
+    enter(c, h1_has_unsent(hx) ? PHASE_SEND : PHASE_ANSWER);
+    return NEXT_WAIT;
+}
+
+static enum next late_send(struct h1_conn *c)
+{
+    log_debug("client takes nothing", "address=%s", c->address);
+    return NEXT_CLOSE;
+}
+
+/* ---- linger ---------------------------------------------------------------------------------- */
+
+static enum next step_linger(struct h1_conn *c)
+{
+    for (int budget = LINGER_BYTES / EDGE_SCRATCH_BYTES; budget > 0; budget--) {
+        ssize_t got = receive(c, c->edge->scratch, EDGE_SCRATCH_BYTES);
+        if (got < 0)
+            return NEXT_CLOSE;
+        if (got == 0)
+            return NEXT_WAIT;
+    }
+    loop_again(&c->watch);
+    return NEXT_WAIT;
+}

@@ -1,0 +1,146 @@
+/* app.c - the last stage: hands the exchange to the pool, and the worker's answer to the edge.
+ *
+ *     exchange --call--> pool --> worker
+ *     answer_out <--head, body, file-- reply_to <-- pool
+ *
+ * Woken  by the edge (the body is complete) and by the pool (struct reply_to).
+ * Owns   nothing: the call is inside the exchange.
+ */
+#include <errno.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "serve/stage.h"
+
+enum { RESPONSE_FIELDS_MAX = 500 };
+
+static struct exchange *exchange_of(struct call *c)
+{
+    return container_of(c, struct exchange, call);
+}
+
+static bool is_without_body(const struct exchange *x, unsigned status)
+{
+    return x->request.method == METHOD_HEAD || status_has_no_body(status);
+}
+
+/* "Reason\r\nName: value\r\n..." */
+static int read_head(struct exchange *x, unsigned status, struct span head)
+{
+    size_t reason_bytes = span_find(head, '\r');
+    if (status < 200 || status > 999 || head.len - reason_bytes < 2 || head.at[reason_bytes + 1] != '\n')
+        return -EBADMSG;
+    struct span copy = arena_copy(&x->arena, head);
+    if (!copy.at)
+        return -ENOMEM;
+    struct span reason = { copy.at, reason_bytes };
+    if (!field_value_is_valid(reason))
+        return -EBADMSG;
+    x->response = (struct response){ .status = status, .reason = reason };
+    return response_read_fields(&x->response, span_skip(copy, reason_bytes + 2), RESPONSE_FIELDS_MAX,
+                                &x->arena);
+}
+
+static int app_head(struct call *c, unsigned status, struct span head, bool is_complete, int64_t body_bytes)
+{
+    struct exchange *x = exchange_of(c);
+    int rc = read_head(x, status, head);
+    if (rc < 0) {
+        x->is_with_pool = false;
+        x->failure = "the application's response head is not HTTP";
+        log_error("bad response head", "worker_pid=%d error=%d", c->worker_pid, -rc);
+        serve_refuse(x, rc == -ENOMEM ? 503 : 502);
+        return rc;
+    }
+    if (is_complete && x->response.body_bytes < 0 && !is_without_body(x, status))
+        x->response.body_bytes = body_bytes;
+    x->has_head = true;
+    rc = x->out->head(x, &x->response);
+    if (rc < 0)
+        x->is_with_pool = false;
+    return rc;
+}
+
+static ssize_t app_body(struct call *c, const struct span runs[2], bool is_last)
+{
+    struct exchange *x = exchange_of(c);
+    size_t offered = runs[0].len + runs[1].len;
+    /* An answer that must have none: what the application yields all the same goes nowhere. */
+    bool is_bare = is_without_body(x, x->response.status);
+    if (is_bare && !is_last)
+        return (ssize_t)offered;
+    if (is_last)
+        x->is_with_pool = false;
+    ssize_t took = x->out->body(x, is_bare ? (const struct span[2]){ { NULL, 0 } } : runs, is_last);
+    if (took < 0) {
+        x->is_with_pool = false;
+        return took;
+    }
+    if (is_bare)
+        return (ssize_t)offered;
+    if (is_last && (size_t)took < offered)
+        x->is_with_pool = true;         /* the rest comes again */
+    return took;
+}
+
+static void app_file(struct call *c, int fd, uint64_t at, uint64_t bytes)
+{
+    struct exchange *x = exchange_of(c);
+    x->is_with_pool = false;
+    if (is_without_body(x, x->response.status))
+        bytes = 0;
+    x->out->file(x, NULL, fd, at, bytes);
+}
+
+static const struct failure {
+    unsigned status;
+    const char *why;
+} failures[] = {
+    [CALL_QUEUE_TIMEOUT] = { 503, "no worker was free within queue-timeout" },
+    [CALL_OVERLOADED] = { 503, "the expected wait exceeds queue-timeout" },
+    [CALL_WORKER_DIED] = { 502, "the worker died" },
+    [CALL_LATE] = { 504, "the request ran past harakiri" },
+    [CALL_TOO_LARGE] = { 431, "the request's variables do not fit" },
+    [CALL_BROKEN] = { 502, "the worker's answer was broken" },
+    [CALL_CUT] = { 502, "the application failed within its response" },
+    [CALL_NO_MEMORY] = { 503, "no memory" },
+};
+_Static_assert(ARRAY_LEN(failures) == CALL_NO_MEMORY + 1, "a failure without a row");
+
+static void app_fail(struct call *c, enum call_failure why)
+{
+    struct exchange *x = exchange_of(c);
+    char target[200];
+    x->is_with_pool = false;
+    x->failure = failures[why].why;
+    if (x->has_head)
+        x->out->cut(x);
+    else
+        serve_refuse(x, failures[why].status);
+    if (why == CALL_WORKER_DIED || why == CALL_LATE || why == CALL_BROKEN || why == CALL_CUT)
+        log_warn("request failed", "reason=\"%s\" worker_pid=%d request=\"%.*s %s\" app_ms=%llu id=%s",
+                 x->failure, c->worker_pid, (int)x->request.method_name.len, x->request.method_name.at,
+                 log_escape(target, sizeof target, x->request.target),
+                 (unsigned long long)c->app_us / 1000, x->request_id[0] ? x->request_id : "-");
+}
+
+static const struct reply_to reply = { app_head, app_body, app_file, app_fail };
+
+static struct span mount_of(const struct exchange *x)
+{
+    struct span mount = span_of(x->serve->conf->mount), path = x->request.path;
+    bool is_inside = span_starts(path, mount) && (path.len == mount.len || path.at[mount.len] == '/');
+    return is_inside ? mount : SPAN("");
+}
+
+enum stage_says stage_app(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    if (r->body_bytes != 0 && x->body.bytes < 0)
+        return STAGE_WANTS_BODY;
+    if (r->body_bytes == 0)
+        x->body = (struct call_body){ .fd = -1 };
+    x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body };
+    x->is_with_pool = true;
+    pool_submit(x->serve->pool, &x->call);
+    return STAGE_WAITS;
+}

@@ -1,0 +1,265 @@
+/* files.c - the table of open files, and how a path becomes one of them.
+ *
+ * Woken  by the stage (a request) and by helpers (a cold file was opened).
+ * Owns   a descriptor a root (O_PATH) and one an open file; a response that sends a file holds a reference.
+ * Not    what is answered about a file: static.c.
+ */
+#include "serve/files_private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "http/date.h"
+#include "http/media.h"
+#include "http/path.h"
+
+enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
+
+struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms)
+{
+    struct files *f = sys_calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->loop = loop;
+    f->helpers = helpers;
+    f->trust_ms = trust_ms;
+    list_init(&f->by_age);
+    return f;
+}
+
+void file_release(struct files *f, struct file *file)
+{
+    (void)f;
+    if (--file->references > 0)
+        return;
+    (void)sys_close(file->fd);
+    sys_free(file);
+}
+
+static struct file **chain_of(struct files *f, uint64_t hash)
+{
+    return &f->chains[hash % FILES_CHAINS];
+}
+
+static void forget(struct files *f, struct file *file)
+{
+    struct file **at = chain_of(f, file->hash);
+    while (*at != file)
+        at = &(*at)->next;
+    *at = file->next;
+    list_remove(&file->age);
+    f->count--;
+    file_release(f, file);
+}
+
+static void forget_all(struct files *f)
+{
+    while (!list_empty(&f->by_age))
+        forget(f, container_of(f->by_age.next, struct file, age));
+}
+
+static void close_roots(struct files *f)
+{
+    for (size_t i = 0; i < f->roots_count; i++) {
+        (void)sys_close(f->roots[i].fd);
+        sys_free(f->roots[i].url);
+    }
+    f->roots_count = 0;
+}
+
+void files_free(struct files *f)
+{
+    if (!f)
+        return;
+    forget_all(f);
+    close_roots(f);
+    sys_free(f);
+}
+
+/* ---- roots ----------------------------------------------------------------------------------- */
+
+static int add_root(struct files *f, const char *url, const char *folder)
+{
+    if (f->roots_count == FILES_ROOTS_MAX || url[0] != '/')
+        return -EINVAL;
+    size_t url_bytes = strlen(url);
+    while (url_bytes > 1 && url[url_bytes - 1] == '/')
+        url_bytes--;
+    struct files_root *root = &f->roots[f->roots_count];
+    root->fd = sys_open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (root->fd < 0)
+        return root->fd;
+    root->url = sys_strdup(url);
+    if (!root->url) {
+        (void)sys_close(root->fd);
+        return -ENOMEM;
+    }
+    root->prefix = (struct span){ root->url, url_bytes == 1 ? 0 : url_bytes };
+    f->roots_count++;
+    return 0;
+}
+
+/* The longest prefix answers first; among equals the order given. */
+static int by_length(const void *a, const void *b)
+{
+    const struct files_root *one = a, *other = b;
+    if (one->prefix.len != other->prefix.len)
+        return one->prefix.len > other->prefix.len ? -1 : 1;
+    return one->order < other->order ? -1 : 1;
+}
+
+int files_set_roots(struct files *f, const json_t *roots)
+{
+    forget_all(f);
+    close_roots(f);
+    size_t i;
+    json_t *item;
+    json_array_foreach(roots, i, item) {
+        const char *url = json_text(item, "url", ""), *folder = json_text(item, "root", "");
+        f->roots[f->roots_count < FILES_ROOTS_MAX ? f->roots_count : 0].order = (unsigned)i;
+        int rc = add_root(f, url, folder);
+        if (rc < 0)
+            log_warn("static root left out", "url=%s root=%s error=\"%s\"", url, folder, strerror(-rc));
+    }
+    qsort(f->roots, f->roots_count, sizeof f->roots[0], by_length);
+    return 0;
+}
+
+bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest)
+{
+    struct span prefix = f->roots[root].prefix;
+    if (!span_starts(path, prefix) || path.len < prefix.len + 2 || path.at[prefix.len] != '/')
+        return false;
+    *rest = span_skip(path, prefix.len + 1);
+    return path_is_servable(*rest);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* For kernels without openat2: one component after the other, following no link. */
+static int open_walk(int root_fd, const char *path)
+{
+    char part[256];
+    int fd = root_fd;
+    for (;;) {
+        const char *slash = strchr(path, '/');
+        size_t bytes = slash ? (size_t)(slash - path) : strlen(path);
+        if (bytes == 0 || bytes >= sizeof part) {
+            if (fd != root_fd)
+                (void)sys_close(fd);
+            return -ENOENT;
+        }
+        memcpy(part, path, bytes);
+        part[bytes] = '\0';
+        int flags = slash ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : OPEN_FLAGS | O_NOFOLLOW;
+        int next = sys_openat(fd, part, flags);
+        if (fd != root_fd)
+            (void)sys_close(fd);
+        if (next < 0 || !slash)
+            return next;
+        fd = next;
+        path = slash + 1;
+    }
+}
+
+int files_open_beneath(int root_fd, const char *path, bool only_cached)
+{
+    uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (only_cached ? RESOLVE_CACHED : 0);
+    int fd = sys_openat2(root_fd, path, OPEN_FLAGS, 0, resolve);
+    if (fd == -ENOSYS || fd == -EPERM)
+        return open_walk(root_fd, path);
+    if (fd == -EINVAL && only_cached)           /* Linux 5.6 to 5.11 know no RESOLVE_CACHED */
+        return -EAGAIN;
+    return fd;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(unsigned root, struct span path)
+{
+    return hash_span(path) ^ (uint64_t)root * 0x9e3779b97f4a7c15u;
+}
+
+struct file *files_find(struct files *f, unsigned root, struct span path)
+{
+    uint64_t hash = hash_of(root, path);
+    for (struct file *file = *chain_of(f, hash); file; file = file->next)
+        if (file->hash == hash && file->root == root && file->path_bytes == path.len &&
+            memcmp(file->path, path.at, path.len) == 0)
+            return file;
+    return NULL;
+}
+
+bool files_trusts(const struct files *f, const struct file *file)
+{
+    return f->trust_ms > 0 && loop_now_ms(f->loop) - file->checked_ms < f->trust_ms;
+}
+
+static bool is_same(const struct file *file, const struct stat *st)
+{
+    return file->inode == st->st_ino && file->device == st->st_dev && file->bytes == st->st_size &&
+           file->modified_s == st->st_mtim.tv_sec && file->modified_ns == st->st_mtim.tv_nsec;
+}
+
+static struct file *make(int fd, const struct stat *st, unsigned root, struct span path)
+{
+    struct file *file = sys_malloc(sizeof *file + path.len + 1);
+    if (!file)
+        return NULL;
+    *file = (struct file){
+        .references = 1, .hash = hash_of(root, path), .fd = fd, .bytes = st->st_size, .root = root,
+        .modified_s = st->st_mtim.tv_sec, .modified_ns = st->st_mtim.tv_nsec,
+        .inode = st->st_ino, .device = st->st_dev, .type = media_type_of(path), .path_bytes = path.len,
+    };
+    memcpy(file->path, path.at, path.len);
+    file->path[path.len] = '\0';
+    int etag_bytes = snprintf(file->etag, sizeof file->etag, "\"%llx-%llx\"",
+                              (unsigned long long)st->st_mtim.tv_sec * 1000000u +
+                                  (unsigned long long)st->st_mtim.tv_nsec / 1000u,
+                              (unsigned long long)st->st_size);
+    file->etag_bytes = (unsigned)etag_bytes;
+    date_write(file->modified, file->modified_s);
+    return file;
+}
+
+struct file *files_keep(struct files *f, int fd, unsigned root, struct span path)
+{
+    struct stat st;
+    int rc = sys_fstat(fd, &st);
+    if (rc < 0 || !S_ISREG(st.st_mode)) {
+        (void)sys_close(fd);
+        return NULL;
+    }
+    struct file *old = files_find(f, root, path);
+    if (old && is_same(old, &st)) {
+        (void)sys_close(fd);
+        old->checked_ms = loop_now_ms(f->loop);
+        return old;
+    }
+    if (old)
+        forget(f, old);
+    struct file *file = make(fd, &st, root, path);
+    if (!file) {
+        (void)sys_close(fd);
+        return NULL;
+    }
+    if (f->count == FILES_OPEN_MAX)
+        forget(f, container_of(f->by_age.prev, struct file, age));
+    file->checked_ms = loop_now_ms(f->loop);
+    file->next = *chain_of(f, file->hash);
+    *chain_of(f, file->hash) = file;
+    list_add_after(&f->by_age, &file->age);
+    f->count++;
+    return file;
+}
+
+void files_used(struct files *f, struct file *file)
+{
+    list_remove(&file->age);
+    list_add_after(&f->by_age, &file->age);
+    file->references++;
+}

@@ -1,0 +1,33 @@
+/* files_private.h - what files.c gives to the static stage: roots by URL, files by path. */
+#pragma once
+#include "serve/files.h"
+
+enum { FILES_CHAINS = 2048 };
+
+struct files_root {
+    char *url;                  /* heap, as configured */
+    struct span prefix;         /* of it, without a closing slash; "" for "/" */
+    int fd;                     /* O_PATH */
+    unsigned order;
+};
+
+struct files {
+    struct loop *loop;
+    struct helpers *helpers;
+    int64_t trust_ms;
+    struct files_root roots[FILES_ROOTS_MAX];
+    size_t roots_count;
+    struct file *chains[FILES_CHAINS];
+    struct list by_age;
+    size_t count;
+};
+
+/* Is `path` beneath this root's URL, and may it be opened?  *rest: relative to the root. */
+bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest);
+/* The descriptor, or -errno; only_cached: -EAGAIN where the kernel would have to read a folder from disk. */
+int files_open_beneath(int root_fd, const char *path, bool only_cached);
+struct file *files_find(struct files *f, unsigned root, struct span path);   /* NULL: not in the table */
+bool files_trusts(const struct files *f, const struct file *file);           /* looked at a moment ago */
+/* Takes over fd: the table's file for it (the old one when it is unchanged), or NULL: not a regular file, no memory. */
+struct file *files_keep(struct files *f, int fd, unsigned root, struct span path);
+void files_used(struct files *f, struct file *file);      /* one reference more, and young again */

@@ -1,0 +1,35 @@
+/* health.c - live, ready and started beneath conf.health_path, answered by the edge itself: no host check, no budget,
+ * not logged when 200.
+ *
+ *   /live     200 while this process turns its loop
+ *   /ready    200 while a generation serves and we are not draining, else 503
+ *   /started  200 from the first generation on
+ */
+#include "serve/stage.h"
+
+enum stage_says stage_health(struct exchange *x)
+{
+    struct span prefix = span_of(x->serve->conf->health_path), path = x->request.path;
+    if (!span_starts(path, prefix))
+        return STAGE_PASS;
+    struct span name = span_skip(path, prefix.len);
+    bool is_ready = pool_is_ready(x->serve->pool), good;
+    if (span_eq(name, SPAN("/live")))
+        good = true;
+    else if (span_eq(name, SPAN("/ready")))
+        good = is_ready && !x->serve->is_draining;
+    else if (span_eq(name, SPAN("/started")))
+        good = is_ready;
+    else
+        return STAGE_PASS;
+    if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD) {
+        const struct field allow = { SPAN("Allow"), SPAN("GET, HEAD"), FIELD_ALLOW };
+        answer_small(x, 405, SPAN("text/plain; charset=utf-8"), &allow, 1, status_page(405));
+        return STAGE_ANSWERED;
+    }
+    x->is_logged = !good;
+    const struct field fresh = { SPAN("Cache-Control"), SPAN("no-store"), FIELD_CACHE_CONTROL };
+    answer_small(x, good ? 200 : 503, SPAN("text/plain; charset=utf-8"), &fresh, 1,
+                 good ? SPAN("ok\n") : SPAN("not ready\n"));
+    return STAGE_ANSWERED;
+}

@@ -1,0 +1,174 @@
+/* serve.c - runs the stages over an exchange, and makes the answers that are our own.
+ *
+ * Woken  by the edge (a head, a body, room to send, a client that left), by helpers (files) and by the pool (app.c).
+ * Not    how bytes are spelled or sent (edge), which worker runs (pool).
+ * Start  with the table: it is the whole policy, in running order.
+ */
+#include "serve/serve.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "http/date.h"
+#include "serve/files.h"
+#include "serve/stage.h"
+
+static const struct stage {
+    const char *name;
+    enum stage_says (*run)(struct exchange *x);
+} stages[] = {
+    { "health", stage_health },
+    { "files", stage_files },
+    { "application", stage_app },
+};
+
+int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
+               struct helpers *helpers, int access_fd)
+{
+    *s = (struct serve){
+        .loop = loop, .conf = conf, .pool = pool, .helpers = helpers, .access_fd = access_fd,
+        .access = { .limit_bytes = 1 << 20 }, .server_name = "slipway",
+    };
+    s->files = files_new(loop, helpers, conf->static_cache_ms);
+    return s->files ? 0 : -ENOMEM;
+}
+
+void serve_done(struct serve *s)
+{
+    serve_flush_log(s);
+    files_free(s->files);
+    buf_done(&s->access);
+}
+
+int serve_site(struct serve *s, struct span json)
+{
+    char why[160];
+    json_t *site = json_read(json, why);
+    if (!site)
+        return -EBADMSG;
+    int rc = files_set_roots(s->files, json_object_get(site, "static"));
+    json_decref(site);
+    return rc;
+}
+
+static enum served run_stages(struct exchange *x)
+{
+    while (x->stage < ARRAY_LEN(stages)) {
+        switch (stages[x->stage].run(x)) {
+        case STAGE_PASS:
+            x->stage++;
+            continue;
+        case STAGE_ANSWERED:
+            return SERVE_ANSWERED;
+        case STAGE_WAITS:
+            return SERVE_WAITS;
+        case STAGE_WANTS_BODY:
+            return SERVE_WANTS_BODY;
+        }
+    }
+    serve_refuse(x, 404);       /* the last stage never passes; a site without an application would */
+    return SERVE_ANSWERED;
+}
+
+enum served serve_begin(struct serve *s, struct exchange *x)
+{
+    x->serve = s;
+    x->is_logged = true;
+    return run_stages(x);
+}
+
+enum served serve_run(struct exchange *x)
+{
+    return run_stages(x);
+}
+
+void stage_go_on(struct exchange *x)
+{
+    (void)run_stages(x);
+}
+
+void serve_leave(struct exchange *x)
+{
+    if (x->is_with_pool) {
+        x->is_with_pool = false;
+        pool_cancel(x->serve->pool, &x->call);
+    }
+    if (x->file_wait)
+        stage_files_leave(x);
+}
+
+void serve_resume(struct exchange *x)
+{
+    if (x->is_with_pool)
+        pool_resume(x->serve->pool, &x->call);
+}
+
+bool serve_is_waiting(const struct exchange *x)
+{
+    return x->is_with_pool && x->call.taken_seen_us == 0 && !x->has_head;
+}
+
+/* ---- answers of our own ---------------------------------------------------------------------- */
+
+void answer_small(struct exchange *x, unsigned status, struct span type, const struct field *extra,
+                  size_t extras, struct span body)
+{
+    struct field fields[8];
+    size_t count = 0;
+    if (type.len > 0)
+        fields[count++] = (struct field){ SPAN("Content-Type"), type, FIELD_CONTENT_TYPE };
+    for (size_t i = 0; i < extras && count < ARRAY_LEN(fields); i++)
+        fields[count++] = extra[i];
+    x->response = (struct response){
+        .status = status, .fields = fields, .fields_count = count, .body_bytes = (int64_t)body.len,
+    };
+    x->has_head = true;
+    const struct span runs[2] = { body, { NULL, 0 } };
+    bool is_bare = x->request.method == METHOD_HEAD || status_has_no_body(status);
+    if (x->out->head(x, &x->response) >= 0)
+        (void)x->out->body(x, is_bare ? (const struct span[2]){ { NULL, 0 } } : runs, true);
+    x->response.fields = NULL;      /* they were ours */
+    x->response.fields_count = 0;
+}
+
+static void name_request(struct exchange *x)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char random[8] = { 0 };
+    (void)getrandom(random, sizeof random, GRND_NONBLOCK);
+    for (size_t i = 0; i < sizeof random; i++) {
+        x->request_id[2 * i] = digits[random[i] >> 4];
+        x->request_id[2 * i + 1] = digits[random[i] & 15];
+    }
+    x->request_id[16] = '\0';
+}
+
+void serve_refuse(struct exchange *x, unsigned status)
+{
+    struct field extra[2];
+    size_t extras = 0;
+    char page[256];
+    struct span body = status_page(status);
+    if (status == 503)
+        extra[extras++] = (struct field){ SPAN("Retry-After"), SPAN("1"), FIELD_OTHER };
+    if (status == 502 || status == 504 || status == 500) {
+        name_request(x);
+        struct span id = span_of(x->request_id);
+        extra[extras++] = (struct field){ SPAN("X-Request-ID"), id, FIELD_X_REQUEST_ID };
+        int len = snprintf(page, sizeof page, "%.*s(request %s)\n", (int)body.len, body.at, x->request_id);
+        if (len > 0 && (size_t)len < sizeof page)
+            body = (struct span){ page, (size_t)len };
+    }
+    answer_small(x, status, SPAN("text/plain; charset=utf-8"), extra, extras, body);
+}
+
+struct span serve_date(struct serve *s)
+{
+    int64_t now_s = sys_wall_us() / 1000000;
+    if (now_s != s->date_s) {
+        s->date_s = now_s;
+        date_write(s->date, now_s);
+    }
+    return (struct span){ s->date, DATE_BYTES };
+}

@@ -1,0 +1,195 @@
+/* static.c - the stage that answers with a file, when one is there; else the application is asked.
+ *
+ * Cold files are opened by a helper: the exchange waits in struct file_wait and goes on when it is done.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "http/condition.h"
+#include "http/range.h"
+#include "serve/files_private.h"
+#include "serve/stage.h"
+
+struct file_wait {
+    struct helper_job job;
+    struct exchange *x;         /* NULL once it left */
+    struct serve *serve;
+    int root_fd;                /* duplicate: the roots may be replaced meanwhile */
+    int fd;                     /* result: a descriptor or -errno */
+    unsigned root;
+    char path[];
+};
+
+static struct files *files_of(const struct exchange *x)
+{
+    return x->serve->files;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+static enum stage_says answer_range(struct exchange *x, struct file *file, struct field *fields, size_t count,
+                                    int64_t first, int64_t last)
+{
+    char text[80];
+    int len = snprintf(text, sizeof text, "bytes %lld-%lld/%lld", (long long)first, (long long)last,
+                       (long long)file->bytes);
+    fields[count++] = (struct field){ SPAN("Content-Range"), { text, (size_t)len }, FIELD_OTHER };
+    x->response = (struct response){
+        .status = 206, .fields = fields, .fields_count = count, .body_bytes = last - first + 1,
+    };
+    x->has_head = true;
+    if (x->out->head(x, &x->response) < 0)
+        return STAGE_ANSWERED;
+    files_used(files_of(x), file);
+    x->out->file(x, file, file->fd, (uint64_t)first,
+                 x->request.method == METHOD_HEAD ? 0 : (uint64_t)(last - first + 1));
+    return STAGE_ANSWERED;
+}
+
+static enum stage_says answer_unsatisfiable(struct exchange *x, const struct file *file)
+{
+    char text[48];
+    int len = snprintf(text, sizeof text, "bytes */%lld", (long long)file->bytes);
+    const struct field range = { SPAN("Content-Range"), { text, (size_t)len }, FIELD_OTHER };
+    answer_small(x, 416, SPAN("text/plain; charset=utf-8"), &range, 1, status_page(416));
+    return STAGE_ANSWERED;
+}
+
+static enum stage_says answer(struct exchange *x, struct file *file)
+{
+    const struct request *r = &x->request;
+    int64_t now_s = sys_wall_us() / 1000000, first = 0, last = file->bytes - 1;
+    struct validators v = { { file->etag, file->etag_bytes }, file->modified_s };
+    struct field fields[6];
+    size_t count = 0;
+    fields[count++] = (struct field){ SPAN("ETag"), v.etag, FIELD_ETAG };
+    fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
+    switch (condition_check(r, &v, now_s)) {
+    case CONDITION_NOT_MODIFIED:
+        answer_small(x, 304, SPAN(""), fields, count, SPAN(""));
+        return STAGE_ANSWERED;
+    case CONDITION_FAILED:
+        answer_small(x, 412, SPAN("text/plain; charset=utf-8"), NULL, 0, status_page(412));
+        return STAGE_ANSWERED;
+    case CONDITION_SERVE:
+        break;
+    }
+    fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
+    fields[count++] = (struct field){ SPAN("Content-Type"), file->type, FIELD_CONTENT_TYPE };
+    const struct field *range = request_field(r, FIELD_RANGE);
+    if (range && r->method == METHOD_GET && condition_allows_range(r, &v, now_s)) {
+        switch (range_read(range->value, file->bytes, &first, &last)) {
+        case RANGE_ONE:
+            return answer_range(x, file, fields, count, first, last);
+        case RANGE_UNSATISFIABLE:
+            return answer_unsatisfiable(x, file);
+        case RANGE_NONE:
+            break;
+        }
+    }
+    x->response = (struct response){
+        .status = 200, .fields = fields, .fields_count = count, .body_bytes = file->bytes,
+    };
+    x->has_head = true;
+    if (x->out->head(x, &x->response) < 0)
+        return STAGE_ANSWERED;
+    files_used(files_of(x), file);
+    x->out->file(x, file, file->fd, 0, r->method == METHOD_HEAD ? 0 : (uint64_t)file->bytes);
+    return STAGE_ANSWERED;
+}
+
+/* ---- cold files ------------------------------------------------------------------------------ */
+
+static void open_cold(struct helper_job *job)
+{
+    struct file_wait *w = container_of(job, struct file_wait, job);
+    w->fd = files_open_beneath(w->root_fd, w->path, false);
+}
+
+static void opened_cold(struct helper_job *job)
+{
+    struct file_wait *w = container_of(job, struct file_wait, job);
+    struct exchange *x = w->x;
+    struct file *file = NULL;
+    bool has_root = w->root < w->serve->files->roots_count;
+    if (w->fd >= 0 && x && has_root)
+        file = files_keep(w->serve->files, w->fd, w->root, span_of(w->path));
+    else if (w->fd >= 0)
+        (void)sys_close(w->fd);
+    (void)sys_close(w->root_fd);
+    sys_free(w);
+    if (!x)
+        return;
+    x->file_wait = NULL;
+    if (file) {
+        (void)answer(x, file);
+        return;
+    }
+    x->file_root++;
+    stage_go_on(x);
+}
+
+void stage_files_leave(struct exchange *x)
+{
+    x->file_wait->x = NULL;
+    x->file_wait = NULL;
+}
+
+static bool wait_for(struct exchange *x, unsigned root, struct span path)
+{
+    struct file_wait *w = sys_calloc(1, sizeof *w + path.len + 1);
+    if (!w)
+        return false;
+    w->job = (struct helper_job){ .work = open_cold, .done = opened_cold };
+    w->x = x;
+    w->serve = x->serve;
+    w->root = root;
+    memcpy(w->path, path.at, path.len);
+    w->root_fd = sys_dup_cloexec(files_of(x)->roots[root].fd);
+    if (w->root_fd >= 0 && helpers_submit(x->serve->helpers, &w->job) == 0) {
+        x->file_wait = w;
+        return true;
+    }
+    (void)sys_close(w->root_fd);
+    sys_free(w);
+    return false;
+}
+
+/* ---- the stage ------------------------------------------------------------------------------- */
+
+static struct file *open_now(struct exchange *x, unsigned root, struct span path, bool *is_cold)
+{
+    char name[4096];
+    struct files *f = files_of(x);
+    struct file *file = files_find(f, root, path);
+    *is_cold = false;
+    if (file && files_trusts(f, file))
+        return file;
+    if (path.len >= sizeof name)
+        return NULL;
+    memcpy(name, path.at, path.len);
+    name[path.len] = '\0';
+    int fd = files_open_beneath(f->roots[root].fd, name, true);
+    *is_cold = fd == -EAGAIN;
+    return fd >= 0 ? files_keep(f, fd, root, path) : NULL;
+}
+
+enum stage_says stage_files(struct exchange *x)
+{
+    struct files *f = files_of(x);
+    struct span rest;
+    bool is_cold;
+    if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD)
+        return STAGE_PASS;
+    for (; x->file_root < f->roots_count; x->file_root++) {
+        if (!files_match(f, x->file_root, x->request.path, &rest))
+            continue;
+        struct file *file = open_now(x, x->file_root, rest, &is_cold);
+        if (file)
+            return answer(x, file);
+        if (is_cold && wait_for(x, x->file_root, rest))
+            return STAGE_WAITS;
+    }
+    return STAGE_PASS;
+}
