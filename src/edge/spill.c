@@ -5,6 +5,7 @@
  */
 #include "edge/spill.h"
 #include <errno.h>
+#include "base/span.h"
 #include "base/sys.h"
 
 struct spill_job {

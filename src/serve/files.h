@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/json.h"
+#include "loop/helpers.h"
 #include "serve/exchange.h"
 
 enum { FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024 };

@@ -158,12 +158,13 @@ static bool wait_for(struct exchange *x, unsigned root, struct span path)
 
 /* ---- the stage ------------------------------------------------------------------------------- */
 
-static struct file *open_now(struct exchange *x, unsigned root, struct span path, bool *is_cold)
+/* The file, or NULL: there is none, or (is_waiting) a helper opens it. */
+static struct file *open_now(struct exchange *x, unsigned root, struct span path, bool *is_waiting)
 {
     char name[4096];
     struct files *f = files_of(x);
     struct file *file = files_find(f, root, path);
-    *is_cold = false;
+    *is_waiting = false;
     if (file && files_trusts(f, file))
         return file;
     if (path.len >= sizeof name)
@@ -171,7 +172,11 @@ static struct file *open_now(struct exchange *x, unsigned root, struct span path
     memcpy(name, path.at, path.len);
     name[path.len] = '\0';
     int fd = files_open_beneath(f->roots[root].fd, name, true);
-    *is_cold = fd == -EAGAIN;
+    if (fd == -EAGAIN) {
+        *is_waiting = wait_for(x, root, path);
+        if (!*is_waiting)               /* every helper is busy: better slow than wrong */
+            fd = files_open_beneath(f->roots[root].fd, name, false);
+    }
     return fd >= 0 ? files_keep(f, fd, root, path) : NULL;
 }
 
@@ -179,16 +184,16 @@ enum stage_says stage_files(struct exchange *x)
 {
     struct files *f = files_of(x);
     struct span rest;
-    bool is_cold;
+    bool is_waiting;
     if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD)
         return STAGE_PASS;
     for (; x->file_root < f->roots_count; x->file_root++) {
         if (!files_match(f, x->file_root, x->request.path, &rest))
             continue;
-        struct file *file = open_now(x, x->file_root, rest, &is_cold);
+        struct file *file = open_now(x, x->file_root, rest, &is_waiting);
         if (file)
             return answer(x, file);
-        if (is_cold && wait_for(x, x->file_root, rest))
+        if (is_waiting)
             return STAGE_WAITS;
     }
     return STAGE_PASS;
