@@ -33,6 +33,7 @@ WORKER_MAY_INCLUDE = ("link/frame*.h", "link/slot*.h", "wire/uwsgi.h", "http/*.h
 # Outside headers that only some places may include: (header pattern, path patterns).
 ALONE = (
     ("jansson.h", ("src/base/*",)),
+    ("ini.h", ("src/conf/*",)),
     ("Python.h", ("src/worker/*",)),
     ("sys/epoll.h", ("src/loop/*", "src/base/sys.[ch]")),
     ("openssl/*", ("src/tls/*",)),
