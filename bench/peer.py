@@ -1,0 +1,32 @@
+"""slipway as a peer of the benchmark: one site without Django's discovery, no access log, like the others."""
+
+import os
+
+SLIPWAY = os.path.abspath(os.environ.get("SLIPWAY", "build/slipway"))  # commands start in another folder
+
+
+def slipway(c):
+    return [
+        [
+            SLIPWAY,
+            "serve",
+            f"{c.module}:application",
+            "--listen",
+            f"127.0.0.1:{c.port}",
+            "--venv",
+            os.path.dirname(c.bin),
+            "--workers",
+            str(c.workers),
+            "--static",
+            f"/static/={c.static}",
+            "--access-log",
+            "off",
+            "--control",
+            f"unix:{c.run}/control.sock",
+            "--idle-timeout",
+            "300s",
+        ]
+    ]
+
+
+PEERS = {"slipway": Peer(APP | {"static", "reload"}, slipway, reload=(0,))}  # noqa: F821
