@@ -6,8 +6,10 @@
  */
 #include "base/sys.h"
 #include <sched.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -333,6 +335,24 @@ ssize_t sys_readlink(const char *path, char *into, size_t bytes)
     return len;
 }
 
+_Static_assert(PATH_MAX == 4096, "sys_realpath's room");
+
+int sys_realpath(const char *path, char into[4096])
+{
+    return fail_now() ? -EIO : realpath(path, into) ? 0 : -errno;
+}
+
+int sys_getcwd(char *into, size_t bytes)
+{
+    return fail_now() ? -EIO : getcwd(into, bytes) ? 0 : -errno;
+}
+
+ssize_t sys_getdents(int fd, void *into, size_t bytes)
+{
+    ssize_t len = fail_now() ? (errno = EIO, -1) : getdents64(fd, into, bytes);
+    return len < 0 ? -errno : len;
+}
+
 /* ---- memory ---- */
 
 int sys_memfd(const char *name, unsigned flags)
@@ -607,6 +627,13 @@ pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib)
 int sys_sigmask(int how, const sigset_t *set)
 {
     return fail_now() ? -EINVAL : -pthread_sigmask(how, set, NULL);
+}
+
+int sys_cpus_allowed(void)
+{
+    cpu_set_t cpus[8];                               /* 8192: what the kernel can be built for */
+    int rc = fail_now() ? -EIO : result(sched_getaffinity(0, sizeof(cpus), cpus));
+    return rc < 0 ? rc : CPU_COUNT_S(sizeof(cpus), cpus);
 }
 
 int sys_sched_batch(void)

@@ -73,6 +73,10 @@ int sys_ftruncate(int fd, off_t bytes);
 int sys_fallocate_punch(int fd, off_t at, off_t bytes);              /* gives pages back */
 ssize_t sys_sendfile(int out_fd, int in_fd, off_t *at, size_t bytes);
 ssize_t sys_readlink(const char *path, char *into, size_t bytes);    /* NUL-ended, -ENAMETOOLONG */
+int sys_realpath(const char *path, char into[4096]);                 /* absolute, without links */
+int sys_getcwd(char *into, size_t bytes);                            /* NUL-ended, -ERANGE */
+/* struct dirent64 records of an open folder: their bytes, 0 after the last one. */
+ssize_t sys_getdents(int fd, void *into, size_t bytes);
 
 /* memory */
 int sys_memfd(const char *name, unsigned flags);                     /* MFD_CLOEXEC is added */
@@ -124,6 +128,7 @@ int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_kill(pid_t pid, int sig);
 pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);    /* wait4; peak_kib may be NULL */
 int sys_sigmask(int how, const sigset_t *set);               /* of this thread; SIG_BLOCK, ... */
+int sys_cpus_allowed(void);                /* how many CPUs the scheduler may put us on */
 int sys_sched_batch(void);                 /* SCHED_BATCH for this process */
 int sys_prctl(int option, unsigned long argument);
 int sys_chdir(const char *path);
