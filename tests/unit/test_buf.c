@@ -114,6 +114,7 @@ UNIT_TEST(shrink_frees_only_the_empty)
     buf_shrink(&b);
     assert_int_equal(buf_len(&b), 10);
     buf_take(&b, 10);
+    assert_int_equal(buf_room(&b), b.cap_bytes);             /* the empty starts at the front again */
     assert_non_null(b.block);
     buf_shrink(&b);
     assert_null(b.block);

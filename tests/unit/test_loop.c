@@ -161,18 +161,21 @@ UNIT_TEST(the_shortest_wish_bounds_the_wait)
     struct wisher none = { .hook = { .turn_end = wish }, .wish_us = -1 };
     struct wisher soon = { .hook = { .turn_end = wish, .woken = hook_stops }, .loop = s.loop, .wish_us = 700 };
     struct wisher late = { .hook = { .turn_end = wish }, .wish_us = 2000000 };
+    struct wisher last = late;
     loop_hook_add(s.loop, &none.hook);
-    loop_hook_add(s.loop, &soon.hook);
     loop_hook_add(s.loop, &late.hook);
+    loop_hook_add(s.loop, &soon.hook);
+    loop_hook_add(s.loop, &last.hook);
     int64_t before_us = sys_now_us();
     assert_int_equal(loop_run(s.loop), 0);
     int64_t took_us = sys_now_us() - before_us;
     assert_true(took_us >= 700 && took_us < 1500000);
     assert_int_equal(none.ends, 2);
-    assert_int_equal(late.ends, 2);
+    assert_int_equal(last.ends, 2);
     loop_hook_remove(&none.hook);
     loop_hook_remove(&soon.hook);
     loop_hook_remove(&late.hook);
+    loop_hook_remove(&last.hook);
     tear_down(&s);
 }
 
@@ -267,13 +270,14 @@ UNIT_TEST(a_listener_runs_until_the_queue_is_empty)
     tear_down(&s);
 }
 
-struct heard { unsigned usr1, usr2; };
+struct heard { unsigned usr1, usr2, queued; };
 
 static void hear(struct loop *l, void *user, int sig)
 {
     struct heard *h = user;
     h->usr1 += sig == SIGUSR1;
     h->usr2 += sig == SIGUSR2;
+    h->queued += sig == SIGRTMIN;
     if (h->usr1 > 0 && h->usr2 > 0)
         loop_stop(l);
 }
@@ -282,17 +286,20 @@ UNIT_TEST(signals_come_through_the_loop)
 {
     struct stage s;
     struct heard heard = { 0 };
-    static const int signals[] = { SIGUSR1, SIGUSR2 };
+    const int signals[] = { SIGUSR1, SIGUSR2, SIGRTMIN };
     set_up(&s, count_run);
     s.runs_wanted = 0;
-    assert_int_equal(loop_signals(s.loop, signals, 2, hear, &heard), 0);
-    assert_int_equal(loop_signals(s.loop, signals, 2, hear, &heard), -EBUSY);
+    assert_int_equal(loop_signals(s.loop, signals, 3, hear, &heard), 0);
+    assert_int_equal(loop_signals(s.loop, signals, 3, hear, &heard), -EBUSY);
     assert_int_equal(sys_kill(getpid(), SIGUSR1), 0);
     assert_int_equal(sys_kill(getpid(), SIGUSR1), 0);
+    for (int i = 0; i < 5; i++)                              /* these queue, and are one call all the same */
+        assert_int_equal(sys_kill(getpid(), SIGRTMIN), 0);
     assert_int_equal(sys_kill(getpid(), SIGUSR2), 0);
     assert_int_equal(loop_run(s.loop), 0);
     assert_int_equal(heard.usr1, 1);
     assert_int_equal(heard.usr2, 1);
+    assert_int_equal(heard.queued, 1);
     assert_int_equal(sys_kill(getpid(), SIGUSR1), 0);        /* and a second time */
     assert_int_equal(loop_run(s.loop), 0);
     assert_int_equal(heard.usr1, 2);
