@@ -4,9 +4,9 @@
  * Owner  nobody: both spans point into the bytes that were read.
  */
 #pragma once
-#include "base/span.h"
+#include "base/arena.h"
 
-enum field_id {                /* the names that some room of ours acts on; everything else is OTHER */
+enum field_id {                /* the names that some room of ours acts on; all else is OTHER */
     FIELD_OTHER,
     FIELD_ACCEPT_ENCODING, FIELD_ALLOW, FIELD_AUTHORIZATION, FIELD_CACHE_CONTROL, FIELD_CONNECTION,
     FIELD_CONTENT_ENCODING, FIELD_CONTENT_LENGTH, FIELD_CONTENT_TYPE, FIELD_COOKIE, FIELD_DATE,
@@ -26,19 +26,31 @@ struct field {
 };
 
 enum field_id field_id_of(struct span name);        /* without case; one table, no allocation */
-/* Meant for this connection only (RFC 9110, section 7.6.1): connection, keep-alive, te, upgrade, ... */
+/* Meant for this connection only (RFC 9110, section 7.6.1), and those of proxies. */
 bool field_is_hop_by_hop(enum field_id id);
 bool field_name_is_valid(struct span name);         /* token (RFC 9110, section 5.1), not empty */
-bool field_value_is_valid(struct span value);       /* no CR, LF, NUL or other control but tab (5.5) */
+bool field_value_is_valid(struct span value);       /* no control byte but tab (section 5.5) */
 
-/* How many bytes from the start of `s` may stand in a token (field names, methods), or in a value. */
+/* How many bytes from the start of `s` may stand in a token (names, methods), or in a value. */
 size_t field_token_bytes(struct span s);
 size_t field_text_bytes(struct span s);
 
-/* Takes one line without its CRLF apart.  The caller has seen with field_text_bytes() that no control
- * byte is in it.  0, or -EBADMSG: no colon, no name, a byte in the name that no token has (so also a
- * space before the colon, and a line that continues the one before: obs-fold). */
+/* Takes one line without its CRLF apart.  The caller has seen with field_text_bytes() that no
+ * control byte is in it.  0, or -EBADMSG: no colon, no name, a byte in the name that no token has
+ * (so also a space before the colon, and a line that continues the one before: obs-fold). */
 int field_split(struct span line, struct field *f);
+
+/* The array that holds `count` fields, with room for one more: `fields` itself, or a copy twice as
+ * large in the arena; NULL without memory.  The array must have grown through here alone (NULL at
+ * count 0). */
+struct field *field_array_grow(struct field *fields, size_t count, struct arena *arena);
+enum { FIELD_ARRAY_FIRST = 16 };
+static inline struct field *field_array_room(struct field *fields, size_t count,
+                                             struct arena *arena)
+{
+    bool is_full = count == 0 || (count >= FIELD_ARRAY_FIRST && (count & (count - 1)) == 0);
+    return is_full ? field_array_grow(fields, count, arena) : fields;
+}
 
 /* Are two names the same, without case? */
 static inline bool field_is_same(const struct field *a, const struct field *b)
@@ -46,8 +58,9 @@ static inline bool field_is_same(const struct field *a, const struct field *b)
     return a->id == b->id && (a->id != FIELD_OTHER || span_eq_nocase(a->name, b->name));
 }
 
-/* Takes the next element off a comma-separated list, trimmed; elements may be empty (RFC 9110, 5.6.1).
- * False when nothing is left.  An empty list has no element, "a," has two. */
+/* Takes the next element off a comma-separated list, trimmed; it may be empty (RFC 9110, section
+ * 5.6.1).  False when nothing is left: an empty list has no element, and nothing follows the last
+ * comma. */
 bool field_list_next(struct span *list, struct span *element);
 /* Does the comma-separated list hold `token` (without case)? */
 bool field_list_has(struct span list, struct span token);
