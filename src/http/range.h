@@ -7,5 +7,7 @@ enum range_kind {
     RANGE_ONE,             /* 206 with first..last */
     RANGE_UNSATISFIABLE,   /* 416 */
 };
-/* `size` is the file's; *first and *last (inclusive) are written for RANGE_ONE only. */
+
+/* Reads the value of a Range field.  `size` is the file's (0 or more); *first and *last
+ * (inclusive) are written for RANGE_ONE only, with 0 <= first <= last < size. */
 enum range_kind range_read(struct span value, int64_t size, int64_t *first, int64_t *last);
