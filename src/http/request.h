@@ -1,8 +1,10 @@
 /* request.h - what a request means, whatever wire it came by.
  *
- * Owner  the exchange; every span points into its arena or into its connection's buffer, both of which
- *        outlive it.
+ * Owner  the exchange; every span points into its arena or into its connection's buffer, both of
+ *        which outlive it.
  * Made   by wire (h1) in two steps: spelling (h1_read_head), then request_understand().
+ * Strict where two readers could differ about where a request ends or whom it is for: such a
+ *        request is refused, never repaired.
  */
 #pragma once
 #include "base/arena.h"
@@ -16,7 +18,8 @@ enum method {
 struct request_from {          /* facts of the connection that no client can forge */
     struct span address;       /* "192.0.2.1", "2001:db8::1", "" on a Unix socket */
     struct span port;          /* "" on a Unix socket */
-    struct span server_address, server_port;     /* of our end: SERVER_NAME without a Host, SERVER_PORT */
+    struct span server_address;          /* of our end: SERVER_NAME when there is no Host */
+    struct span server_port;             /* of our end: SERVER_PORT */
     bool is_tls;
 };
 
@@ -24,9 +27,11 @@ struct request {
     struct span method_name;
     enum method method;
     struct span target;        /* as it came: REQUEST_URI */
-    struct span path;          /* decoded once, dot segments removed; begins with '/' (or is "*") */
-    struct span query;         /* without '?' , raw */
-    struct span host;          /* of the absolute-form target, else of Host; with port; "" in HTTP/1.0 */
+    struct span path;          /* decoded once, dot segments removed; begins with '/' (or is "*");
+                                  points into target where decoding changes nothing */
+    struct span query;         /* without '?', raw */
+    struct span host;          /* of the absolute-form target, else of Host; with port; "" when an
+                                  HTTP/1.0 client named none */
     unsigned version;          /* 10 or 11 (20 later) */
     struct field *fields;      /* as they came, in order */
     size_t fields_count;
@@ -34,22 +39,33 @@ struct request {
     bool is_chunked;
     bool keeps_alive;          /* what the client wants and the framing allows */
     bool expects_continue;
-    bool is_http_scheme_tls;   /* scheme https as the application shall see it */
+    bool is_http_scheme_tls;   /* scheme https as the application shall see it: from.is_tls,
+                                  whatever the target says; who trusts a peer may change it */
     struct request_from from;
 };
 
 /* Fills in everything that follows from the head: method, path, query, host, framing, connection.
- * In: method_name, target, version, fields (ids set), from.  Memory from `arena`.
- * 0, or minus the status to answer (after which the connection must close):
- *   -400  several or malformed Content-Length, Content-Length with Transfer-Encoding, no or several or
- *         malformed Host (1.1), bad target, bad percent-encoding, %00, dot segments above the root,
- *         Transfer-Encoding in HTTP/1.0
- *   -417  Expect other than 100-continue          -501  Transfer-Encoding other than "chunked"; CONNECT
+ * In: method_name, target, version, fields (ids set), from.  Memory from `arena`, only for a path
+ * that decoding changes.
+ * 0, or minus the status to answer (after which the connection must close), the first that fits:
+ *   -501  CONNECT
+ *   -400  several Content-Length fields or one that is not digits ("5, 5" is not), Content-Length
+ *         with Transfer-Encoding, Transfer-Encoding in HTTP/1.0, "chunked" twice or not last
+ *   -501  Transfer-Encoding other than "chunked" alone
+ *   -417  Expect other than 100-continue
+ *   -400  several or a malformed Host, none in HTTP/1.1; a target that is neither "/...",
+ *         "http(s)://..." nor "*" for OPTIONS, or holds '#'; user information in it; a path that
+ *         path_decode() refuses
  *   -503  no memory
- * (RFC 9112, sections 3 and 6; RFC 9110, sections 7.2 and 10.1.1) */
+ * (RFC 9112, sections 3 and 6; RFC 9110, sections 4.2, 7.2 and 10.1.1) */
 int request_understand(struct request *r, struct arena *arena);
 
-const struct field *request_field(const struct request *r, enum field_id id);    /* the first, or NULL */
-enum method method_of(struct span name);
+/* The first of that name, or NULL. */
+const struct field *request_field(const struct request *r, enum field_id id);
+enum method method_of(struct span name);                /* with case (RFC 9110, section 9.1) */
+/* A host with or without ":port", as Host and an authority must be: a name of letters, digits and
+ * "-._~", or an IPv6 address in brackets.  Stricter than RFC 3986: no escapes and no "a,b", which
+ * no real host has and which is how two Hosts look after a proxy joined them. */
+bool request_host_is_valid(struct span host);
 /* GET, HEAD, OPTIONS: may be repeated when a worker died before anything was sent. */
 bool method_is_safe(enum method m);
