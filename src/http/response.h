@@ -1,4 +1,6 @@
-/* response.h - the head of a response, before any wire spells it.
+/* response.h - the head of a response, before any wire spells it; and the table of statuses.
+ *
+ * Owner  the exchange; every span points into its arena or is static.
  */
 #pragma once
 #include "base/arena.h"
@@ -14,13 +16,17 @@ struct response {
     bool is_streamed;          /* text/event-stream or X-Accel-Buffering: no */
 };
 
-/* Reads a block of "Name: value\r\n" lines as a worker or an upstream wrote it.  Drops hop-by-hop fields
- * and X-Accel-*, takes Content-Length into body_bytes.  The block must already be the edge's own copy.
- * 0, -EBADMSG (a bad name, value or line, two different Content-Lengths), -EMSGSIZE (over fields_max), -ENOMEM. */
-int response_read_fields(struct response *r, struct span block, size_t fields_max, struct arena *arena);
+/* Reads a block of "Name: value\r\n" lines as a worker or an upstream wrote it, without an empty
+ * line at the end.  Drops hop-by-hop fields and X-Accel-*, takes Content-Length into body_bytes.
+ * The block must already be the edge's own copy: fields point into it.  Fills everything but
+ * status and reason. 0, -EBADMSG (a bad name, value or line, two different Content-Lengths),
+ * -EMSGSIZE (over fields_max, dropped ones not counted), -ENOMEM. */
+int response_read_fields(struct response *r, struct span block, size_t fields_max,
+                         struct arena *arena);
 
 /* No body follows, whatever the fields say (RFC 9110, section 6.4.1): 1xx, 204, 304. */
 bool status_has_no_body(unsigned status);
 struct span status_reason(unsigned status);              /* one table; "" when unknown */
-/* A small plain page for an answer of our own: text/plain, one sentence, ends in a newline. */
+/* A small plain page for an answer of our own: text/plain, one sentence, ends in a newline.  Static
+ * memory.  Below 400 it may be empty. */
 struct span status_page(unsigned status);
