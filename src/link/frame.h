@@ -60,7 +60,7 @@ struct yard_edge {                      /* of one edge */
                                          * gets one back rings it */
 };
 struct yard_hand {                      /* one a worker and edge; written by that edge */
-    _Alignas(64) _Atomic uint64_t tickets;          /* written into the intake, counted afterwards */
+    _Alignas(64) _Atomic uint64_t tickets;          /* put into the intake, counted afterwards */
     _Atomic uint32_t in_hand;           /* offered or taken, of this edge */
     _Atomic uint32_t pid;               /* the process that both count for: frame_meet() */
 };
@@ -105,13 +105,13 @@ struct yard_slot {
 
     /* response, written by the taker */
     _Alignas(64) _Atomic uint64_t written;          /* bytes put into the ring so far */
-    _Atomic uint32_t what;              /* HAS_HEAD: head_bytes and status are valid, and the head is
-                                         * whole once written >= head_bytes; HAS_FILE, in DONE: a
-                                         * descriptor is in the passing socket */
+    _Atomic uint32_t what;              /* HAS_HEAD: head_bytes and status are valid, and the head
+                                         * is whole once written >= head_bytes; HAS_FILE, in DONE:
+                                         * a descriptor is in the passing socket */
     _Atomic uint32_t status;
-    _Atomic uint32_t head_bytes;        /* of the ring's first bytes: "Reason\r\nName: value\r\n..." */
+    _Atomic uint32_t head_bytes;        /* the ring's first: "Reason\r\nName: value\r\n..." */
     _Atomic uint32_t result;            /* enum frame_result */
-    _Atomic uint32_t run_us;            /* inside the application, waits for room left out; in DONE */
+    _Atomic uint32_t run_us;            /* in the application, waits for room left out; in DONE */
     _Atomic uint64_t file_at, file_bytes;           /* of the descriptor, after all ring bytes */
     _Atomic uint32_t taker_waits;       /* 1: the taker sleeps on `room` */
 
@@ -160,8 +160,8 @@ unsigned yard_worker_of_mark(const struct yard *y, uint16_t mark);
 struct ticket { uint32_t slot, sequence; };         /* in an intake pipe: 8 bytes, whole ones */
 
 /* A descriptor's companion on the passing socket (SOCK_SEQPACKET, one pair a worker and edge): one
- * message, one descriptor.  To the worker: a request's body, sent after OFFER and before the ticket.
- * To the edge: a response's file, there when the slot is DONE with FRAME_HAS_FILE. */
+ * message, one descriptor.  To the worker: a request's body, sent after OFFER and before the
+ * ticket.  To the edge: a response's file, there when the slot is DONE with FRAME_HAS_FILE. */
 struct frame_pass { uint32_t slot, sequence; };
 
 /* ---- the edge's end ------------------------------------------------------------------------- */
@@ -174,17 +174,17 @@ void frame_prepare(const struct yard *y, uint32_t slot);
  * range: what is not FREE is its predecessor's, to be released when DONE. */
 uint64_t frame_meet(const struct yard *y, unsigned worker, unsigned edge, pid_t pid);
 /* The next slot of this worker that completed or progressed, or -EAGAIN; *tail is the edge's own
- * position.  Clears `posted`, so look at the word and at `written` after it, not before.  A hint: the
- * slot may have been looked at already, or be in another's hands.  -EBADMSG: the worker broke the
+ * position.  Clears `posted`, so look at the word and at `written` after it, not before.  A hint:
+ * the slot may have been looked at already, or be in another's hands.  -EBADMSG: the worker broke the
  * ring (a slot outside this edge's range, a lap from the future). */
 int64_t frame_next_posted(const struct yard *y, unsigned worker, unsigned edge, uint64_t *tail);
 /* Ring bytes between `from` and what the worker published, as up to two spans, and how many; they
  * may change under the reader's eyes.  -EBADMSG when `written` is impossible. */
 ssize_t frame_readable(const struct yard *y, uint32_t slot, uint64_t from, struct span runs[2]);
-/* The edge is done with everything before `upto`; wakes the taker when it waits and half of the ring
- * is free. */
+/* The edge is done with everything before `upto`; wakes the taker when it waits and half of the
+ * ring is free. */
 void frame_consumed(const struct yard *y, uint32_t slot, uint64_t upto);
-/* CANCEL and wake the taker.  False: it is not TAKEN any more.  *word (may be NULL): as slot_try. */
+/* CANCEL and wake the taker.  False: it is not TAKEN any more.  *word, or NULL: as slot_try. */
 bool frame_cancel(const struct yard *y, uint32_t slot, uint64_t *word);
 /* Master, after the death of an edge and before the next one starts: withdraws, cancels or releases
  * everything in its range, and has nobody ring it any more. */
@@ -201,7 +201,7 @@ struct frame_worker {                          /* shared by the process's thread
     int bell_fds[YARD_EDGES_MAX];              /* eventfd of each edge, non-blocking */
     int passing_fds[YARD_EDGES_MAX];           /* SEQPACKET, to and from each edge */
     pthread_mutex_t lock;                      /* guards the stash and the order of receiving */
-    struct frame_stash {                       /* descriptors that came for slots of other threads */
+    struct frame_stash {                       /* descriptors that came for other threads' slots */
         struct frame_pass pass;
         int fd;
     } *stash;                                  /* room for one a slot of the yard */
@@ -264,8 +264,8 @@ int frame_wait_room(struct frame_thread *t);
  * (not a regular file), -EAGAIN (the socket is full), or -errno: then write the bytes instead.
  * frame_finish comes next. */
 int frame_file(struct frame_thread *t, int fd, uint64_t at, uint64_t bytes);
-/* TAKEN > DONE, an entry for the edge, and a bell when the edge sleeps and one is due: the intake is
- * empty, or FRAME_UNRUNG_MAX responses or FRAME_UNRUNG_US since the first unrung; else it is owed.
+/* TAKEN > DONE, an entry for the edge, and a bell when the edge sleeps and one is due: the intake
+ * is empty, or FRAME_UNRUNG_MAX responses or FRAME_UNRUNG_US since the first unrung; else it is owed.
  * The slot must not be touched any more. */
 void frame_finish(struct frame_thread *t, enum frame_result result);
 void frame_thread_state(struct frame_thread *t, enum thread_state state);    /* scoreboard */

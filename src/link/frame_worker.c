@@ -1,4 +1,4 @@
-/* frame_worker.c - the worker's end of the link: tickets in, a response out, bells when they are due.
+/* frame_worker.c - the worker's end of the link: tickets in, responses out, bells when due.
  *
  *     intake --ticket--> frame_take --slot--> the application
  *     edge <--bell-- completion ring <-- frame_publish, frame_finish <--bytes-- the application
@@ -109,7 +109,8 @@ static void ring(const struct frame_thread *t, unsigned edge)
 {
     static const uint64_t one = 1;
     uint32_t asleep = YARD_ASLEEP;
-    if (atomic_compare_exchange_strong(&yard_edge(&t->worker->yard, edge)->sleeps, &asleep, YARD_RUNG))
+    struct yard_edge *line = yard_edge(&t->worker->yard, edge);
+    if (atomic_compare_exchange_strong(&line->sleeps, &asleep, YARD_RUNG))
         (void)sys_write(t->worker->bell_fds[edge], &one, sizeof one);     /* full: it is ringing */
 }
 
@@ -138,12 +139,12 @@ static bool intake_is_empty(const struct frame_thread *t)
     return (int64_t)(sent - read) <= 0;
 }
 
-/* The edge has something to look at: is it asleep, so that it is owed a bell?  An edge that is awake
- * looks again before it sleeps, one that was rung is about to: neither is owed anything. */
+/* The edge has something to look at: is it asleep, so that it is owed a bell?  An edge that is
+ * awake looks again before it sleeps, one that was rung is about to: neither is owed anything. */
 static bool is_owed(struct frame_thread *t, int64_t now_us)
 {
     uint32_t bit = 1U << t->edge;
-    atomic_thread_fence(memory_order_seq_cst);             /* between the entry and their `sleeps` */
+    atomic_thread_fence(memory_order_seq_cst); /* between our entry and their `sleeps` */
     if (!is_asleep(t, t->edge)) {
         t->unrung_edges &= ~bit;
         t->unrung = t->unrung_edges == 0 ? 0 : t->unrung;
@@ -265,8 +266,8 @@ static bool is_stale(const struct yard *y, struct frame_pass pass)
     return w.state == SLOT_FREE || w.state == SLOT_DONE;
 }
 
-/* Keeps fd for the thread that has or will have this slot.  What is stale or for the same slot goes,
- * so that there is never more than one a slot: it always fits. */
+/* Keeps fd for the thread that has or will have this slot.  What is stale or for the same slot
+ * goes, so that there is never more than one a slot: it always fits. */
 static void stash(struct frame_worker *w, struct frame_pass pass, int fd)
 {
     size_t kept = 0;
@@ -472,7 +473,7 @@ void frame_finish(struct frame_thread *t, enum frame_result result)
     atomic_store_explicit(&s->written, t->written, memory_order_release);
     add_up(line_of(t), run);
     if (!slot_try(&s->word, SLOT_FINISH, t->sequence, t->mark, NULL))
-        return;                                            /* taken away: somebody believes us dead */
+        return;        /* taken away: somebody believes us dead */
     post(t);
     if (is_owed(t, now_us) && (intake_is_empty(t) || is_due(t, now_us)))
         ring_owed(t);

@@ -1,10 +1,11 @@
-/* slot.h - the states of a slot and its one word of truth: {sequence 32, state 8, flags 8, thread 16}.
+/* slot.h - the states of a slot and its one word of truth.
  *
- * The word changes only by compare-and-swap and only along this table; everything else that travels
- * (tickets, completions, bells) is a hint.  Pure but for slot_try(), which applies a row atomically.
+ * The word is {sequence 32, state 8, flags 8, thread 16}.  It changes only by compare-and-swap and
+ * only along this table; everything else that travels (tickets, completions, bells) is a hint.  Pure
+ * but for slot_try(), which applies a row atomically.
  *
  *   event           actor   from     to        also
- *   SLOT_OFFER      edge    FREE     OFFERED   the next sequence (never 0), flags and thread cleared
+ *   SLOT_OFFER      edge    FREE     OFFERED   next sequence (never 0), flags and thread cleared
  *   SLOT_TAKE       worker  OFFERED  TAKEN     sequence must be the ticket's; thread set
  *   SLOT_FINISH     taker   TAKEN    DONE      sequence and thread must be the taker's
  *   SLOT_RELEASE    edge    DONE     FREE
@@ -30,7 +31,7 @@ enum { SLOT_CANCELLED = 1 };           /* flags */
 struct slot_word {
     uint32_t sequence;                 /* of the latest offer; 0: never offered */
     uint8_t state, flags;              /* a process that broke may have left any byte here */
-    uint16_t thread;                   /* yard_thread_mark() of the taker; 0: not taken since the offer */
+    uint16_t thread;                   /* yard_thread_mark() of the taker; 0: nobody took it */
 };
 
 static inline uint64_t slot_pack(struct slot_word w)
