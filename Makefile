@@ -15,9 +15,10 @@ help:           ## show this list
 run:            ## build, set up the demo site and serve it on http://127.0.0.1:8000
 	@tools/run
 
-test: build     ## unit tests, then the site tests
+test:           ## unit tests, then the site tests
 	@tools/setup test
 	@tools/configure $(BUILD) --buildtype=release -Db_lto=true -Dtests=enabled
+	@ninja -C $(BUILD) product
 	@meson test -C $(BUILD) --print-errorlogs
 	@SLIPWAY=$(BUILD)/slipway $(VENV)/bin/pytest -q tests/site
 
@@ -28,26 +29,27 @@ test-peers: build ## tests against the real nginx and uWSGI
 build:          ## the release build: build/slipway
 	@tools/setup build
 	@tools/configure $(BUILD) --buildtype=release -Db_lto=true
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) product
 
 build-debug:    ## without optimization: build-debug/slipway
 	@tools/setup build
 	@tools/configure build-debug --buildtype=debug
-	@ninja -C build-debug
+	@ninja -C build-debug product
 
 build-asan:     ## address and undefined sanitizers: build-asan/slipway
 	@tools/setup build
 	@tools/configure build-asan --buildtype=debugoptimized $(SANITIZED)
-	@ninja -C build-asan
+	@ninja -C build-asan product
 
 build-faults:   ## the n-th system call can be made to fail: build-faults/slipway
 	@tools/setup build
 	@tools/configure build-faults --buildtype=debugoptimized $(SANITIZED) -Dfaults=true
-	@ninja -C build-faults
+	@ninja -C build-faults product
 
-test-asan: build-asan ## unit and site tests under the sanitizers
+test-asan:      ## unit and site tests under the sanitizers
 	@tools/setup test
 	@tools/configure build-asan --buildtype=debugoptimized $(SANITIZED) -Dtests=enabled
+	@ninja -C build-asan product
 	@meson test -C build-asan --print-errorlogs
 	@SLIPWAY=build-asan/slipway $(VENV)/bin/pytest -q tests/site
 
@@ -70,7 +72,7 @@ fuzz:           ## run every fuzz target for FUZZ_SECONDS
 
 install: build  ## install below PREFIX (/usr/local)
 	@meson configure $(BUILD) --prefix=$(PREFIX)
-	@meson install -C $(BUILD)
+	@meson install -C $(BUILD) --no-rebuild
 
 clean:          ## remove what was built (the virtualenvs stay)
 	rm -rf build build-debug build-asan build-faults build-clang build-fuzz
