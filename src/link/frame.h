@@ -175,8 +175,8 @@ void frame_prepare(const struct yard *y, uint32_t slot);
 uint64_t frame_meet(const struct yard *y, unsigned worker, unsigned edge, pid_t pid);
 /* The next slot of this worker that completed or progressed, or -EAGAIN; *tail is the edge's own
  * position.  Clears `posted`, so look at the word and at `written` after it, not before.  A hint:
- * the slot may have been looked at already, or be in another's hands.  -EBADMSG: the worker broke the
- * ring (a slot outside this edge's range, a lap from the future). */
+ * the slot may have been looked at already, or be in another's hands.  -EBADMSG: the worker broke
+ * the ring (a slot outside this edge's range, a lap from the future). */
 int64_t frame_next_posted(const struct yard *y, unsigned worker, unsigned edge, uint64_t *tail);
 /* Ring bytes between `from` and what the worker published, as up to two spans, and how many; they
  * may change under the reader's eyes.  -EBADMSG when `written` is impossible. */
@@ -265,7 +265,7 @@ int frame_wait_room(struct frame_thread *t);
  * frame_finish comes next. */
 int frame_file(struct frame_thread *t, int fd, uint64_t at, uint64_t bytes);
 /* TAKEN > DONE, an entry for the edge, and a bell when the edge sleeps and one is due: the intake
- * is empty, or FRAME_UNRUNG_MAX responses or FRAME_UNRUNG_US since the first unrung; else it is owed.
- * The slot must not be touched any more. */
+ * is empty, or FRAME_UNRUNG_MAX responses or FRAME_UNRUNG_US since the first unrung; else it is
+ * owed.  The slot must not be touched any more. */
 void frame_finish(struct frame_thread *t, enum frame_result result);
 void frame_thread_state(struct frame_thread *t, enum thread_state state);    /* scoreboard */

@@ -1,8 +1,8 @@
 /* slot.h - the states of a slot and its one word of truth.
  *
  * The word is {sequence 32, state 8, flags 8, thread 16}.  It changes only by compare-and-swap and
- * only along this table; everything else that travels (tickets, completions, bells) is a hint.  Pure
- * but for slot_try(), which applies a row atomically.
+ * only along this table; everything else that travels (tickets, completions, bells) is a hint.
+ * Pure but for slot_try(), which applies a row atomically.
  *
  *   event           actor   from     to        also
  *   SLOT_OFFER      edge    FREE     OFFERED   next sequence (never 0), flags and thread cleared
