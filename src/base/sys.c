@@ -44,13 +44,18 @@ __attribute__((constructor)) static void read_faults(void)
     count_file = getenv("SLIPWAY_FAULT_COUNT");
 }
 
+static const char *fault_name(void)
+{
+    return process_name[0] != '\0' ? process_name : "slipway";
+}
+
 __attribute__((destructor)) static void write_count(void)
 {
     char line[NAME_BYTES + 32];
     int fd = count_file ? open(count_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (fd < 0)
         return;
-    int len = snprintf(line, sizeof line, "%s %lu\n", process_name, calls);
+    int len = snprintf(line, sizeof line, "%s %lu\n", fault_name(), calls);
     if (write(fd, line, (size_t)len) < 0)
         (void)fprintf(stderr, "cannot write the number of calls to %s\n", count_file);
     (void)close(fd);
@@ -58,9 +63,10 @@ __attribute__((destructor)) static void write_count(void)
 
 static bool is_failing_process(void)
 {
+    const char *name = fault_name();
     size_t len = failing_process ? strlen(failing_process) : 0;
-    return !failing_process || (strncmp(process_name, failing_process, len) == 0 &&
-                                (process_name[len] == '\0' || process_name[len] == ' '));
+    return !failing_process || (strncmp(name, failing_process, len) == 0 &&
+                                (name[len] == '\0' || name[len] == ' '));
 }
 
 static bool fail_now(void)
@@ -93,7 +99,7 @@ void sys_process_name(const char *name)
 {
     char title[16];                                   /* what the kernel keeps: 15 and NUL */
     if (process_name[0] != '\0' && strcmp(process_name, name) != 0)
-        count_from_one();
+        count_from_one();                             /* a fork with another task */
     (void)snprintf(process_name, sizeof process_name, "%s", name);
     (void)snprintf(title, sizeof title, "slipway: %.6s", name);
     (void)prctl(PR_SET_NAME, (unsigned long)title);

@@ -9,7 +9,8 @@
  * Flags     every descriptor is made close-on-exec.
  * Faults    with -Dfaults=true the environment says what fails:
  *             SLIPWAY_FAULT=N        the N-th call in this process fails (1 is the first)
- *             SLIPWAY_FAULT_IN=edge  only in processes of that name ("edge" and "edge 1")
+ *             SLIPWAY_FAULT_IN=edge  only in processes of that name: "edge" and "edge 1";
+ *                                    "slipway" is one that has no name yet
  *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F: "name count\n"
  *           A fork that takes a new name counts from 1 again.  Not counted, because they never fail:
  *           sys_free, sys_close, sys_munmap, sys_exit, the clocks.
