@@ -2,8 +2,8 @@
  *
  *   blocks > [header|taken taken|left....] > [header|taken......] > NULL
  *
- * A large piece gets a block of its own, put behind the newest, so that the rest of the newest stays in use.
- * Under the address sanitizer what was not given out is poisoned.
+ * A large piece gets a block of its own, put behind the newest, so that the rest of the newest
+ * stays in use. Under the address sanitizer what was not given out is poisoned.
  */
 #include "base/arena.h"
 #include "base/sys.h"

@@ -1,7 +1,7 @@
 /* arena.h - memory that dies together: one per connection, one per request.
  *
- * Blocks of 4 KiB and more are taken from the heap as needed, up to limit_bytes in all; nothing is freed
- * alone.  NULL means limit or exhaustion: the caller's answer is the same 503 for both.
+ * Blocks of 4 KiB and more are taken from the heap as needed, up to limit_bytes in all; nothing is
+ * freed alone.  NULL means limit or exhaustion: the caller's answer is the same 503 for both.
  * Blocks that arena_reset frees are kept for the next use: first one of 4 KiB stays with the arena.
  */
 #pragma once
@@ -18,7 +18,8 @@ struct arena {
 
 void arena_init(struct arena *a, size_t limit_bytes);
 void arena_done(struct arena *a);                        /* accepts an all-zero one */
-void arena_reset(struct arena *a);                       /* everything taken is gone; keeps one block */
+/* everything taken is gone; keeps one block */
+void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t bytes);        /* aligned to 16, not cleared */
 void *arena_zalloc(struct arena *a, size_t bytes);
 /* Copies; .at is NULL when there was no memory (and never for an empty span). */

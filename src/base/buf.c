@@ -1,4 +1,5 @@
-/* buf.c - one growing block; an emptied buf starts at the front again, so most never move a byte. */
+/* buf.c - one growing block; an emptied buf starts at the front again, so most never move
+ * a byte. */
 #include "base/buf.h"
 #include "base/sys.h"
 #include <assert.h>
@@ -59,7 +60,8 @@ int buf_add(struct buf *b, struct span bytes)
     return rc;
 }
 
-/* Formats anew into a block of its own, because the NUL that snprintf needs may be past the limit. */
+/* Formats anew into a block of its own, because the NUL that snprintf needs may be past
+ * the limit. */
 static int add_long(struct buf *b, size_t len, const char *format, va_list arguments)
 {
     char *text = sys_malloc(len + 1);

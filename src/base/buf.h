@@ -26,8 +26,11 @@ static inline size_t buf_len(const struct buf *b) { return b->end - b->start; }
 int buf_reserve(struct buf *b, size_t bytes);
 static inline char *buf_tail(struct buf *b) { return b->block ? b->block + b->end : NULL; }
 static inline size_t buf_room(const struct buf *b) { return b->cap_bytes - b->end; }
-static inline void buf_added(struct buf *b, size_t bytes) { b->end += bytes; }      /* bytes <= buf_room() */
+/* bytes <= buf_room() */
+static inline void buf_added(struct buf *b, size_t bytes) { b->end += bytes; }
 int buf_add(struct buf *b, struct span bytes);                  /* 0, -EMSGSIZE, -ENOMEM */
 int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_take(struct buf *b, size_t bytes);          /* consumes from the front; bytes <= buf_len(b) */
-void buf_shrink(struct buf *b);                                 /* an empty one gives its block back */
+/* consumes from the front; bytes <= buf_len(b) */
+void buf_take(struct buf *b, size_t bytes);
+/* an empty one gives its block back */
+void buf_shrink(struct buf *b);

@@ -3,5 +3,6 @@
 #include <stdint.h>
 #include "base/span.h"
 
-void hash_seed(void);                    /* draws the process's key from getrandom, once, at start-up */
+/* draws the process's key from getrandom, once, at start-up */
+void hash_seed(void);
 uint64_t hash_span(struct span s);

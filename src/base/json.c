@@ -16,7 +16,8 @@ json_t *json_read(struct span text, char *why)
     json_error_t error;
     json_t *value = json_loadb(text.at ? text.at : "", text.len, JSON_REJECT_DUPLICATES, &error);
     if (!value)
-        (void)snprintf(why, WHY_BYTES, "line %d, column %d: %.100s", error.line, error.column, error.text);
+        (void)snprintf(why, WHY_BYTES, "line %d, column %d: %.100s", error.line, error.column,
+                       error.text);
     return value;
 }
 

@@ -1,9 +1,11 @@
-/* json.h - the one place that includes jansson: small helpers to read one object and to write one line. */
+/* json.h - the one place that includes jansson: small helpers to read one object and to write one
+ * line. */
 #pragma once
 #include <jansson.h>
 #include "base/span.h"
 
-/* Reads one JSON text; NULL when it is not one (message in `why`, at least 160 bytes). New reference. */
+/* Reads one JSON text; NULL when it is not one (message in `why`, at least 160 bytes). New
+ * reference. */
 json_t *json_read(struct span text, char *why);
 /* One compact line with '\n', heap memory for sys_free, or NULL. */
 char *json_line(const json_t *value);

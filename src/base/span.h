@@ -38,7 +38,8 @@ static inline bool span_starts(struct span s, struct span prefix)
 
 static inline struct span span_skip(struct span s, size_t bytes)     /* bytes <= s.len */
 {
-    return (struct span){ bytes > 0 ? s.at + bytes : s.at, s.len - bytes };    /* NULL + 0 is undefined */
+    /* NULL + 0 is undefined */
+    return (struct span){ bytes > 0 ? s.at + bytes : s.at, s.len - bytes };
 }
 
 /* Where `byte` first stands, or s.len when it does not. */
@@ -51,5 +52,6 @@ static inline size_t span_find(struct span s, char byte)
 /* Without spaces and tabs at both ends (OWS of RFC 9110, section 5.6.3). */
 struct span span_trim(struct span s);
 
-/* Decimal digits only, no sign, no blank: 0 and *value, or -EBADMSG (empty, other byte), -ERANGE. */
+/* Decimal digits only, no sign, no blank: 0 and *value, or -EBADMSG (empty, other
+ * byte), -ERANGE. */
 int span_to_u64(struct span s, uint64_t *value);

@@ -1,8 +1,8 @@
 /* sys.c - one function a call: retry EINTR, turn errno into a result, and fail on demand.
  *
- * The failing is the -Dfaults=true build only: fail_now() counts every call and says yes once.  Each
- * function names the error that this call gives in real life when the machine is short of something,
- * so a walk over all N tests paths that exist.
+ * The failing is the -Dfaults=true build only: fail_now() counts every call and says yes once.
+ * Each function names the error that this call gives in real life when the machine is short of
+ * something, so a walk over all N tests paths that exist.
  */
 #include "base/sys.h"
 #include <sched.h>
@@ -26,7 +26,7 @@
 #include <unistd.h>
 #include <linux/futex.h>
 
-enum { NAME_BYTES = 32, US_PER_S = 1000000 };
+enum { NAME_BYTES = 32, US_PER_S = 1000000, DAY_MS = 86400000 };
 
 static char process_name[NAME_BYTES];
 
@@ -201,7 +201,8 @@ ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at)
 
 int sys_close(int fd)
 {
-    if (fd < 0 || close(fd) == 0 || errno == EINTR)   /* after EINTR the descriptor is gone: Linux */
+    /* after EINTR the descriptor is gone: Linux */
+    if (fd < 0 || close(fd) == 0 || errno == EINTR)
         return 0;
     return -errno;
 }
@@ -438,7 +439,9 @@ int sys_shutdown(int fd, int how)
 
 ssize_t sys_recv(int fd, void *into, size_t bytes, int flags)
 {
-    return fail_now() ? -ECONNRESET : result_bytes(TEMP_FAILURE_RETRY(recv(fd, into, bytes, flags)));
+    if (fail_now())
+        return -ECONNRESET;
+    return result_bytes(TEMP_FAILURE_RETRY(recv(fd, into, bytes, flags)));
 }
 
 ssize_t sys_send(int fd, const void *from, size_t bytes, int flags)
@@ -499,7 +502,7 @@ int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event)
 static int epoll_wait_ms(int ep, struct epoll_event *events, int count, int64_t timeout_us)
 {
     int64_t timeout_ms = timeout_us < 0 ? -1 : timeout_us / 1000 + (timeout_us % 1000 > 0);
-    return result(epoll_wait(ep, events, count, timeout_ms < 86400000 ? (int)timeout_ms : 86400000));
+    return result(epoll_wait(ep, events, count, timeout_ms < DAY_MS ? (int)timeout_ms : DAY_MS));
 }
 
 int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeout_us)
@@ -551,7 +554,8 @@ static size_t take_fds(struct msghdr *msg, int *fds)
             continue;
         size_t here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(fds + count, CMSG_DATA(c), here * sizeof(int));
-        count += here;                                /* the control buffer holds SYS_FDS_MAX at most */
+        /* the control buffer holds SYS_FDS_MAX at most */
+        count += here;
     }
     return count;
 }
@@ -580,8 +584,8 @@ int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us)
     struct timespec limit = timespec_of(timeout_us < 0 ? 0 : timeout_us);
     if (fail_now())
         return -EINTR;
-    return result((int)syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_us < 0 ? NULL : &limit,
-                               NULL, 0));
+    return result((int)syscall(SYS_futex, word, FUTEX_WAIT, expected,
+                               timeout_us < 0 ? NULL : &limit, NULL, 0));
 }
 
 int sys_futex_wake(uint32_t *word, int count)

@@ -11,9 +11,10 @@
  *             SLIPWAY_FAULT=N        the N-th call in this process fails (1 is the first)
  *             SLIPWAY_FAULT_IN=edge  only in processes of that name: "edge" and "edge 1";
  *                                    "slipway" is one that has no name yet
- *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F: "name count\n"
- *           A fork that takes a new name counts from 1 again.  Not counted, because they never fail:
- *           sys_free, sys_close, sys_munmap, sys_exit, the clocks.
+ *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F,
+ *                                    as "name count\n"
+ *           A fork that takes a new name counts from 1 again.  Not counted, because they never
+ *           fail: sys_free, sys_close, sys_munmap, sys_exit, the clocks.
  */
 #pragma once
 #include <poll.h>
@@ -29,7 +30,8 @@
 #include <signal.h>
 #include <time.h>
 
-/* Names this process for fault injection and for its short title in ps and top ("slipway: edge"). */
+/* Names this process for fault injection and for its short title in ps and top
+ * ("slipway: edge"). */
 void sys_process_name(const char *name);
 
 /* heap: NULL when there is none.  sys_free takes NULL. */
@@ -108,9 +110,9 @@ int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event);
 /* timeout_us: -1 is for ever, 0 looks only; EINTR is returned. */
 int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeout_us);
 
-/* One message with up to SYS_FDS_MAX descriptors beside it.  recv: `fds` has room for SYS_FDS_MAX; those
- * that came are the caller's (close-on-exec), *fds_count says how many; a message without bytes is the end
- * (0); one that was cut is -EMSGSIZE and its descriptors are closed. */
+/* One message with up to SYS_FDS_MAX descriptors beside it.  recv: `fds` has room for SYS_FDS_MAX;
+ * those that came are the caller's (close-on-exec), *fds_count says how many; a message without
+ * bytes is the end (0); one that was cut is -EMSGSIZE and its descriptors are closed. */
 enum { SYS_FDS_MAX = 64 };
 ssize_t sys_send_fds(int fd, const void *from, size_t bytes, const int *fds, size_t fds_count,
                      int flags);
@@ -127,7 +129,8 @@ int sys_execve(const char *path, char *const argv[], char *const envp[]);
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_kill(pid_t pid, int sig);
-pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);    /* wait4; peak_kib may be NULL */
+/* wait4; peak_kib may be NULL */
+pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib);
 int sys_sigmask(int how, const sigset_t *set);               /* of this thread; SIG_BLOCK, ... */
 int sys_cpus_allowed(void);                /* how many CPUs the scheduler may put us on */
 int sys_sched_batch(void);                 /* SCHED_BATCH for this process */

@@ -1,8 +1,8 @@
 /* helpers.h - a few threads for what would block the loop: cold files, spool writes, slow hashes.
  *
- * A job is the caller's memory and knows nothing of connections: `work` runs on a helper thread and may
- * touch only the job; `done` runs on the loop afterwards.  A job cannot be cancelled; who loses interest marks
- * its own object and ignores `done`.  Jobs of one pool finish in no promised order.
+ * A job is the caller's memory and knows nothing of connections: `work` runs on a helper thread and
+ * may touch only the job; `done` runs on the loop afterwards.  A job cannot be cancelled; who loses
+ * interest marks its own object and ignores `done`.  Jobs of one pool finish in no promised order.
  */
 #pragma once
 #include "loop/loop.h"
@@ -14,6 +14,9 @@ struct helper_job {
 };
 
 struct helpers;
-struct helpers *helpers_new(struct loop *l, unsigned threads, unsigned jobs_max);    /* NULL on failure */
-void helpers_free(struct helpers *h);      /* after all submitted jobs ran and got their done(); takes NULL */
-int helpers_submit(struct helpers *h, struct helper_job *job);   /* 0, or -EAGAIN: jobs_max are under way */
+/* NULL on failure */
+struct helpers *helpers_new(struct loop *l, unsigned threads, unsigned jobs_max);
+/* after all submitted jobs ran and got their done(); takes NULL */
+void helpers_free(struct helpers *h);
+/* 0, or -EAGAIN: jobs_max are under way */
+int helpers_submit(struct helpers *h, struct helper_job *job);

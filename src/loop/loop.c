@@ -1,7 +1,8 @@
-/* loop.c - the turn: wait > note what is ready > woken hooks > timers > watches > turn-end hooks > free.
+/* loop.c - the turn: wait > note what is ready > woken hooks > timers > watches > turn-end
+ * hooks > free.
  *
- * What is ready is noted in the watches before any code of theirs runs, so a watch that is taken off
- * or freed by another's step in the same turn is simply no longer in the list.
+ * What is ready is noted in the watches before any code of theirs runs, so a watch that is taken
+ * off or freed by another's step in the same turn is simply no longer in the list.
  */
 #include "loop/turn.h"
 #include <errno.h>
@@ -98,7 +99,8 @@ void loop_unwatch(struct watch *w)
 void loop_pause(struct watch *w, bool is_paused)
 {
     struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = w };
-    /* EPOLLEXCLUSIVE forbids EPOLL_CTL_MOD: off and on. Failing leaves it as it was, which is safe. */
+    /* EPOLLEXCLUSIVE forbids EPOLL_CTL_MOD: off and on. Failing leaves it as it was, which
+     * is safe. */
     (void)sys_epoll_ctl(w->loop->ep, is_paused ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, w->fd, &event);
 }
 
@@ -125,7 +127,8 @@ static unsigned ready_bits(uint32_t events)
 static void run_watches(struct loop *l)
 {
     struct list now;
-    list_add_before(&l->again, &now);         /* `now` takes the place of the head, and with it all */
+    /* `now` takes the place of the head, and with it all */
+    list_add_before(&l->again, &now);
     list_remove(&l->again);
     while (!list_empty(&now)) {
         struct watch *w = container_of(now.next, struct watch, again);
@@ -146,7 +149,8 @@ void loop_hook_remove(struct loop_hook *h)
     list_remove(&h->node);
 }
 
-void loop_free_later(struct loop *l, struct loop_garbage *g, void (*free_fn)(struct loop_garbage *g))
+void loop_free_later(struct loop *l, struct loop_garbage *g,
+                     void (*free_fn)(struct loop_garbage *g))
 {
     g->free_fn = free_fn;
     list_add_before(&l->garbage, &g->node);

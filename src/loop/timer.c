@@ -1,8 +1,9 @@
 /* timer.c - a binary heap of timers, first due on top.
  *
  * A timer that is moved later stays where it is, with only due_ms written: a connection moves its
- * limit at every request, and nearly none ever fires.  When its old place comes up it sinks to where
- * due_ms belongs.  So key_ms orders the heap, key_ms <= due_ms, and the heap is right at all times.
+ * limit at every request, and nearly none ever fires.  When its old place comes up it sinks to
+ * where due_ms belongs.  So key_ms orders the heap, key_ms <= due_ms, and the heap is right at all
+ * times.
  */
 #include "loop/turn.h"
 #include <errno.h>

@@ -7,7 +7,8 @@
 enum { LOOP_EVENTS_MAX = 256 };           /* taken from the kernel in one turn */
 
 struct timer_heap {
-    struct timer **at;                    /* at[1] is the first due; at[0] is unused; NULL while empty */
+    /* at[1] is the first due; at[0] is unused; NULL while empty */
+    struct timer **at;
     uint32_t count, cap;                  /* timers in it; places, with the unused one */
 };
 

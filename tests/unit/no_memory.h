@@ -1,6 +1,7 @@
 /* no_memory.h - a heap that runs out when told to; include it in one test program's only file.
  *
- * It replaces the allocator of base/sys.c at link time.  `heap_left` is how many allocations still work.
+ * It replaces the allocator of base/sys.c at link time.  `heap_left` is how many allocations still
+ * work.
  */
 #pragma once
 #include <stdlib.h>

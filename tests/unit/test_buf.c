@@ -28,7 +28,8 @@ UNIT_TEST(bytes_come_out_in_order)
     char want[4000];
     for (size_t i = 0; i < sizeof want; i++)
         want[i] = (char)(i * 7);
-    for (size_t in = 0, out = 0; out < sizeof want;) {       /* 37 in, 23 out, until all went through */
+    /* 37 in, 23 out, until all went through */
+    for (size_t in = 0, out = 0; out < sizeof want;) {
         size_t n = sizeof want - in < 37 ? sizeof want - in : 37;
         assert_int_equal(buf_add(&b, (struct span){ want + in, n }), 0);
         in += n;
@@ -114,7 +115,8 @@ UNIT_TEST(shrink_frees_only_the_empty)
     buf_shrink(&b);
     assert_int_equal(buf_len(&b), 10);
     buf_take(&b, 10);
-    assert_int_equal(buf_room(&b), b.cap_bytes);             /* the empty starts at the front again */
+    /* the empty starts at the front again */
+    assert_int_equal(buf_room(&b), b.cap_bytes);
     assert_non_null(b.block);
     buf_shrink(&b);
     assert_null(b.block);

@@ -29,7 +29,8 @@ static int run(const char *fault, const char *only_in, const char *count_file, c
     char *arguments[] = { self, process, NULL }, *environment[] = { n, in, file, NULL };
     (void)snprintf(n, sizeof n, "SLIPWAY_FAULT%s", fault);
     (void)snprintf(in, sizeof in, "%s=%s", *only_in ? "SLIPWAY_FAULT_IN" : "NOTHING", only_in);
-    (void)snprintf(file, sizeof file, "%s=%s", *count_file ? "SLIPWAY_FAULT_COUNT" : "NEITHER", count_file);
+    (void)snprintf(file, sizeof file, "%s=%s", *count_file ? "SLIPWAY_FAULT_COUNT" : "NEITHER",
+                   count_file);
     (void)snprintf(process, sizeof process, "%s", name);
     pid_t pid = sys_fork();
     if (pid == 0) {
@@ -86,7 +87,8 @@ UNIT_TEST(the_calls_are_counted_in_a_file)
 static int all_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        the_nth_call_fails_and_no_other, only_in_the_process_that_was_named, the_calls_are_counted_in_a_file,
+        the_nth_call_fails_and_no_other, only_in_the_process_that_was_named,
+        the_calls_are_counted_in_a_file,
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ UNIT_TEST(it_is_siphash_1_3)
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)i;
     for (size_t i = 0; i < ARRAY_LEN(want); i++)
-        assert_int_equal(__builtin_bswap64(hash_span((struct span){ bytes, want[i].n })), want[i].big_endian);
+        assert_int_equal(__builtin_bswap64(hash_span((struct span){ bytes, want[i].n })),
+                         want[i].big_endian);
 }
 
 UNIT_TEST(every_byte_and_the_length_count)

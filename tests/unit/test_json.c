@@ -5,7 +5,8 @@
 UNIT_TEST(members_fall_back_when_missing_or_of_another_kind)
 {
     char why[160];
-    json_t *o = json_read(SPAN("{\"t\":\"text\",\"n\":-7,\"r\":1.5,\"y\":true,\"f\":false,\"z\":null}"), why);
+    json_t *o = json_read(SPAN("{\"t\":\"text\",\"n\":-7,\"r\":1.5,\"y\":true,\"f\":false,"
+                               "\"z\":null}"), why);
     assert_non_null(o);
     assert_string_equal(json_text(o, "t", "none"), "text");
     assert_string_equal(json_text(o, "n", "none"), "none");
@@ -26,7 +27,9 @@ UNIT_TEST(members_fall_back_when_missing_or_of_another_kind)
 
 UNIT_TEST(what_is_not_json_says_why)
 {
-    static const char *const texts[] = { "", "{", "{\"a\":1} x", "{\"a\":1,\"a\":2}", "7", "{\"a\":\"\xff\"}" };
+    static const char *const texts[] = {
+        "", "{", "{\"a\":1} x", "{\"a\":1,\"a\":2}", "7", "{\"a\":\"\xff\"}",
+    };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         char *why = malloc(160);                              /* own block: overruns are caught */
         why[0] = '\0';

@@ -9,7 +9,8 @@ static void expect(const struct list *head, const char *numbers)
     size_t len = 0;
     for (const struct list *n = head->next; n != head; n = n->next) {
         assert_ptr_equal(n->next->prev, n);
-        got[len++] = (char)('0' + container_of((struct list *)(uintptr_t)n, struct item, node)->number);
+        struct list *node = (struct list *)(uintptr_t)n;
+        got[len++] = (char)('0' + container_of(node, struct item, node)->number);
     }
     assert_string_equal(got, numbers);
 }

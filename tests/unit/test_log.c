@@ -120,7 +120,8 @@ static void escaped_text_is_printable_and_fits(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         memset(into, '#', sizeof into);
         assert_ptr_equal(log_escape(into, cases[i].cap_bytes, span_of(cases[i].in)), into);
-        if (strcmp(into, cases[i].out) != 0 || (cases[i].cap_bytes < 64 && into[cases[i].cap_bytes] != '#'))
+        bool is_overrun = cases[i].cap_bytes < 64 && into[cases[i].cap_bytes] != '#';
+        if (strcmp(into, cases[i].out) != 0 || is_overrun)
             fail_msg("%s: %s", cases[i].why, into);
     }
 }

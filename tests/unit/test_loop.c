@@ -159,7 +159,8 @@ UNIT_TEST(the_shortest_wish_bounds_the_wait)
     set_up(&s, count_run);
     assert_int_equal(loop_run(s.loop), 0);           /* over the first readiness */
     struct wisher none = { .hook = { .turn_end = wish }, .wish_us = -1 };
-    struct wisher soon = { .hook = { .turn_end = wish, .woken = hook_stops }, .loop = s.loop, .wish_us = 700 };
+    struct wisher soon = { .hook = { .turn_end = wish, .woken = hook_stops }, .loop = s.loop,
+                           .wish_us = 700 };
     struct wisher late = { .hook = { .turn_end = wish }, .wish_us = 2000000 };
     struct wisher last = late;
     loop_hook_add(s.loop, &none.hook);
@@ -186,12 +187,14 @@ UNIT_TEST(a_quiet_loop_does_not_turn)
     set_up(&s, count_run);
     loop_hook_add(s.loop, &turns.hook);
     run_for(s.loop, 20);
-    assert_in_range(turns.ends, 2, 4);               /* readiness at first, the timer, the last end */
+    /* readiness at first, the timer, the last end */
+    assert_in_range(turns.ends, 2, 4);
     loop_hook_remove(&turns.hook);
     tear_down(&s);
 }
 
-/* Two watches ready in one turn; whoever runs first takes the other off and gives it to be freed. */
+/* Two watches ready in one turn; whoever runs first takes the other off and gives it to
+ * be freed. */
 struct rival {
     struct watch watch;
     struct loop_garbage garbage;
@@ -293,7 +296,8 @@ UNIT_TEST(signals_come_through_the_loop)
     assert_int_equal(loop_signals(s.loop, signals, 3, hear, &heard), -EBUSY);
     assert_int_equal(sys_kill(getpid(), SIGUSR1), 0);
     assert_int_equal(sys_kill(getpid(), SIGUSR1), 0);
-    for (int i = 0; i < 5; i++)                              /* these queue, and are one call all the same */
+    /* these queue, and are one call all the same */
+    for (int i = 0; i < 5; i++)
         assert_int_equal(sys_kill(getpid(), SIGRTMIN), 0);
     assert_int_equal(sys_kill(getpid(), SIGUSR2), 0);
     assert_int_equal(loop_run(s.loop), 0);

@@ -1,7 +1,8 @@
-/* unit.h - cmocka, said shortly: a file of tests is UNIT_TEST(name) { ... } and one UNIT_MAIN(names).
+/* unit.h - cmocka, said shortly: a file of tests is UNIT_TEST(name) { ... } and one
+ * UNIT_MAIN(names).
  *
- * A test that UNIT_MAIN forgets does not compile (unused variable).  The process's own time limit is
- * the one of `meson test`; a test that waits for an event uses unit_deadline_ms as its bound.
+ * A test that UNIT_MAIN forgets does not compile (unused variable).  The process's own time limit
+ * is the one of `meson test`; a test that waits for an event uses unit_deadline_ms as its bound.
  */
 #pragma once
 #include <errno.h>
