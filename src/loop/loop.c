@@ -96,12 +96,11 @@ void loop_unwatch(struct watch *w)
     w->ready = 0;
 }
 
-void loop_pause(struct watch *w, bool is_paused)
+int loop_pause(struct watch *w, bool is_paused)
 {
     struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = w };
-    /* EPOLLEXCLUSIVE forbids EPOLL_CTL_MOD: off and on. Failing leaves it as it was, which
-     * is safe. */
-    (void)sys_epoll_ctl(w->loop->ep, is_paused ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, w->fd, &event);
+    int operation = is_paused ? EPOLL_CTL_DEL : EPOLL_CTL_ADD;     /* EPOLLEXCLUSIVE forbids MOD */
+    return sys_epoll_ctl(w->loop->ep, operation, w->fd, &event);
 }
 
 void loop_again(struct watch *w)

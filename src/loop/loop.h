@@ -66,12 +66,13 @@ void loop_stop(struct loop *l);
 /* Fills *w and registers fd, which must be non-blocking.  0, or -errno with w->fd still -1 (-EPERM:
  * a regular file).  An error or hang-up of the peer sets READ and WRITE too: the next call on the
  * fd says what it was. A listener is shared with other processes (EPOLLEXCLUSIVE), level-triggered
- * and for reading only: who cannot accept now (-EMFILE) must unwatch it, or the loop turns without
+ * and for reading only: who cannot accept now (-EMFILE) must pause it, or the loop turns without
  * end. */
 int loop_watch(struct loop *l, struct watch *w, int fd, watch_fn run);
 int loop_watch_listener(struct loop *l, struct watch *w, int fd, watch_fn run);
-/* A listener is not looked at for a while (descriptors ran out), and then again. */
-void loop_pause(struct watch *w, bool is_paused);
+/* A listener is not looked at for a while (descriptors ran out), and then again.  0 or -errno:
+ * resuming can fail (-ENOMEM), and a listener that stays paused is deaf, so try once more later. */
+int loop_pause(struct watch *w, bool is_paused);
 /* the fd stays open and the caller's; idempotent, all-zero is fine */
 void loop_unwatch(struct watch *w);
 /* run once more in the next turn, which will not wait */

@@ -264,10 +264,16 @@ UNIT_TEST(a_listener_runs_until_the_queue_is_empty)
     s.runs_wanted = 3;                               /* level-triggered: again, as nobody accepts */
     assert_int_equal(loop_run(s.loop), 0);
     assert_int_equal(s.seen, LOOP_READ);
+    assert_int_equal(loop_pause(&s.watch, true), 0);
+    run_for(s.loop, 5);                              /* still nobody accepted, but it is quiet */
+    assert_int_equal(s.runs, 3);
+    assert_int_equal(loop_pause(&s.watch, false), 0);
+    s.runs_wanted = 4;
+    assert_int_equal(loop_run(s.loop), 0);
     int accepted = sys_accept(listener, NULL, NULL);
     assert_true(accepted >= 0);
     run_for(s.loop, 5);
-    assert_int_equal(s.runs, 3);
+    assert_int_equal(s.runs, 4);
     (void)sys_close(accepted);
     (void)sys_close(client);
     tear_down(&s);
