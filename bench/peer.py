@@ -1,8 +1,10 @@
-"""slipway as a peer of the benchmark: one site without Django's discovery, no access log, like the others."""
+"""slipway as a peer of the benchmark: no access log, like the others."""
 
 import os
 
-SLIPWAY = os.path.abspath(os.environ.get("SLIPWAY", "build/slipway"))  # commands start in another folder
+SLIPWAY = os.path.abspath(
+    os.environ.get("SLIPWAY", "build/slipway")
+)  # commands start in another folder
 
 
 def slipway(c):
