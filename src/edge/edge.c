@@ -35,16 +35,19 @@ static void pause_accepting(struct edge *e, int error)
         log_warn("accepting pauses", "error=%d connections=%llu for_ms=%d", -error,
                  (unsigned long long)e->conns_count, ACCEPT_PAUSE_MS);
     for (size_t i = 0; i < e->listeners_count; i++)
-        loop_pause(&e->listeners[i].watch, true);
+        (void)loop_pause(&e->listeners[i].watch, true);
     (void)timer_set(e->loop, &e->accept_pause, ACCEPT_PAUSE_MS);
 }
 
 static void accept_again(struct timer *t)
 {
     struct edge *e = container_of(t, struct edge, accept_pause);
+    int rc = 0;
     for (size_t i = 0; i < e->listeners_count; i++)
-        if (e->listeners[i].watch.fd >= 0)
-            loop_pause(&e->listeners[i].watch, false);
+        if (e->listeners[i].watch.fd >= 0 && loop_pause(&e->listeners[i].watch, false) < 0)
+            rc = -ENOMEM;
+    if (rc < 0)                     /* one of them is deaf: try again */
+        (void)timer_set(e->loop, &e->accept_pause, ACCEPT_PAUSE_MS);
 }
 
 static bool is_passing(int error)
