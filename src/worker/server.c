@@ -79,7 +79,7 @@ static int take(struct thread *t)                            /* 1: a request; 0:
 static int serve_all(struct thread *t)                       /* 0, or -1 raised */
 {
     int rc = 1;
-    while (rc > 0 && !t->is_leaving) {
+    while (rc > 0 && !t->is_leaving && !t->server->is_stopping) {
         rc = take(t);
         if (rc <= 0)
             break;
@@ -118,6 +118,13 @@ static PyObject *server_close(PyObject *self, PyObject *ignored)
     if (s->is_open)
         frame_worker_done(&s->frame);
     s->is_open = false;
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *server_stop(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    ((struct server *)self)->is_stopping = true;
     return Py_NewRef(Py_None);
 }
 
@@ -248,6 +255,7 @@ static PyMethodDef methods[] = {
     { "serve", server_serve, METH_O,
       "serve(thread) -> None when the intake is closed, or the exit status that the application asked for" },
     { "close", server_close, METH_NOARGS, "lets go of the link; a serve() that comes back ends the process" },
+    { "stop", server_stop, METH_NOARGS, "each serve() returns after the request it has, or the next one" },
     { "busy", server_busy, METH_NOARGS, "busy() -> int: threads inside the application" },
     { NULL, NULL, 0, NULL },
 };

@@ -39,6 +39,7 @@ struct server {                      /* slipway.Server: this worker's end of the
     PyObject *base;                  /* the variables that are the same for every request */
     bool is_open;                    /* false once closed: also in a process that the application forked */
     bool is_collecting;              /* garbage is ours to collect; false: the project does it itself */
+    bool is_stopping;                /* each thread leaves after the request it has */
     unsigned busy;                   /* threads inside the application */
     unsigned since_young;            /* requests since a young collection */
     unsigned since_middle;           /* young collections since one of the middle generation */
