@@ -1,0 +1,447 @@
+/* edges.c - starts edges, sends in order, reads what they say.
+ *
+ * Woken  by the channel (readable, writable again), by the end of the process, by the timer.
+ * Not    what a message means for a generation or a worker: generation.c, workers.c.
+ */
+#include "master/edges.h"
+#include <errno.h>
+#include <inttypes.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "master/generation.h"
+#include "master/site.h"
+#include "master/spawn.h"
+#include "master/supervise.h"
+#include "master/workers.h"
+
+enum { POSTS_MAX = 16384, RETRY_MS = 10, MESSAGES_A_TURN = 64, EXIT_LIMIT_MS = 5000 };
+
+struct post {                     /* a message that waits */
+    struct list node;
+    struct channel_msg msg;
+    size_t text_bytes, fds_count;
+    int fds[SYS_FDS_MAX];
+    char text[];
+};
+
+/* ---- sending ---- */
+
+static void post_free(struct edge_place *e, struct post *p)
+{
+    list_remove(&p->node);
+    for (size_t i = 0; i < p->fds_count; i++)
+        (void)sys_close(p->fds[i]);
+    sys_free(p);
+    e->posts--;
+}
+
+static void forget_posts(struct edge_place *e)
+{
+    while (!list_empty(&e->outbox))
+        post_free(e, container_of(e->outbox.next, struct post, node));
+}
+
+static int keep(struct edge_place *e, const struct channel_msg *msg, struct span text, const int *fds,
+                size_t fds_count)
+{
+    struct post *p = e->posts < POSTS_MAX ? sys_malloc(sizeof *p + text.len) : NULL;
+    if (!p)
+        return -ENOMEM;
+    p->msg = *msg;
+    p->text_bytes = text.len;
+    p->fds_count = 0;
+    if (text.len > 0)
+        memcpy(p->text, text.at, text.len);
+    list_add_before(&e->outbox, &p->node);
+    e->posts++;
+    for (size_t i = 0; i < fds_count; i++) {
+        int fd = sys_dup_cloexec(fds[i]);
+        if (fd < 0) {
+            post_free(e, p);
+            return fd;
+        }
+        p->fds[p->fds_count++] = fd;
+    }
+    return 0;
+}
+
+static bool is_later(int rc)      /* ETOOMANYREFS: too many descriptors under way, no event says when not */
+{
+    return rc == -EAGAIN || rc == -ENOBUFS || rc == -ETOOMANYREFS;
+}
+
+static void wait_to_send(struct edge_place *e, int rc)
+{
+    if (rc == -EAGAIN)
+        e->watch.ready &= ~(unsigned)LOOP_WRITE;
+    else
+        (void)timer_set(e->master->loop, &e->timer, RETRY_MS);
+}
+
+static void post(struct edge_place *e, struct channel_msg msg, struct span text, const int *fds, size_t fds_count)
+{
+    if (e->channel_fd < 0)
+        return;
+    msg.edge = e->index;
+    msg.text_bytes = (uint32_t)text.len;
+    bool has_queue = !list_empty(&e->outbox);
+    int rc = has_queue ? -EAGAIN : channel_send(e->channel_fd, &msg, text, fds, fds_count);
+    if (is_later(rc)) {
+        if (!has_queue)
+            wait_to_send(e, rc);
+        rc = keep(e, &msg, text, fds, fds_count);
+    }
+    if (rc == -EPIPE || rc == -ECONNRESET)       /* it ended: SIGCHLD is on its way */
+        return;
+    if (rc < 0) {                                /* it would miss a message: a new one is told everything */
+        log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, msg.kind, -rc);
+        child_signal(&e->child, SIGKILL);
+    }
+}
+
+static void flush(struct edge_place *e)
+{
+    while (!list_empty(&e->outbox)) {
+        struct post *p = container_of(e->outbox.next, struct post, node);
+        int rc = channel_send(e->channel_fd, &p->msg, (struct span){ p->text, p->text_bytes }, p->fds,
+                              p->fds_count);
+        if (is_later(rc)) {
+            wait_to_send(e, rc);
+            return;
+        }
+        post_free(e, p);
+        if (rc < 0)
+            child_signal(&e->child, SIGKILL);
+    }
+}
+
+static void post_plain(struct edge_place *e, enum channel_kind kind, uint32_t generation)
+{
+    post(e, (struct channel_msg){ .kind = kind, .generation = generation }, SPAN(""), NULL, 0);
+}
+
+static bool knows(const struct edge_place *e, const struct generation *g)
+{
+    return (g->known >> e->index & 1) != 0;
+}
+
+static void post_generation(struct edge_place *e, struct generation *g)
+{
+    g->known |= 1u << e->index;
+    int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
+    memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);
+    post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .generation = g->number }, span_of(g->text), fds,
+         1 + e->master->edges.count);
+}
+
+static void post_worker(struct edge_place *e, const struct worker *w)
+{
+    int fds[2] = { w->intake_fd, w->passing_fds[e->index] };
+    struct channel_msg msg = { .kind = CHANNEL_WORKER, .generation = w->generation->number, .worker = w->index,
+                               .pid = w->child.pid };
+    post(e, msg, SPAN(""), fds, 2);
+}
+
+void edges_tell(struct edges *all, enum channel_kind kind, const struct generation *g)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        if (!g || knows(&all->places[i], g))
+            post_plain(&all->places[i], kind, g ? g->number : 0);
+}
+
+void edges_tell_generation(struct edges *all, struct generation *g)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        post_generation(&all->places[i], g);
+}
+
+void edges_tell_worker(struct edges *all, const struct worker *w)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        if (knows(&all->places[i], w->generation))
+            post_worker(&all->places[i], w);
+}
+
+void edges_tell_about(struct edges *all, enum channel_kind kind, const struct worker *w, int status)
+{
+    struct channel_msg msg = { .kind = kind, .generation = w->generation->number, .worker = w->index,
+                               .pid = w->pid, .a = (uint64_t)(unsigned)status };
+    for (unsigned i = 0; i < all->count; i++)
+        if (knows(&all->places[i], w->generation))
+            post(&all->places[i], msg, SPAN(""), NULL, 0);
+}
+
+void edges_ask(struct edges *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        struct edge_place *e = &all->places[i];
+        if (e->channel_fd < 0 || e->is_asked)
+            continue;
+        e->is_asked = true;
+        post_plain(e, CHANNEL_REPORT, 0);
+    }
+}
+
+bool edges_have_answered(const struct edges *all)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->places[i].is_asked)
+            return false;
+    return true;
+}
+
+/* ---- hearing ---- */
+
+static void keep_stats(struct edge_place *e, struct span text)
+{
+    char *copy = sys_malloc(text.len + 1);
+    if (copy) {
+        if (text.len > 0)
+            memcpy(copy, text.at, text.len);
+        copy[text.len] = '\0';
+        sys_free(e->stats);
+        e->stats = copy;
+    }
+    e->is_asked = false;
+    control_server_step(&e->master->control);
+}
+
+static void hear(struct edge_place *e, const struct channel_msg *msg, struct span text)
+{
+    struct generation *g = master_generation(e->master, msg->generation);
+    struct worker *w = g ? generation_worker(g, msg->worker) : NULL;
+    switch (msg->kind) {
+    case CHANNEL_SWITCHED:
+        if (g)
+            generation_switched(g, e->index);
+        break;
+    case CHANNEL_DRAINED:
+        if (g)
+            generation_drained(g, e->index);
+        break;
+    case CHANNEL_LATE:
+        if (w)
+            worker_is_late(w, msg, text);
+        break;
+    case CHANNEL_BROKE:
+        if (w)
+            worker_broke(w, text);
+        break;
+    case CHANNEL_STATS:
+        keep_stats(e, text);
+        break;
+    default:
+        log_warn("edge says what it may not", "edge=%u kind=%u", e->index, msg->kind);
+    }
+}
+
+static void hang_up(struct edge_place *e)
+{
+    loop_unwatch(&e->watch);
+    (void)sys_close(e->channel_fd);
+    e->channel_fd = -1;
+    forget_posts(e);
+    e->is_asked = false;
+    timer_off(e->master->loop, &e->timer);
+    if (child_runs(&e->child))
+        (void)timer_set(e->master->loop, &e->timer, EXIT_LIMIT_MS);
+}
+
+/* 1: heard one; 0: nothing there; -1: the channel ended. */
+static int hear_one(struct edge_place *e)
+{
+    char text[CHANNEL_TEXT_MAX];
+    int fds[SYS_FDS_MAX];
+    size_t fds_count = 0;
+    struct channel_msg msg;
+    int rc = channel_recv(e->channel_fd, &msg, text, fds, &fds_count);
+    if (rc == -EAGAIN)
+        return 0;
+    if (rc <= 0)
+        return -1;
+    for (size_t i = 0; i < fds_count; i++)       /* an edge has none to give */
+        (void)sys_close(fds[i]);
+    hear(e, &msg, (struct span){ text, msg.text_bytes });
+    return 1;
+}
+
+static void run(struct watch *watch)
+{
+    struct edge_place *e = container_of(watch, struct edge_place, watch);
+    if (watch->ready & LOOP_WRITE)
+        flush(e);
+    for (unsigned i = 0; i < MESSAGES_A_TURN && (watch->ready & LOOP_READ); i++) {
+        int rc = hear_one(e);
+        if (rc < 0) {
+            hang_up(e);
+            return;
+        }
+        if (rc == 0) {
+            watch->ready &= ~(unsigned)LOOP_READ;
+            return;
+        }
+    }
+    if (watch->ready & LOOP_READ)
+        loop_again(watch);
+}
+
+/* ---- the process ---- */
+
+static void tell_everything(struct edge_place *e)
+{
+    struct master *m = e->master;
+    post(e, (struct channel_msg){ .kind = CHANNEL_WELCOME, .a = m->edges.count }, SPAN(""), NULL, 0);
+    for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
+        struct site *site = container_of(s, struct site, node);
+        for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
+            struct generation *g = container_of(n, struct generation, node);
+            if (!generation_is_live(g))
+                continue;
+            post_generation(e, g);
+            for (unsigned i = 0; i < g->workers_count; i++)
+                if (g->workers[i].state == WORKER_READY)
+                    post_worker(e, &g->workers[i]);
+            if (generation_is_wanted(g))
+                post_plain(e, CHANNEL_SWITCH, g->number);
+        }
+    }
+}
+
+static int spawn_edge(struct edge_place *e, int conf_fd, int channel_fd)
+{
+    struct master *m = e->master;
+    struct spawn s = { .envp = m->start->envp, .output_fd = m->logs.output_fds[1],
+                       .error_fd = m->logs.output_fds[1],
+                       .fds = { conf_fd, channel_fd, m->logs.access_fds[1] }, .fds_count = 3 };
+    _Static_assert(CHANNEL_LISTEN_FD == SPAWN_FIRST_FD + 3, "listeners follow the access pipe");
+    for (size_t i = 0; i < m->listeners.count; i++)
+        s.fds[s.fds_count++] = m->listeners.all[i].fd;
+    pid_t pid = spawn_verb(&s, "edge");
+    if (pid < 0)
+        return pid;
+    child_add(&m->children, &e->child, pid);
+    return 0;
+}
+
+static int open_channel(struct edge_place *e, int conf_fd)
+{
+    int pair[2];
+    int rc = sys_socketpair(SOCK_SEQPACKET, pair);
+    if (rc < 0)
+        return rc;
+    rc = sys_set_nonblocking(pair[0]);
+    if (rc == 0)
+        rc = loop_watch(e->master->loop, &e->watch, pair[0], run);
+    if (rc == 0) {
+        rc = spawn_edge(e, conf_fd, pair[1]);
+        if (rc < 0)
+            loop_unwatch(&e->watch);
+    }
+    (void)sys_close(pair[1]);
+    if (rc < 0)
+        (void)sys_close(pair[0]);
+    else
+        e->channel_fd = pair[0];
+    return rc;
+}
+
+static int start(struct edge_place *e)
+{
+    int conf_fd = master_conf_fd(e->master);
+    if (conf_fd < 0)
+        return conf_fd;
+    int rc = open_channel(e, conf_fd);
+    (void)sys_close(conf_fd);
+    if (rc == 0)
+        tell_everything(e);
+    return rc;
+}
+
+static void start_later(struct edge_place *e, int64_t lived_ms)
+{
+    int64_t wait_ms = backoff_next(&e->backoff, lived_ms);
+    if (timer_set(e->master->loop, &e->timer, wait_ms) < 0)
+        log_error("edge cannot be started again", "edge=%u", e->index);
+}
+
+static void time_up(struct timer *t)
+{
+    struct edge_place *e = container_of(t, struct edge_place, timer);
+    if (e->channel_fd >= 0) {
+        flush(e);
+    } else if (child_runs(&e->child)) {
+        child_signal(&e->child, SIGKILL);        /* closed its channel, but does not end */
+    } else if (e->master->phase == MASTER_SERVING) {
+        int rc = start(e);
+        if (rc < 0) {
+            log_error("edge cannot be started", "edge=%u error=%d", e->index, -rc);
+            start_later(e, 0);
+        }
+    }
+}
+
+static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
+{
+    struct edge_place *e = container_of(c, struct edge_place, child);
+    struct master *m = e->master;
+    char text[CHILD_STATUS_BYTES];
+    int64_t lived_ms = (sys_now_us() - c->started_us) / 1000;
+    if (e->channel_fd >= 0)
+        hang_up(e);
+    timer_off(m->loop, &e->timer);
+    generations_lost_edge(m, e->index);
+    if (m->phase == MASTER_SERVING) {
+        log_error("edge died", "edge=%u pid=%d %s peak_kib=%" PRId64 " lived_ms=%" PRId64, e->index, (int)pid,
+                  child_status_text(status, text), peak_kib, lived_ms);
+        m->restarts++;
+        start_later(e, lived_ms);
+    } else if (status != 0 && !m->is_hurried) {
+        log_error("edge died while draining", "edge=%u pid=%d %s", e->index, (int)pid,
+                  child_status_text(status, text));
+    }
+    control_server_step(&m->control);
+    master_step(m);
+}
+
+int edges_start(struct edges *all, struct master *m)
+{
+    int rc = 0;
+    all->count = (unsigned)m->conf->edges;       /* bounded by the table of options */
+    for (unsigned i = 0; i < all->count; i++) {
+        struct edge_place *e = &all->places[i];
+        *e = (struct edge_place){ .master = m, .index = i, .channel_fd = -1, .watch = { .fd = -1 } };
+        child_init(&e->child, edge_ended);
+        timer_init(&e->timer, time_up);
+        list_init(&e->outbox);
+    }
+    for (unsigned i = 0; i < all->count && rc == 0; i++)
+        rc = start(&all->places[i]);
+    return rc;
+}
+
+void edges_done(struct edges *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        struct edge_place *e = &all->places[i];
+        if (e->channel_fd >= 0)
+            hang_up(e);
+        timer_off(e->master->loop, &e->timer);
+        sys_free(e->stats);
+        e->stats = NULL;
+    }
+    all->count = 0;
+}
+
+unsigned edges_running(const struct edges *all)
+{
+    unsigned running = 0;
+    for (unsigned i = 0; i < all->count; i++)
+        running += child_runs(&all->places[i].child);
+    return running;
+}
+
+void edges_kill(struct edges *all)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        child_signal(&all->places[i].child, SIGKILL);
+}

@@ -1,0 +1,48 @@
+/* edges.h - the edge processes: one place each, filled again when its process ends.
+ *
+ * A new edge is told everything anew: WELCOME, each live generation with its ready workers, SWITCH.
+ * Messages keep their order; what an edge does not take at once waits here with duplicates of its
+ * descriptors, so the master never waits for an edge.
+ */
+#pragma once
+#include "link/channel.h"
+#include "link/frame.h"
+#include "loop/loop.h"
+#include "master/backoff.h"
+#include "master/child.h"
+
+struct master;
+struct generation;
+struct worker;
+
+struct edge_place {
+    struct master *master;
+    unsigned index;
+    struct child child;
+    int channel_fd;               /* -1 while there is none */
+    struct watch watch;
+    struct list outbox;           /* of struct post */
+    size_t posts;
+    struct timer timer;           /* no process: before the next; else: a later try to send */
+    struct backoff backoff;
+    char *stats;                  /* JSON, heap; NULL until it told */
+    bool is_asked;                /* REPORT sent, STATS not come */
+};
+struct edges {
+    unsigned count;
+    struct edge_place places[YARD_EDGES_MAX];
+};
+
+int edges_start(struct edges *e, struct master *m);      /* all of them: 0 or -errno */
+void edges_done(struct edges *e);
+unsigned edges_running(const struct edges *e);
+void edges_kill(struct edges *e);
+
+/* What concerns a generation goes to the edges that were told of it; g NULL: to all. */
+void edges_tell(struct edges *e, enum channel_kind kind, const struct generation *g);
+void edges_tell_generation(struct edges *e, struct generation *g);
+void edges_tell_worker(struct edges *e, const struct worker *w);
+/* kind: CHANNEL_WORKER_REST, CHANNEL_WORKER_DEAD (status: as waitpid gave it) */
+void edges_tell_about(struct edges *e, enum channel_kind kind, const struct worker *w, int status);
+void edges_ask(struct edges *e);                         /* for figures: control_server_step() when one answers */
+bool edges_have_answered(const struct edges *e);

@@ -1,0 +1,131 @@
+/* environment.c - three merges; who comes first wins (env_merge adds only what is lacking).
+ */
+#include "master/environment.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/sys.h"
+
+/* The value of NAME in envp, or NULL. */
+static const char *find(char *const *envp, const char *name)
+{
+    size_t len = strlen(name);
+    for (; envp && *envp; envp++)
+        if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+            return *envp + len + 1;
+    return NULL;
+}
+
+static bool is_named(const char *variable, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(variable, name, len) == 0 && variable[len] == '=';
+}
+
+/* envp without those that `ours` says: one block, of pointers into envp. */
+static char **without(char *const *envp, const struct env_entry *ours)
+{
+    size_t count = 0, kept = 0;
+    while (envp[count])
+        count++;
+    char **copy = sys_calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        bool is_ours = false;
+        for (const struct env_entry *o = ours; o; o = o->next)
+            is_ours = is_ours || is_named(envp[i], o->name);
+        if (!is_ours)
+            copy[kept++] = envp[i];
+    }
+    return copy;
+}
+
+static char *path_of(const struct project *p, char *const *envp)
+{
+    const char *old = find(envp, "PATH");
+    size_t bytes = strlen(p->venv) + (old ? strlen(old) : 0) + sizeof "/bin:";
+    char *path = sys_malloc(bytes);
+    if (path)
+        (void)snprintf(path, bytes, "%s/bin%s%s", p->venv, old ? ":" : "", old ? old : "");
+    return path;
+}
+
+static int read_file(struct environment *e, const struct master_start *start, char *why)
+{
+    char path[4096 + sizeof "/.env"];
+    struct stat st;
+    const char *named = start->conf->env_file;
+    (void)snprintf(path, sizeof path, "%s", named);
+    if (!named[0]) {
+        (void)snprintf(path, sizeof path, "%s/.env", start->project->folder);
+        if (sys_stat(path, &st) == -ENOENT)
+            return 0;
+    }
+    why[0] = '\0';
+    int rc = env_read(path, start->envp, &e->file, why);
+    if (rc < 0 && !why[0])
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the environment file %.300s: %s", path, strerror(-rc));
+    return rc;
+}
+
+/* What must hold whatever the environment says: chained into `room`. */
+static const struct env_entry *overrides(struct environment *e, const struct master_start *start,
+                                         struct env_entry room[3])
+{
+    static char venv_name[] = "VIRTUAL_ENV", path_name[] = "PATH", settings_name[] = "DJANGO_SETTINGS_MODULE";
+    struct env_entry *first = NULL;
+    const struct project *p = start->project;
+    if (p->venv[0] && (e->path = path_of(p, start->envp)) != NULL) {
+        room[0] = (struct env_entry){ first, venv_name, (char *)(uintptr_t)p->venv };
+        room[1] = (struct env_entry){ &room[0], path_name, e->path };
+        first = &room[1];
+    }
+    if (start->conf->settings[0]) {
+        room[2] = (struct env_entry){ first, settings_name, (char *)(uintptr_t)start->conf->settings };
+        first = &room[2];
+    }
+    return first;
+}
+
+static char **add_defaults(char **envp, const char *settings)
+{
+    char buffered_name[] = "PYTHONUNBUFFERED", one[] = "1", lang_name[] = "LANG", lang[] = "C.UTF-8";
+    char settings_name[] = "DJANGO_SETTINGS_MODULE";
+    struct env_entry entries[] = {
+        { &entries[1], buffered_name, one },
+        { settings[0] ? &entries[2] : NULL, lang_name, lang },
+        { NULL, settings_name, (char *)(uintptr_t)settings },
+    };
+    return env_merge(envp, entries);
+}
+
+int environment_build(struct environment *e, const struct master_start *start, char *why)
+{
+    struct env_entry room[3];
+    *e = (struct environment){ .settings = "" };
+    int rc = read_file(e, start, why);
+    if (rc < 0)
+        return rc;
+    const struct env_entry *ours = overrides(e, start, room);
+    char **rest = without(start->envp, ours);
+    e->own = rest ? env_merge(rest, ours) : NULL;
+    e->with_file = e->own ? env_merge(e->own, e->file) : NULL;
+    e->envp = e->with_file ? add_defaults(e->with_file, start->project->settings) : NULL;
+    sys_free(rest);
+    if (!e->envp) {
+        (void)snprintf(why, CONF_WHY_BYTES, "no memory for the environment of the application");
+        return -ENOMEM;
+    }
+    const char *settings = find(e->envp, "DJANGO_SETTINGS_MODULE");
+    e->settings = settings ? settings : "";
+    return 0;
+}
+
+void environment_done(struct environment *e)
+{
+    sys_free(e->envp);
+    sys_free(e->with_file);
+    sys_free(e->own);
+    sys_free(e->path);
+    env_free(e->file);
+    *e = (struct environment){ .settings = "" };
+}

@@ -1,0 +1,69 @@
+/* generation.h - one import of the project: a zygote, its workers, their yard.
+ *
+ *   STARTING > FORKING > SWITCHING > SERVING > RETIRING > LEAVING > freed
+ *   From any state to LEAVING: it failed, or everything stops.
+ */
+#pragma once
+#include "base/json.h"
+#include "link/frame.h"
+#include "loop/loop.h"
+#include "master/child.h"
+
+struct master;
+struct site;
+struct worker;
+
+enum generation_state {
+    GENERATION_STARTING,      /* the zygote imports */
+    GENERATION_FORKING,       /* edges know it, workers come up */
+    GENERATION_SWITCHING,     /* edges were told to send requests here */
+    GENERATION_SERVING,
+    GENERATION_RETIRING,      /* another one serves; edges finish what is here */
+    GENERATION_LEAVING,       /* its processes end */
+    GENERATION_STATES
+};
+
+struct generation {
+    struct list node;              /* in site.generations, oldest first */
+    struct site *site;
+    uint32_t number;
+    enum generation_state state;
+    struct child zygote;
+    int zygote_fd;                 /* -1 while there is none */
+    struct watch zygote_watch;
+    struct timer timer;            /* limit of the state */
+    struct yard yard;              /* .at NULL before FORKING */
+    int yard_fd;
+    int bells[YARD_EDGES_MAX];     /* eventfd an edge, -1 before FORKING */
+    json_t *report;                /* of the zygote, NULL before FORKING */
+    char *text;                    /* of CHANNEL_GENERATION; heap */
+    unsigned workers_count, threads;
+    struct worker *workers;
+    uint32_t known, switched, drained;     /* a bit an edge: was told of it; answered */
+    int64_t started_us;
+    bool is_looking, looks_again;
+    struct loop_garbage garbage;
+};
+
+/* Starts it.  NULL with a sentence (CONF_WHY_BYTES). */
+struct generation *generation_new(struct site *site, char *why);
+void generation_retire(struct generation *g);
+void generation_leave(struct generation *g);           /* FORGET; its processes end */
+void generation_kill(struct generation *g);            /* SIGKILL to all of them */
+
+/* What edges say, and what a worker's change may mean. */
+void generation_switched(struct generation *g, unsigned edge);
+void generation_drained(struct generation *g, unsigned edge);
+void generation_look(struct generation *g);
+void generations_lost_edge(struct master *m, unsigned edge);
+
+static inline bool generation_is_live(const struct generation *g)       /* an edge is to know it */
+{
+    return g->state >= GENERATION_FORKING && g->state <= GENERATION_SERVING;
+}
+static inline bool generation_is_wanted(const struct generation *g)     /* requests are to go there */
+{
+    return g->state == GENERATION_SWITCHING || g->state == GENERATION_SERVING;
+}
+struct worker *generation_worker(const struct generation *g, uint32_t index);      /* or NULL */
+const char *generation_state_name(enum generation_state state);

@@ -1,0 +1,199 @@
+/* logs.c - pipes, scribe, and the change of the master's own standard error.
+ */
+#include "master/logs.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "master/spawn.h"
+#include "master/supervise.h"
+
+enum {
+    PIPE_BYTES = 1024 * 1024, END_LIMIT_MS = 2000,
+    PIECE_BYTES = 4096,           /* PIPE_BUF: a pipe that poll() calls writable takes that much at once */
+    SAY_BYTES = 8192, ERROR_FD = 2,
+};
+
+static void start_scribe(struct logs *l);
+
+static void close_pair(int fds[2])
+{
+    (void)sys_close(fds[0]);
+    (void)sys_close(fds[1]);
+    fds[0] = fds[1] = -1;
+}
+
+static void scribe_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
+{
+    struct logs *l = container_of(c, struct logs, scribe);
+    char text[CHILD_STATUS_BYTES];
+    (void)peak_kib;
+    (void)sys_close(l->channel_fd);
+    l->channel_fd = -1;
+    if (l->is_ending) {
+        timer_off(l->master->loop, &l->timer);
+        master_step(l->master);
+        return;
+    }
+    log_warn("scribe died", "pid=%d %s", (int)pid, child_status_text(status, text));
+    l->master->restarts++;
+    int64_t lived_ms = (sys_now_us() - c->started_us) / 1000;
+    (void)timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, lived_ms));
+}
+
+static void time_up(struct timer *t)
+{
+    struct logs *l = container_of(t, struct logs, timer);
+    if (l->is_ending)
+        child_signal(&l->scribe, SIGKILL);       /* somebody we do not know still holds a pipe */
+    else
+        start_scribe(l);
+}
+
+static int spawn_scribe(struct logs *l, int conf_fd, int channel_fd)
+{
+    struct spawn s = {
+        .envp = l->master->start->envp, .output_fd = 1, .error_fd = l->terminal_fd,
+        .fds = { conf_fd, channel_fd, l->access_fds[0], l->output_fds[0] }, .fds_count = 4,
+    };
+    pid_t pid = spawn_verb(&s, "scribe");
+    if (pid < 0)
+        return pid;
+    child_add(&l->master->children, &l->scribe, pid);
+    return 0;
+}
+
+static int try_scribe(struct logs *l)
+{
+    int pair[2], conf_fd = master_conf_fd(l->master);
+    if (conf_fd < 0)
+        return conf_fd;
+    int rc = sys_socketpair(SOCK_SEQPACKET, pair);
+    if (rc == 0) {
+        rc = spawn_scribe(l, conf_fd, pair[1]);
+        (void)sys_close(pair[1]);
+        if (rc == 0)
+            l->channel_fd = pair[0];
+        else
+            (void)sys_close(pair[0]);
+    }
+    (void)sys_close(conf_fd);
+    return rc;
+}
+
+static void start_scribe(struct logs *l)
+{
+    if (try_scribe(l) < 0)
+        (void)timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, 0));
+}
+
+static int open_pipe(int fds[2])
+{
+    int rc = sys_pipe(fds, 0);
+    if (rc < 0)
+        fds[0] = fds[1] = -1;
+    else
+        (void)sys_fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);     /* a smaller one only drops earlier */
+    return rc;
+}
+
+static int take_over_error(struct logs *l)
+{
+    (void)sys_close(ERROR_FD);
+    int got = sys_fcntl(l->output_fds[1], F_DUPFD, ERROR_FD);
+    return got == ERROR_FD ? 0 : got < 0 ? got : -EBADF;
+}
+
+int logs_start(struct logs *l, struct master *m)
+{
+    *l = (struct logs){ .master = m, .access_fds = { -1, -1 }, .output_fds = { -1, -1 }, .terminal_fd = -1,
+                        .channel_fd = -1 };
+    child_init(&l->scribe, scribe_ended);
+    timer_init(&l->timer, time_up);
+    int rc = open_pipe(l->access_fds);
+    if (rc == 0)
+        rc = sys_set_nonblocking(l->access_fds[1]);            /* an edge drops and counts, it never waits */
+    if (rc == 0)
+        rc = open_pipe(l->output_fds);
+    if (rc == 0) {
+        rc = sys_dup_cloexec(ERROR_FD);
+        l->terminal_fd = rc < 0 ? -1 : rc;
+    }
+    if (l->terminal_fd >= 0)
+        rc = try_scribe(l);
+    return rc < 0 ? rc : take_over_error(l);
+}
+
+void logs_reopen(struct logs *l)
+{
+    if (l->channel_fd >= 0)
+        (void)sys_send(l->channel_fd, "r", 1, MSG_DONTWAIT);
+}
+
+static void restore_error(struct logs *l)
+{
+    if (l->terminal_fd < 0)
+        return;
+    (void)sys_close(ERROR_FD);
+    (void)sys_fcntl(l->terminal_fd, F_DUPFD, ERROR_FD);
+}
+
+void logs_end(struct logs *l)
+{
+    l->is_ending = true;
+    restore_error(l);
+    close_pair(l->access_fds);
+    close_pair(l->output_fds);
+    (void)sys_close(l->channel_fd);
+    l->channel_fd = -1;
+    timer_off(l->master->loop, &l->timer);
+    if (child_runs(&l->scribe))
+        (void)timer_set(l->master->loop, &l->timer, END_LIMIT_MS);
+}
+
+void logs_done(struct logs *l)
+{
+    if (!l->master)
+        return;
+    if (l->output_fds[0] >= 0)
+        logs_end(l);
+    timer_off(l->master->loop, &l->timer);
+    (void)sys_close(l->terminal_fd);
+    l->terminal_fd = -1;
+}
+
+static bool put(int fd, struct span text)
+{
+    while (text.len > 0) {
+        struct pollfd out = { .fd = fd, .events = POLLOUT };
+        size_t piece = text.len < PIECE_BYTES ? text.len : PIECE_BYTES;
+        if (sys_poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT))
+            return false;
+        ssize_t sent = sys_write(fd, text.at, piece);
+        if (sent <= 0)
+            return false;
+        text = span_skip(text, (size_t)sent);
+    }
+    return true;
+}
+
+void logs_say(const struct logs *l, const char *format, ...)
+{
+    char text[SAY_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (len > 0)
+        (void)put(l->terminal_fd >= 0 ? l->terminal_fd : ERROR_FD,
+                  (struct span){ text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1 });
+}
+
+void logs_write(const struct logs *l, struct span text)
+{
+    (void)l;
+    if (!put(ERROR_FD, text))
+        log_warn("log lines were dropped", "bytes=%zu", text.len);
+}

@@ -1,0 +1,390 @@
+/* master.c - start, signals, stop: the phases of supervise.h.
+ *
+ * Start with master_run(); what happens afterwards comes from children, timers, signals and the control socket.
+ */
+#include "master/master.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "master/site.h"
+#include "master/supervise.h"
+
+enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
+
+/* ---- the parts ask for ---- */
+
+int master_conf_fd(const struct master *m)
+{
+    struct buf text = { 0 };
+    int fd = sys_memfd("slipway-conf", 0);
+    int rc = fd < 0 ? fd : conf_write(m->conf, &text);
+    struct span rest = buf_span(&text);
+    for (off_t at = 0; rc == 0 && rest.len > 0;) {
+        ssize_t sent = sys_pwrite(fd, rest.at, rest.len, at);
+        if (sent <= 0) {
+            rc = sent < 0 ? (int)sent : -EIO;
+            break;
+        }
+        at += sent;
+        rest = span_skip(rest, (size_t)sent);
+    }
+    buf_done(&text);
+    if (rc < 0)
+        (void)sys_close(fd);
+    return rc < 0 ? rc : fd;
+}
+
+struct generation *master_generation(const struct master *m, uint32_t number)
+{
+    for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
+        struct site *site = container_of(s, struct site, node);
+        for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
+            struct generation *g = container_of(n, struct generation, node);
+            if (g->number == number)
+                return g;
+        }
+    }
+    return NULL;
+}
+
+static void each_site(struct master *m, void (*act)(struct site *))
+{
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next)
+        act(container_of(n, struct site, node));
+}
+
+/* ---- the ready line ---- */
+
+static void add(char *into, size_t cap_bytes, const char *separator, const char *text)
+{
+    size_t len = strlen(into);
+    if (text[0])
+        (void)snprintf(into + len, cap_bytes - len, "%s%s", len > 0 ? separator : "", text);
+}
+
+void master_announce(struct master *m, const struct generation *g)
+{
+    char where[1024] = "", what[512] = "";
+    if (m->is_announced)
+        return;
+    m->is_announced = true;
+    for (size_t i = 0; i < m->listeners.count; i++)
+        add(where, sizeof where, " ", m->listeners.all[i].url);
+    add(what, sizeof what, ", ", json_text(g->report, "framework", ""));
+    const char *settings = json_text(g->report, "settings", "");
+    add(what, sizeof what, ", ", settings[0] ? settings : json_text(g->report, "application", ""));
+    int64_t took_ms = (sys_now_us() - m->started_us) / 1000;
+    logs_say(&m->logs, "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
+             SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s", g->threads,
+             g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
+    if (m->start->is_development)
+        logs_say(&m->logs, "Ctrl-C stops it.\n");
+    log_info("ready", "site=%s generation=%u workers=%u threads=%u ready_in_ms=%" PRId64,
+             m->start->project->name, g->number, g->workers_count, g->threads, took_ms);
+}
+
+/* ---- stopping ---- */
+
+static void set_limit(struct master *m, int64_t delay_ms)
+{
+    if (timer_set(m->loop, &m->timer, delay_ms) < 0)
+        m->is_hurried = true;
+}
+
+static void kill_all(struct master *m)
+{
+    edges_kill(&m->edges);
+    each_site(m, site_kill);
+}
+
+static bool has_generations(const struct master *m)
+{
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next)
+        if (!site_is_empty(container_of(n, struct site, node)))
+            return true;
+    return false;
+}
+
+static void over(struct master *m)
+{
+    m->phase = MASTER_OVER;
+    timer_off(m->loop, &m->timer);
+    loop_stop(m->loop);
+}
+
+void master_step(struct master *m)
+{
+    if (m->phase == MASTER_DRAINING && edges_running(&m->edges) == 0) {
+        m->phase = MASTER_LEAVING;
+        set_limit(m, STOP_AGAIN_MS);
+        each_site(m, site_leave);
+        if (m->is_hurried)
+            kill_all(m);
+    }
+    if (m->phase == MASTER_LEAVING && !has_generations(m)) {
+        m->phase = MASTER_CLOSING;
+        if (m->exit_status == 0)
+            log_info("stopped", "uptime_s=%" PRId64, (sys_now_us() - m->started_us) / 1000000);
+        logs_end(&m->logs);
+    }
+    if (m->phase == MASTER_CLOSING && !child_runs(&m->logs.scribe))
+        over(m);
+}
+
+void master_stop(struct master *m, bool is_hurried)
+{
+    m->is_hurried = m->is_hurried || is_hurried;
+    if (m->phase == MASTER_SERVING) {
+        m->phase = MASTER_DRAINING;
+        each_site(m, site_give_up_next);
+        edges_tell(&m->edges, CHANNEL_DRAIN, NULL);
+        listeners_close(&m->listeners);           /* the edges' own ends take what is in the backlog */
+        set_limit(m, m->conf->drain_timeout_ms + m->conf->drain_idle_ms + EDGE_SPARE_MS);
+    }
+    if (m->is_hurried)
+        kill_all(m);
+    master_step(m);
+}
+
+void master_fail(struct master *m, const char *sentence, const char *traceback)
+{
+    if (!m->last_words) {
+        m->last_words = sys_strdup(sentence);
+        m->traceback = sys_strdup(traceback);
+    }
+    m->exit_status = 1;
+    master_stop(m, true);
+}
+
+static void time_up(struct timer *t)
+{
+    struct master *m = container_of(t, struct master, timer);
+    if (m->phase == MASTER_DRAINING) {
+        log_warn("edges did not finish in time", "drain_timeout_ms=%" PRId64, m->conf->drain_timeout_ms);
+        edges_kill(&m->edges);
+    } else if (m->is_hurried) {
+        kill_all(m);
+    }
+    if (m->phase < MASTER_CLOSING)
+        set_limit(m, STOP_AGAIN_MS);
+}
+
+static void signalled(struct loop *l, void *user, int sig)
+{
+    struct master *m = user;
+    (void)l;
+    switch (sig) {
+    case SIGCHLD:
+        children_reap(&m->children);
+        break;
+    case SIGTERM: case SIGINT:
+        log_info("stop", "signal=%d hurried=%d", sig, m->phase != MASTER_SERVING);
+        master_stop(m, m->phase != MASTER_SERVING);
+        break;
+    case SIGQUIT:
+        log_info("stop", "signal=%d hurried=1", sig);
+        master_stop(m, true);
+        break;
+    case SIGHUP:
+        for (struct list *n = m->sites.next; n != &m->sites && m->phase == MASTER_SERVING; n = n->next)
+            site_reload(container_of(n, struct site, node), NULL);
+        break;
+    case SIGUSR1:
+        logs_reopen(&m->logs);
+        break;
+    default:                                      /* SIGPIPE: blocked, the write says -EPIPE */
+        break;
+    }
+}
+
+/* ---- starting ---- */
+
+__attribute__((format(printf, 1, 2)))
+static void complain(const char *format, ...)
+{
+    char line[CONF_WHY_BYTES + 64];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (len > 0)
+        (void)sys_write(STDERR_FILENO, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+/* A pipe or socket of ours must never become descriptor 0, 1 or 2. */
+static int fill_standard_fds(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (sys_fcntl(fd, F_GETFD, 0) >= 0)
+            continue;
+        int got = sys_open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY, 0);
+        if (got < 0)
+            return got;
+        if (sys_fcntl(got, F_SETFD, 0) < 0)
+            return -EBADF;
+    }
+    return 0;
+}
+
+static int check_log_file(const char *option, const char *path, char *why)
+{
+    if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0)
+        return 0;
+    int fd = sys_open(path, O_WRONLY | O_APPEND | O_CREAT, 0640);
+    if (fd < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot write the file of --%s, %.300s: %s", option, path,
+                       strerror(-fd));
+    (void)sys_close(fd);
+    return fd < 0 ? fd : 0;
+}
+
+/* What can be refused before anything is spawned. */
+static int prepare(struct master *m, char *why)
+{
+    const struct project *p = m->start->project;
+    int rc = fill_standard_fds();
+    if (rc < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot open /dev/null: %s", strerror(-rc));
+    if (rc == 0)
+        rc = check_log_file("log", m->conf->log, why);
+    if (rc == 0)
+        rc = check_log_file("access-log", m->conf->access_log, why);
+    if (rc == 0)
+        rc = control_server_open(&m->control, m, p->control, why);
+    if (rc == 0)
+        rc = listeners_open(&m->listeners, m->conf, why);
+    return rc;
+}
+
+static int open_loop(struct master *m, char *why)
+{
+    static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGPIPE };
+    int rc = sys_prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (rc == 0) {
+        m->loop = loop_new();
+        rc = m->loop ? loop_signals(m->loop, signals, ARRAY_LEN(signals), signalled, m) : -ENOMEM;
+    }
+    if (rc == 0)
+        rc = control_server_start(&m->control);
+    if (rc < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot start: %s", strerror(-rc));
+    return rc;
+}
+
+static void start_parts(struct master *m)
+{
+    char sentence[160];
+    int rc = logs_start(&m->logs, m);
+    if (rc == 0)
+        rc = edges_start(&m->edges, m);
+    if (rc == 0) {
+        site_start(container_of(m->sites.next, struct site, node));
+        return;
+    }
+    (void)snprintf(sentence, sizeof sentence, "cannot start the processes: %s", strerror(-rc));
+    master_fail(m, sentence, "");
+}
+
+static int serve(struct master *m)
+{
+    start_parts(m);
+    int rc = m->phase == MASTER_OVER ? 0 : loop_run(m->loop);
+    if (rc < 0) {
+        m->exit_status = 1;
+        complain("slipway: the event loop failed: %s\n", strerror(-rc));
+        kill_all(m);
+    }
+    return rc;
+}
+
+static void say_last_words(const struct master *m)
+{
+    struct span traceback = span_of(m->traceback);
+    while (traceback.len > 0) {
+        ssize_t sent = sys_write(STDERR_FILENO, traceback.at, traceback.len);
+        if (sent <= 0)
+            break;
+        traceback = span_skip(traceback, (size_t)sent);
+    }
+    if (m->last_words)
+        complain("slipway: %s\n", m->last_words);
+}
+
+static void close_down(struct master *m)
+{
+    control_server_close(&m->control);
+    listeners_close(&m->listeners);
+    logs_done(&m->logs);
+    edges_done(&m->edges);
+    if (m->phase == MASTER_OVER)
+        control_server_finish(&m->control);
+    control_server_done(&m->control);
+    while (!list_empty(&m->sites)) {
+        struct site *s = container_of(m->sites.next, struct site, node);
+        site_done(s);
+        sys_free(s);
+    }
+    if (m->loop)
+        loop_free(m->loop);
+    say_last_words(m);
+    sys_free(m->last_words);
+    sys_free(m->traceback);
+}
+
+static int run(struct master *m)
+{
+    char why[CONF_WHY_BYTES] = "no memory";
+    struct site *site = sys_calloc(1, sizeof *site);
+    int rc = site ? 0 : -ENOMEM;
+    if (site)
+        site_init(site, m);
+    if (rc == 0)
+        rc = prepare(m, why);
+    if (rc == 0)
+        rc = open_loop(m, why);
+    if (rc < 0) {
+        m->exit_status = 1;
+        complain("slipway: %s\n", why);
+    } else {
+        (void)serve(m);
+    }
+    close_down(m);
+    return m->exit_status;
+}
+
+int master_run(const struct master_start *start)
+{
+    struct master *m = sys_calloc(1, sizeof *m);
+    if (!m) {
+        complain("slipway: no memory\n");
+        return 1;
+    }
+    m->start = start;
+    m->conf = start->conf;
+    m->started_us = sys_now_us();
+    m->control.fd = -1;
+    list_init(&m->sites);
+    children_init(&m->children);
+    timer_init(&m->timer, time_up);
+    sys_process_name("master");
+    log_set(level_of(start->conf->log_level), "master");
+    int status = run(m);
+    sys_free(m);
+    return status;
+}

@@ -1,0 +1,131 @@
+/* routes.c - {"mount":..., "name":..., "framework":..., "static":[{"url","root"}, ...]}.
+ *
+ * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with a host in it is another
+ * server's; it is not served here.
+ */
+#include "master/routes.h"
+#include <stdio.h>
+#include <string.h>
+#include "base/sys.h"
+
+enum { URL_BYTES = 1024, ROOT_BYTES = 8192 };
+
+/* "/static/": begins and ends with a slash.  False: not a path of this site. */
+static bool clean_url(struct span url, char into[URL_BYTES])
+{
+    if (url.len == 0 || url.at[0] != '/' || (url.len > 1 && url.at[1] == '/') || url.len + 2 > URL_BYTES)
+        return false;
+    bool has_end = url.at[url.len - 1] == '/';
+    (void)snprintf(into, URL_BYTES, "%.*s%s", (int)url.len, url.at, has_end ? "" : "/");
+    return true;
+}
+
+static int add_row(json_t *rows, const char *url, const char *root, bool is_media)
+{
+    return json_array_append_new(rows, json_pack("{s:s, s:s, s:b}", "url", url, "root", root, "media", is_media));
+}
+
+static int add_option(json_t *rows, const struct project *p, const char *item)
+{
+    char url[URL_BYTES], root[ROOT_BYTES];
+    struct span s = span_of(item);
+    size_t at = span_find(s, '=');
+    if (at >= s.len || !clean_url((struct span){ s.at, at }, url))
+        return 0;                                 /* conf has refused such a one already */
+    const char *dir = item + at + 1;
+    (void)snprintf(root, sizeof root, "%s%s%s", dir[0] == '/' ? "" : p->folder, dir[0] == '/' ? "" : "/", dir);
+    return add_row(rows, url, root, false);
+}
+
+/* An option's URL at or below `url` stands for it. */
+static bool is_replaced(const json_t *rows, const char *url)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+        if (span_starts(span_of(json_text(row, "url", "")), span_of(url)))
+            return true;
+    return false;
+}
+
+static bool holds(const char *root, const char *name)
+{
+    char path[ROOT_BYTES + 32];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/%s", root, name);
+    return sys_stat(path, &st) == 0;
+}
+
+static bool is_within(const char *folder, const char *root)
+{
+    size_t len = strlen(root);
+    while (len > 1 && root[len - 1] == '/')
+        len--;
+    return strncmp(folder, root, len) == 0 && (folder[len] == '/' || folder[len] == '\0' || len == 1);
+}
+
+/* What in this MEDIA_ROOT must not be served, or NULL. */
+static const char *danger_in(const struct project *p, const char *root)
+{
+    static const char *const names[] = { "manage.py", ".env", "db.sqlite3" };
+    if (is_within(p->folder, root))
+        return "the project's code";
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (holds(root, names[i]))
+            return names[i];
+    return NULL;
+}
+
+static int add_reported(json_t *rows, const json_t *row, const struct project *p, bool is_media, char *note)
+{
+    char url[URL_BYTES];
+    const char *root = json_text(row, "root", "");
+    if (!clean_url(span_of(json_text(row, "url", "")), url) || root[0] != '/' || is_replaced(rows, url))
+        return 0;
+    const char *danger = is_media ? danger_in(p, root) : NULL;
+    if (danger) {
+        (void)snprintf(note, CONF_WHY_BYTES, "MEDIA_ROOT %.200s is not served, because it holds %s; "
+                       "move the uploads to a folder of their own", root, danger);
+        return 0;
+    }
+    return add_row(rows, url, root, is_media);
+}
+
+/* One row, or an array of them. */
+static int add_report(json_t *rows, const json_t *reported, const struct project *p, bool is_media, char *note)
+{
+    size_t i;
+    json_t *row;
+    if (json_is_object(reported))
+        return add_reported(rows, reported, p, is_media, note);
+    json_array_foreach(reported, i, row)
+        if (add_reported(rows, row, p, is_media, note) < 0)
+            return -1;
+    return 0;
+}
+
+static int add_all(json_t *rows, const struct master_start *start, const json_t *report, char *note)
+{
+    const struct conf_list *options = &start->conf->static_map;
+    for (size_t i = 0; i < options->count; i++)
+        if (add_option(rows, start->project, options->items[i]) < 0)
+            return -1;
+    if (add_report(rows, json_object_get(report, "static"), start->project, false, note) < 0)
+        return -1;
+    return add_report(rows, json_object_get(report, "media"), start->project, true, note);
+}
+
+char *routes_text(const struct master_start *start, const json_t *report, char *note)
+{
+    char *text = NULL;
+    note[0] = '\0';
+    json_t *rows = json_array();
+    if (rows && add_all(rows, start, report, note) == 0) {
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "mount", start->conf->mount, "name", start->project->name,
+                                "framework", json_text(report, "framework", ""), "static", rows);
+        text = all ? json_line(all) : NULL;
+        json_decref(all);
+    }
+    json_decref(rows);
+    return text;
+}

@@ -1,0 +1,173 @@
+/* site.c - one generation serves, one may be on its way, older ones drain.
+ */
+#include "master/site.h"
+#include <inttypes.h>
+#include "base/log.h"
+#include "master/supervise.h"
+
+static void renew(struct timer *t);
+
+void site_init(struct site *s, struct master *m)
+{
+    *s = (struct site){ .master = m, .conf = m->conf, .project = m->start->project };
+    list_init(&s->generations);
+    list_init(&s->waiting);
+    list_init(&s->waiting_again);
+    timer_init(&s->timer, renew);
+    list_add_before(&m->sites, &s->node);
+}
+
+static void answer(struct list *waiting, const json_t *reply)
+{
+    while (!list_empty(waiting)) {
+        struct control_client *c = container_of(waiting->next, struct control_client, waiting);
+        list_remove(&c->waiting);
+        control_answer(c, reply);
+    }
+}
+
+static void move_all(struct list *from, struct list *to)
+{
+    while (!list_empty(from)) {
+        struct list *node = from->next;
+        list_remove(node);
+        list_add_before(to, node);
+    }
+}
+
+static void begin(struct site *s)
+{
+    char why[CONF_WHY_BYTES];
+    timer_off(s->master->loop, &s->timer);
+    s->next = generation_new(s, why);
+    if (!s->next)
+        site_failed(s, NULL, why, "");
+}
+
+static void begin_another(struct site *s)
+{
+    if (!s->wants_another || s->next || s->master->phase != MASTER_SERVING)
+        return;
+    s->wants_another = false;
+    move_all(&s->waiting_again, &s->waiting);
+    begin(s);
+}
+
+void site_start(struct site *s)
+{
+    begin(s);
+}
+
+void site_reload(struct site *s, struct control_client *client)
+{
+    if (s->next) {
+        s->wants_another = true;
+        if (client)
+            list_add_before(&s->waiting_again, &client->waiting);
+        return;
+    }
+    if (client)
+        list_add_before(&s->waiting, &client->waiting);
+    s->master->reloads++;
+    log_info("reload", "site=%s generation=%u", s->project->name, s->master->generations + 1);
+    begin(s);
+}
+
+static void renew(struct timer *t)
+{
+    struct site *s = container_of(t, struct site, timer);
+    if (!s->next && s->master->phase == MASTER_SERVING) {
+        log_info("new generation", "site=%s reason=\"the zygote that forks workers is gone\"", s->project->name);
+        begin(s);
+    }
+}
+
+void site_needs_workers(struct site *s)
+{
+    if (s->next || s->timer.due_ms != 0)
+        return;
+    if (timer_set(s->master->loop, &s->timer, backoff_next(&s->backoff, 0)) < 0)
+        log_error("no memory for a timer", "site=%s", s->project->name);
+}
+
+void site_serves(struct site *s, struct generation *g)
+{
+    struct generation *old = s->current;
+    s->current = g;
+    s->next = NULL;
+    s->backoff = (struct backoff){ 0 };
+    if (old)
+        log_info("generation serves", "site=%s generation=%u", s->project->name, g->number);
+    master_announce(s->master, g);
+    json_t *reply = json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)g->number);
+    answer(&s->waiting, reply);
+    json_decref(reply);
+    if (old)
+        generation_retire(old);
+    begin_another(s);
+}
+
+void site_failed(struct site *s, struct generation *g, const char *sentence, const char *traceback)
+{
+    (void)g;
+    s->next = NULL;
+    json_t *reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", sentence, "traceback", traceback);
+    answer(&s->waiting, reply);
+    json_decref(reply);
+    if (s->master->phase != MASTER_SERVING)
+        return;
+    if (!s->current) {
+        master_fail(s->master, sentence, traceback);
+        return;
+    }
+    logs_write(&s->master->logs, span_of(traceback));
+    log_error("new generation refused, the old one serves on", "site=%s generation=%u error=\"%s\"",
+              s->project->name, s->current->number, sentence);
+    begin_another(s);
+    generation_look(s->current);                  /* it may still need workers that it cannot fork itself */
+}
+
+static void each(struct site *s, void (*act)(struct generation *))
+{
+    struct list *next;
+    for (struct list *n = s->generations.next; n != &s->generations; n = next) {
+        next = n->next;
+        act(container_of(n, struct generation, node));
+    }
+}
+
+void site_leave(struct site *s)
+{
+    each(s, generation_leave);
+}
+
+void site_kill(struct site *s)
+{
+    each(s, generation_kill);
+}
+
+void site_give_up_next(struct site *s)
+{
+    timer_off(s->master->loop, &s->timer);
+    s->wants_another = false;
+    move_all(&s->waiting_again, &s->waiting);
+    if (s->next) {
+        struct generation *g = s->next;
+        s->next = NULL;
+        generation_leave(g);
+    }
+    json_t *reply = json_pack("{s:b, s:s}", "ok", 0, "error", "slipway is stopping");
+    answer(&s->waiting, reply);
+    json_decref(reply);
+}
+
+bool site_is_empty(const struct site *s)
+{
+    return list_empty(&s->generations);
+}
+
+void site_done(struct site *s)
+{
+    timer_off(s->master->loop, &s->timer);
+    list_remove(&s->node);
+}

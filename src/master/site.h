@@ -1,0 +1,41 @@
+/* site.h - one project: which generation serves, which is to follow, who asked for it.
+ */
+#pragma once
+#include "loop/loop.h"
+#include "master/backoff.h"
+#include "master/generation.h"
+#include "master/master.h"
+
+struct master;
+struct control_client;
+
+struct site {
+    struct list node;               /* in master.sites */
+    struct master *master;
+    const struct conf *conf;
+    const struct project *project;
+    struct list generations;        /* all that still have a process, oldest first */
+    struct generation *current;     /* serves; NULL before the first */
+    struct generation *next;        /* STARTING to SWITCHING; NULL while there is none */
+    struct list waiting;            /* control_client.waiting: who asked for `next` */
+    struct list waiting_again;      /* who asked while `next` was under way: for the one after it */
+    bool wants_another;
+    struct timer timer;             /* before a renewal is tried again */
+    struct backoff backoff;
+};
+
+void site_init(struct site *s, struct master *m);
+void site_start(struct site *s);
+/* A new generation; client NULL: nobody waits for the answer.  One that comes while another is under way
+ * is made after it, once for all that asked. */
+void site_reload(struct site *s, struct control_client *client);
+void site_leave(struct site *s);                 /* all generations end */
+void site_give_up_next(struct site *s);          /* stopping: what is not serving yet ends */
+void site_kill(struct site *s);
+void site_done(struct site *s);
+bool site_is_empty(const struct site *s);
+
+/* From its generations. */
+void site_serves(struct site *s, struct generation *g);
+void site_failed(struct site *s, struct generation *g, const char *sentence, const char *traceback);
+void site_needs_workers(struct site *s);         /* the zygote that could fork them is gone */

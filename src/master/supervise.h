@@ -1,0 +1,51 @@
+/* supervise.h - the master as its parts see it: what they share, and where they report to.
+ *
+ *   master ── logs ── scribe
+ *        ├── edges
+ *        ├── sites ── generations ── zygote, workers
+ *        └── control server
+ *
+ * Phases  SERVING > DRAINING (edges finish) > LEAVING (workers and zygotes end) > CLOSING (the scribe ends) > over.
+ *         A phase ends when nobody is left in it; its limit kills who is.
+ */
+#pragma once
+#include "loop/loop.h"
+#include "master/child.h"
+#include "master/control_server.h"
+#include "master/edges.h"
+#include "master/listeners.h"
+#include "master/logs.h"
+#include "master/master.h"
+
+enum master_phase { MASTER_SERVING, MASTER_DRAINING, MASTER_LEAVING, MASTER_CLOSING, MASTER_OVER };
+
+struct master {
+    const struct master_start *start;
+    const struct conf *conf;
+    struct loop *loop;
+    enum master_phase phase;
+    int exit_status;
+    bool is_announced;               /* the ready line was said */
+    bool is_hurried;                 /* stop now: kill, do not wait */
+    int64_t started_us;
+    struct children children;
+    struct listeners listeners;
+    struct logs logs;
+    struct edges edges;
+    struct list sites;               /* struct site */
+    struct control_server control;
+    struct timer timer;              /* limit of the phase */
+    uint32_t generations;            /* numbers given so far; the first is 1 */
+    uint64_t restarts, reloads;
+    char *last_words, *traceback;    /* heap; why the start failed, NULL while it did not */
+};
+
+struct generation;
+
+void master_announce(struct master *m, const struct generation *g);     /* the ready line, once */
+void master_stop(struct master *m, bool is_hurried);
+/* The first generation failed, or something without which there is no serving: exit status 1. */
+void master_fail(struct master *m, const char *sentence, const char *traceback);
+void master_step(struct master *m);              /* somebody ended: maybe the phase did */
+int master_conf_fd(const struct master *m);      /* a fresh memfd with the options, the caller's; or -errno */
+struct generation *master_generation(const struct master *m, uint32_t number);     /* or NULL */

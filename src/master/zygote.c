@@ -1,0 +1,115 @@
+/* zygote.c - `PYTHON boot.py 3` in the project's folder.
+ *
+ * boot.py lies beside the program in a build tree (DIR/python/slipway) and in ../lib/slipway once
+ * installed.
+ */
+#include "master/zygote.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/sys.h"
+#include "master/environment.h"
+#include "master/spawn.h"
+
+enum { MESSAGE_BYTES_MAX = 200 * 1024 };     /* what a SEQPACKET socket takes by default */
+
+static int find_boot(char path[PATH_MAX], char *why)
+{
+    static const char *const places[] = { "python/slipway/boot.py", "../lib/slipway/python/slipway/boot.py" };
+    char program[PATH_MAX - 64];
+    struct stat st;
+    ssize_t len = sys_readlink("/proc/self/exe", program, sizeof program);
+    char *slash = len > 0 ? strrchr(program, '/') : NULL;
+    for (size_t i = 0; slash && i < ARRAY_LEN(places); i++) {
+        (void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - program), program, places[i]);
+        if (sys_stat(path, &st) == 0)
+            return 0;
+    }
+    (void)snprintf(why, CONF_WHY_BYTES, "slipway's own Python files are missing: there is no %.300s; "
+                   "install slipway again", slash ? path : places[0]);
+    return -ENOENT;
+}
+
+static int send_start(int fd, const struct zygote_start *z, const char *settings)
+{
+    const struct conf *conf = z->start->conf;
+    json_t *start = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "do", "start",
+                              "app", conf->app, "settings", settings, "chdir", z->start->project->folder,
+                              "site", z->start->project->name, "mount", conf->mount,
+                              "threads", (json_int_t)conf->threads, "workers", (json_int_t)z->workers,
+                              "generation", (json_int_t)z->generation, "development", z->start->is_development);
+    char *line = start ? json_line(start) : NULL;
+    ssize_t sent = line ? sys_send(fd, line, strlen(line), 0) : -ENOMEM;
+    sys_free(line);
+    json_decref(start);
+    return sent < 0 ? (int)sent : 0;
+}
+
+static pid_t spawn_python(const struct zygote_start *z, char *const *envp, int fd, char *why)
+{
+    char boot[PATH_MAX], number[] = "3";
+    char *argv[] = { (char *)(uintptr_t)z->start->project->python, boot, number, NULL };
+    struct spawn s = { .path = z->start->project->python, .argv = argv, .envp = envp,
+                       .folder = z->start->project->folder, .output_fd = z->output_fd,
+                       .error_fd = z->error_fd, .fds = { fd }, .fds_count = 1 };
+    int rc = find_boot(boot, why);
+    if (rc < 0)
+        return rc;
+    pid_t pid = spawn_start(&s);
+    if (pid < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot start the application's process: %s", strerror(-pid));
+    return pid;
+}
+
+static pid_t spawn_with(const struct zygote_start *z, const struct environment *env, int *fd, char *why)
+{
+    int pair[2];
+    pid_t pid = 0;
+    int rc = sys_socketpair(SOCK_SEQPACKET, pair);
+    if (rc == 0) {
+        rc = sys_set_nonblocking(pair[0]);
+        if (rc == 0)
+            rc = send_start(pair[0], z, env->settings);
+        if (rc == 0)
+            pid = spawn_python(z, env->envp, pair[1], why);
+        (void)sys_close(pair[1]);
+        if (rc == 0 && pid > 0) {
+            *fd = pair[0];
+            return pid;
+        }
+        (void)sys_close(pair[0]);
+    }
+    if (rc < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot talk to the application's process: %s", strerror(-rc));
+    return rc < 0 ? rc : pid;
+}
+
+pid_t zygote_spawn(const struct zygote_start *z, int *fd, char *why)
+{
+    struct environment env;
+    pid_t pid = environment_build(&env, z->start, why);
+    if (pid == 0)
+        pid = spawn_with(z, &env, fd, why);
+    environment_done(&env);
+    return pid;
+}
+
+int zygote_read(int fd, json_t **message)
+{
+    char why[160];
+    char *text = sys_malloc(MESSAGE_BYTES_MAX);
+    if (!text)
+        return -ENOMEM;
+    ssize_t got = sys_recv(fd, text, MESSAGE_BYTES_MAX, MSG_DONTWAIT);
+    json_t *object = got > 0 ? json_read((struct span){ text, (size_t)got }, why) : NULL;
+    sys_free(text);
+    if (got <= 0)
+        return got == 0 || got == -ECONNRESET ? 0 : (int)got;
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return -EBADMSG;
+    }
+    *message = object;
+    return 1;
+}

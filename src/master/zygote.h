@@ -1,0 +1,21 @@
+/* zygote.h - starting the process that imports the project, and reading what it says.
+ * (link/channel.h has the messages.)
+ */
+#pragma once
+#include <sys/types.h>
+#include "base/json.h"
+#include "master/master.h"
+
+struct zygote_start {
+    const struct master_start *start;
+    uint32_t generation;            /* 0 for a probe */
+    unsigned workers;
+    int output_fd, error_fd;
+};
+
+/* Environment, socket, process, and its first message.  *fd: our end, non-blocking, the caller's.
+ * The pid, or -errno with a sentence (CONF_WHY_BYTES). */
+pid_t zygote_spawn(const struct zygote_start *z, int *fd, char *why);
+
+/* The next message: 1 and *message (new reference); 0 at the end; -EAGAIN; -EBADMSG; -ENOMEM. */
+int zygote_read(int fd, json_t **message);

@@ -1,0 +1,185 @@
+/* scribe.c - reads the two pipes, writes the two logs.
+ *
+ *     edges --access pipe--> lines --> sink (access log)
+ *     edges, zygotes, workers, master --output pipe--> lines --> sink (log)
+ *
+ * Woken  by poll(): a pipe has bytes, the master says something, a place that was full takes more.
+ * Ends   when the master's channel has ended and so have both pipes: nobody is left who could say something.
+ *        The master, stopping in order, kills whoever keeps a pipe open beyond it.
+ */
+#include "scribe/scribe.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/sys.h"
+#include "conf/conf.h"
+#include "link/channel.h"
+#include "scribe/lines.h"
+#include "scribe/sink.h"
+
+enum {
+    READ_BYTES = 64 * 1024, READS_A_TURN = 16, CONF_BYTES_MAX = 1024 * 1024,
+    LOOK_MS = 1000,               /* a file that refused (disk full) is tried again */
+    LAST_WORDS_MS = 2000,         /* at the end, for a place that takes nothing */
+};
+
+struct stream {
+    int fd;                       /* -1 once it ended */
+    struct lines lines;
+    struct sink sink;
+};
+
+struct scribe {
+    struct conf *conf;
+    int channel_fd;               /* -1 once it ended */
+    struct stream access, output;
+    int64_t ended_us;             /* when nobody was left; 0 before */
+};
+
+static void take_line(void *user, struct span line)
+{
+    sink_line(user, line);
+}
+
+static void end_stream(struct stream *s)
+{
+    lines_end(&s->lines, take_line, &s->sink);
+    (void)sys_close(s->fd);
+    s->fd = -1;
+}
+
+static void read_stream(struct stream *s)
+{
+    char bytes[READ_BYTES];
+    for (unsigned i = 0; i < READS_A_TURN && s->fd >= 0; i++) {
+        ssize_t got = sys_read(s->fd, bytes, sizeof bytes);
+        if (got == -EAGAIN)
+            return;
+        if (got <= 0)
+            end_stream(s);
+        else
+            lines_feed(&s->lines, (struct span){ bytes, (size_t)got }, take_line, &s->sink);
+    }
+}
+
+static void read_channel(struct scribe *s)
+{
+    char byte;
+    ssize_t got = sys_recv(s->channel_fd, &byte, 1, MSG_DONTWAIT);
+    if (got == -EAGAIN)
+        return;
+    if (got <= 0) {
+        (void)sys_close(s->channel_fd);
+        s->channel_fd = -1;
+    } else if (byte == 'r') {
+        sink_reopen(&s->access.sink);
+        sink_reopen(&s->output.sink);
+    }
+}
+
+static bool is_over(struct scribe *s)
+{
+    if (s->channel_fd >= 0 || s->access.fd >= 0 || s->output.fd >= 0)
+        return false;
+    if (s->ended_us == 0)
+        s->ended_us = sys_now_us();
+    bool is_pending = sink_is_pending(&s->access.sink) || sink_is_pending(&s->output.sink);
+    return !is_pending || sys_now_us() - s->ended_us > LAST_WORDS_MS * 1000;
+}
+
+/* What is to be polled, in a fixed order; descriptors below zero are left out by poll() itself. */
+static int wait_for_work(const struct scribe *s, struct pollfd fds[5])
+{
+    const struct sink *a = &s->access.sink, *o = &s->output.sink;
+    bool has_limit = s->ended_us > 0 || (a->was_refused && a->path) || (o->was_refused && o->path);
+    fds[0] = (struct pollfd){ .fd = s->channel_fd, .events = POLLIN };
+    fds[1] = (struct pollfd){ .fd = s->access.fd, .events = POLLIN };
+    fds[2] = (struct pollfd){ .fd = s->output.fd, .events = POLLIN };
+    fds[3] = (struct pollfd){ .fd = sink_is_pending(a) && !a->path ? a->fd : -1, .events = POLLOUT };
+    fds[4] = (struct pollfd){ .fd = sink_is_pending(o) && !o->path ? o->fd : -1, .events = POLLOUT };
+    return sys_poll(fds, 5, has_limit ? LOOK_MS : -1);
+}
+
+static void turn(struct scribe *s)
+{
+    struct pollfd fds[5];
+    int rc = wait_for_work(s, fds);
+    if (rc < 0)
+        return;
+    if (fds[1].revents)
+        read_stream(&s->access);
+    if (fds[2].revents)
+        read_stream(&s->output);
+    if (fds[0].revents)                           /* last: what was said before 'r' goes to the old files */
+        read_channel(s);
+    sink_flush(&s->access.sink);
+    sink_flush(&s->output.sink);
+}
+
+static int read_conf(struct scribe *s, char *why)
+{
+    struct buf text = { .limit_bytes = CONF_BYTES_MAX };
+    ssize_t got = 1;
+    int rc = 0;
+    while (rc == 0 && got > 0) {
+        rc = buf_reserve(&text, 4096);
+        got = rc == 0 ? sys_pread(CHANNEL_CONF_FD, buf_tail(&text), buf_room(&text), (off_t)buf_len(&text)) : 0;
+        if (got > 0)
+            buf_added(&text, (size_t)got);
+    }
+    s->conf = rc == 0 && got == 0 ? conf_new() : NULL;
+    rc = s->conf ? conf_read_text(s->conf, buf_span(&text), why) : -ENOMEM;
+    buf_done(&text);
+    (void)sys_close(CHANNEL_CONF_FD);
+    return rc;
+}
+
+static int block_signals(void)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE };
+    sigset_t set;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        (void)sigaddset(&set, signals[i]);
+    return sys_sigmask(SIG_BLOCK, &set);
+}
+
+static int open_all(struct scribe *s, char *why)
+{
+    int rc = block_signals();
+    if (rc == 0)
+        rc = read_conf(s, why);
+    if (rc == 0)
+        rc = sys_set_nonblocking(CHANNEL_ACCESS_FD);
+    if (rc == 0)
+        rc = sys_set_nonblocking(CHANNEL_OUTPUT_FD);
+    if (rc < 0)
+        return rc;
+    s->channel_fd = CHANNEL_MASTER_FD;
+    s->access.fd = CHANNEL_ACCESS_FD;
+    s->output.fd = CHANNEL_OUTPUT_FD;
+    sink_init(&s->access.sink, s->conf->access_log, STDOUT_FILENO, false);
+    sink_init(&s->output.sink, s->conf->log, STDERR_FILENO, true);
+    return 0;
+}
+
+int scribe_main(void)
+{
+    char why[CONF_WHY_BYTES] = "", line[CONF_WHY_BYTES + 64];
+    struct scribe s = { 0 };
+    sys_process_name("scribe");
+    int rc = open_all(&s, why);
+    if (rc < 0) {
+        int len = snprintf(line, sizeof line, "slipway: the scribe cannot start: %s %s\n", strerror(-rc), why);
+        (void)sys_write(STDERR_FILENO, line, (size_t)len);
+    }
+    while (rc == 0 && !is_over(&s))
+        turn(&s);
+    sink_done(&s.access.sink);
+    sink_done(&s.output.sink);
+    conf_free(s.conf);
+    return rc < 0 ? 1 : 0;
+}
