@@ -84,16 +84,16 @@ void date_write(char into[DATE_BYTES], int64_t unix_s)
     memcpy(at, " GMT", 4);
 }
 
-/* A format is matched byte by byte: 'D' 'Y' 'H' 'M' 'S' are two digits each of day, year (twice:
- * four), hour, minute, second; 'd' a digit or a blank and a digit; 'O' the name of a month; all
- * else itself. */
+/* A format is matched byte by byte.  Small letters are parts: d, y (twice: four digits), h, m, s two
+ * digits each of day, year, hour, minute, second; b the same as d, but a blank may stand for the first;
+ * o the name of a month.  All else is itself. */
 static const struct {
     const char *pattern;
     bool has_long_day;         /* "Sunday" instead of "Sun" */
 } formats[] = {
-    { ", D O YY H:M:S GMT", false },
-    { ", D-O-Y H:M:S GMT", true },
-    { " O d H:M:S YY", false },
+    { ", d o yy h:m:s GMT", false },
+    { ", d-o-y h:m:s GMT", true },
+    { " o b h:m:s yy", false },
 };
 
 static int read_digits(struct span s, bool may_begin_blank, int *value)
@@ -126,23 +126,23 @@ static int read_month(struct span s, int *month)
 static int read_part(struct civil *c, char part, struct span s)
 {
     int two = 0;
-    if (part == 'O')
+    if (part == 'o')
         return read_month(s, &c->month) < 0 ? -EBADMSG : NAME_BYTES;
-    if (strchr("DdYHMS", part) == NULL)
+    if (strchr("bdhmsy", part) == NULL)
         return s.len > 0 && s.at[0] == part ? 1 : -EBADMSG;
-    if (read_digits(s, part == 'd', &two) < 0)
+    if (read_digits(s, part == 'b', &two) < 0)
         return -EBADMSG;
     switch (part) {
-    case 'Y':
+    case 'y':
         c->year = c->year * 100 + two;
         break;
-    case 'H':
+    case 'h':
         c->hour = two;
         break;
-    case 'M':
+    case 'm':
         c->minute = two;
         break;
-    case 'S':
+    case 's':
         c->second = two;
         break;
     default:

@@ -121,7 +121,7 @@ static bool read_suffix(struct span file_name, char suffix[SUFFIX_BYTES_MAX + 1]
 {
     const char *dot = file_name.len > 0 ? memrchr(file_name.at, '.', file_name.len) : NULL;
     size_t len = dot ? (size_t)(file_name.at + file_name.len - dot - 1) : 0;
-    if (len == 0 || len > SUFFIX_BYTES_MAX)
+    if (len == 0 || len > SUFFIX_BYTES_MAX || memchr(dot + 1, '\0', len) != NULL)
         return false;
     for (size_t i = 0; i < len; i++) {
         char c = dot[1 + i];
