@@ -48,12 +48,10 @@ int uwsgi_next_var(struct span *block, struct span *name, struct span *value)
 }
 
 /* Room for a variable of these lengths? */
-static inline bool has_room(struct writer *w, size_t name_bytes, size_t value_bytes)
+static inline bool has_room(const struct writer *w, size_t name_bytes, size_t value_bytes)
 {
-    if (name_bytes > UWSGI_PART_BYTES_MAX || value_bytes > UWSGI_PART_BYTES_MAX ||
-        4 + name_bytes + value_bytes > (size_t)(w->end - w->at))
-        w->is_full = true;
-    return !w->is_full;
+    return name_bytes <= UWSGI_PART_BYTES_MAX && value_bytes <= UWSGI_PART_BYTES_MAX && !w->is_full &&
+        4 + name_bytes + value_bytes <= (size_t)(w->end - w->at);
 }
 
 static inline char *put_bytes(char *at, struct span s)
@@ -65,8 +63,10 @@ static inline char *put_bytes(char *at, struct span s)
 static inline __attribute__((always_inline)) void put(struct writer *w, struct span name,
                                                       struct span value)
 {
-    if (!has_room(w, name.len, value.len))
+    if (!has_room(w, name.len, value.len)) {
+        w->is_full = true;
         return;
+    }
     char *at = put_u16(w->at, name.len);
     memcpy(at, name.at, name.len);
     at = put_u16(at + name.len, value.len);
@@ -196,8 +196,10 @@ static void put_field(struct writer *w, const struct request *r, const struct fi
     if (repeated && !is_first(r, f))
         return;
     size_t value_bytes = repeated ? join(r, f, NULL) : f->value.len;
-    if (!has_room(w, name_bytes, value_bytes))
+    if (!has_room(w, name_bytes, value_bytes)) {
+        w->is_full |= span_find(f->name, '_') == f->name.len;
         return;
+    }
     char *at = put_bytes(put_u16(w->at, name_bytes), prefix);
     if (!put_cgi_name(at, f->name))
         return;
