@@ -51,15 +51,9 @@ static char *path_of(const struct project *p, char *const *envp)
 
 static int read_file(struct environment *e, const struct master_start *start, char *why)
 {
-    char path[4096 + sizeof "/.env"];
-    struct stat st;
-    const char *named = start->conf->env_file;
-    (void)snprintf(path, sizeof path, "%s", named);
-    if (!named[0]) {
-        (void)snprintf(path, sizeof path, "%s/.env", start->project->folder);
-        if (sys_stat(path, &st) == -ENOENT)
-            return 0;
-    }
+    const char *path = start->conf->env_file;
+    if (!path[0])
+        return 0;
     why[0] = '\0';
     int rc = env_read(path, start->envp, &e->file, why);
     if (rc < 0 && !why[0])

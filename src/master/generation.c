@@ -289,6 +289,16 @@ static int make_workers(struct generation *g)
     return 0;
 }
 
+static void warn(const struct generation *g, const char *note)
+{
+    size_t i;
+    json_t *text;
+    if (note[0])
+        log_warn("uploads are not served", "site=%s reason=\"%s\"", g->site->project->name, note);
+    json_array_foreach(json_object_get(g->report, "warnings"), i, text)
+        log_warn("the project", "site=%s warning=\"%s\"", g->site->project->name, json_string_value(text));
+}
+
 static void imported(struct generation *g, json_t *report)
 {
     char note[CONF_WHY_BYTES], sentence[160];
@@ -304,8 +314,7 @@ static void imported(struct generation *g, json_t *report)
         fail(g, sentence, "");
         return;
     }
-    if (note[0])
-        log_warn("media are not served", "%s", note);
+    warn(g, note);
     timer_off(site->master->loop, &g->timer);
     g->state = GENERATION_FORKING;
     edges_tell_generation(&site->master->edges, g);
@@ -419,7 +428,7 @@ struct generation *generation_new(struct site *site, char *why)
     g->site = site;
     g->number = ++site->master->generations;
     g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
-    g->workers_count = conf->workers > 0 ? (unsigned)conf->workers : project_cpus();
+    g->workers_count = project_workers(conf);
     g->threads = (unsigned)conf->threads;
     g->started_us = sys_now_us();
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)

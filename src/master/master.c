@@ -86,8 +86,9 @@ void master_announce(struct master *m, const struct generation *g)
              g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
-    log_info("ready", "site=%s generation=%u workers=%u threads=%u ready_in_ms=%" PRId64,
-             m->start->project->name, g->number, g->workers_count, g->threads, took_ms);
+    if (strcmp(m->conf->log, "-") != 0)           /* else the same place has just been told */
+        log_info("ready", "site=%s generation=%u workers=%u threads=%u ready_in_ms=%" PRId64,
+                 m->start->project->name, g->number, g->workers_count, g->threads, took_ms);
 }
 
 /* ---- stopping ---- */

@@ -48,71 +48,37 @@ static bool is_replaced(const json_t *rows, const char *url)
     return false;
 }
 
-static bool holds(const char *root, const char *name)
-{
-    char path[ROOT_BYTES + 32];
-    struct stat st;
-    (void)snprintf(path, sizeof path, "%s/%s", root, name);
-    return sys_stat(path, &st) == 0;
-}
-
-static bool is_within(const char *folder, const char *root)
-{
-    size_t len = strlen(root);
-    while (len > 1 && root[len - 1] == '/')
-        len--;
-    return strncmp(folder, root, len) == 0 && (folder[len] == '/' || folder[len] == '\0' || len == 1);
-}
-
-/* What in this MEDIA_ROOT must not be served, or NULL. */
-static const char *danger_in(const struct project *p, const char *root)
-{
-    static const char *const names[] = { "manage.py", ".env", "db.sqlite3" };
-    if (is_within(p->folder, root))
-        return "the project's code";
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (holds(root, names[i]))
-            return names[i];
-    return NULL;
-}
-
-static int add_reported(json_t *rows, const json_t *row, const struct project *p, bool is_media, char *note)
+static int add_reported(json_t *rows, const json_t *row, bool is_media)
 {
     char url[URL_BYTES];
     const char *root = json_text(row, "root", "");
     if (!clean_url(span_of(json_text(row, "url", "")), url) || root[0] != '/' || is_replaced(rows, url))
         return 0;
-    const char *danger = is_media ? danger_in(p, root) : NULL;
-    if (danger) {
-        (void)snprintf(note, CONF_WHY_BYTES, "MEDIA_ROOT %.200s is not served, because it holds %s; "
-                       "move the uploads to a folder of their own", root, danger);
-        return 0;
-    }
     return add_row(rows, url, root, is_media);
 }
 
-/* One row, or an array of them. */
-static int add_report(json_t *rows, const json_t *reported, const struct project *p, bool is_media, char *note)
+static int add_media(json_t *rows, const json_t *media, char *note)
 {
-    size_t i;
-    json_t *row;
-    if (json_is_object(reported))
-        return add_reported(rows, reported, p, is_media, note);
-    json_array_foreach(reported, i, row)
-        if (add_reported(rows, row, p, is_media, note) < 0)
-            return -1;
+    const char *why = json_text(media, "why", "");
+    if (json_flag(media, "serve", false))
+        return add_reported(rows, media, true);
+    if (strstr(why, " holds "))                   /* the other reasons are nobody's mistake */
+        (void)snprintf(note, CONF_WHY_BYTES, "%s", why);
     return 0;
 }
 
 static int add_all(json_t *rows, const struct master_start *start, const json_t *report, char *note)
 {
     const struct conf_list *options = &start->conf->static_map;
-    for (size_t i = 0; i < options->count; i++)
+    size_t i;
+    json_t *row;
+    for (i = 0; i < options->count; i++)
         if (add_option(rows, start->project, options->items[i]) < 0)
             return -1;
-    if (add_report(rows, json_object_get(report, "static"), start->project, false, note) < 0)
-        return -1;
-    return add_report(rows, json_object_get(report, "media"), start->project, true, note);
+    json_array_foreach(json_object_get(report, "static"), i, row)
+        if (add_reported(rows, row, false) < 0)
+            return -1;
+    return add_media(rows, json_object_get(report, "media"), note);
 }
 
 char *routes_text(const struct master_start *start, const json_t *report, char *note)
