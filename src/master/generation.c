@@ -279,11 +279,10 @@ static int make_yard(struct generation *g)
 
 static int make_workers(struct generation *g)
 {
-    g->workers = sys_calloc(g->workers_count, sizeof *g->workers);
-    if (!g->workers) {
-        g->workers_count = 0;
+    g->workers = sys_calloc(g->workers_wanted, sizeof *g->workers);
+    if (!g->workers)
         return -ENOMEM;
-    }
+    g->workers_count = g->workers_wanted;
     for (unsigned i = 0; i < g->workers_count; i++)
         worker_init(&g->workers[i], g, i);
     return 0;
@@ -309,7 +308,7 @@ static void imported(struct generation *g, json_t *report)
     if (rc == 0)
         rc = g->text ? make_yard(g) : -ENOMEM;
     if (rc < 0) {
-        (void)snprintf(sentence, sizeof sentence, "no memory to share with %u workers: %s", g->workers_count,
+        (void)snprintf(sentence, sizeof sentence, "no memory to share with %u workers: %s", g->workers_wanted,
                        strerror(-rc));
         fail(g, sentence, "");
         return;
@@ -406,7 +405,7 @@ static void time_up(struct timer *t)
 static int start_zygote(struct generation *g, char *why)
 {
     struct master *m = g->site->master;
-    struct zygote_start z = { .start = m->start, .generation = g->number, .workers = g->workers_count,
+    struct zygote_start z = { .start = m->start, .generation = g->number, .workers = g->workers_wanted,
                               .output_fd = m->logs.output_fds[1], .error_fd = m->logs.output_fds[1] };
     pid_t pid = zygote_spawn(&z, &g->zygote_fd, why);
     if (pid < 0) {
@@ -428,7 +427,7 @@ struct generation *generation_new(struct site *site, char *why)
     g->site = site;
     g->number = ++site->master->generations;
     g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
-    g->workers_count = project_workers(conf);
+    g->workers_wanted = project_workers(conf);
     g->threads = (unsigned)conf->threads;
     g->started_us = sys_now_us();
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)

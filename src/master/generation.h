@@ -37,7 +37,8 @@ struct generation {
     int bells[YARD_EDGES_MAX];     /* eventfd an edge, -1 before FORKING */
     json_t *report;                /* of the zygote, NULL before FORKING */
     char *text;                    /* of CHANNEL_GENERATION; heap */
-    unsigned workers_count, threads;
+    unsigned workers_wanted, threads;
+    unsigned workers_count;        /* 0 before FORKING */
     struct worker *workers;
     uint32_t known, switched, drained;     /* a bit an edge: was told of it; answered */
     int64_t started_us;

@@ -43,6 +43,7 @@ static enum worker_state ask(struct worker *w);
 static enum worker_state be_due(struct worker *w);
 static enum worker_state claim(struct worker *w);
 static enum worker_state claim_or_give_up(struct worker *w);
+static enum worker_state note_ready(struct worker *w);
 static enum worker_state announce(struct worker *w);
 static enum worker_state expect_end(struct worker *w);
 static enum worker_state mourn(struct worker *w);
@@ -58,8 +59,8 @@ static const action_fn table[WORKER_STATES][WORKER_EVENTS] = {
         [WORKER_GO] = ask, [WORKER_TIME_UP] = be_due, [WORKER_LEAVE] = finish,
     },
     [WORKER_FORKING] = {
-        [WORKER_BORN] = claim, [WORKER_HUNG_UP] = mourn, [WORKER_DIED] = mourn,
-        [WORKER_LEAVE] = finish, [WORKER_TIME_UP] = claim_or_give_up,
+        [WORKER_BORN] = claim, [WORKER_WORKS] = note_ready, [WORKER_HUNG_UP] = mourn,
+        [WORKER_DIED] = mourn, [WORKER_LEAVE] = finish, [WORKER_TIME_UP] = claim_or_give_up,
     },
     [WORKER_STARTING] = {
         [WORKER_WORKS] = announce, [WORKER_HUNG_UP] = expect_end, [WORKER_DIED] = mourn,
@@ -260,7 +261,7 @@ static enum worker_state ask(struct worker *w)
 {
     struct ends theirs = { .count = 0 };
     w->is_due = false;
-    w->was_told = false;
+    w->was_told = w->is_ready_early = false;
     w->pid = w->claimed = 0;
     w->asked_us = sys_now_us();
     w->requests_before = scoreboard_requests(w);
@@ -302,7 +303,14 @@ static enum worker_state claim(struct worker *w)
         return w->state;
     w->pid = w->claimed;
     set_timer(w, w->generation->site->conf->start_timeout_ms);
-    return WORKER_STARTING;
+    return w->is_ready_early ? announce(w) : WORKER_STARTING;
+}
+
+/* Quicker than the process between zygote and worker: no child of ours yet. */
+static enum worker_state note_ready(struct worker *w)
+{
+    w->is_ready_early = true;
+    return WORKER_FORKING;
 }
 
 static enum worker_state claim_or_give_up(struct worker *w)
