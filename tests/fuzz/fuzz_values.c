@@ -1,0 +1,63 @@
+/* fuzz_values.c - dates, ranges, conditions and lists: what is read makes sense, or is refused. */
+#include "fuzz.h"
+#include "http/condition.h"
+#include "http/date.h"
+#include "http/range.h"
+
+enum { NOW_S = 1763967600 };
+
+static void read_date(struct span value)
+{
+    int64_t unix_s = 0, again_s = 0;
+    char text[DATE_BYTES];
+    if (date_read(value, NOW_S, &unix_s) < 0)
+        return;
+    date_write(text, unix_s);
+    must(date_read((struct span){ text, DATE_BYTES }, NOW_S, &again_s) == 0 && again_s == unix_s);
+}
+
+static void read_range(struct span value)
+{
+    static const int64_t sizes[] = { 0, 1, 1000, INT64_MAX };
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        int64_t first = -1, last = -1;
+        if (range_read(value, sizes[i], &first, &last) == RANGE_ONE)
+            must(0 <= first && first <= last && last < sizes[i]);
+    }
+}
+
+static void read_list(struct span value)
+{
+    struct span rest = value, one;
+    size_t bytes = 0;
+    while (field_list_next(&rest, &one)) {
+        must(one.len == 0 || (one.at >= value.at && one.at + one.len <= value.at + value.len));
+        must(span_find(one, ',') == one.len);
+        bytes += one.len;
+    }
+    must(bytes <= value.len);
+}
+
+static void read_conditions(struct span value)
+{
+    static const enum field_id ids[] = { FIELD_IF_MATCH, FIELD_IF_NONE_MATCH, FIELD_IF_RANGE,
+                                         FIELD_IF_MODIFIED_SINCE, FIELD_IF_UNMODIFIED_SINCE };
+    struct validators v = { SPAN("\"a\""), 784111777 };
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        struct field f = { SPAN("x"), value, ids[i] };
+        struct request r = { .method = METHOD_GET, .fields = &f, .fields_count = 1 };
+        must(condition_check(&r, &v, NOW_S) <= CONDITION_FAILED);
+        (void)condition_allows_range(&r, &v, NOW_S);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span value = own_copy((struct span){ (const char *)data, size });
+    read_date(value);
+    read_range(value);
+    read_list(value);
+    read_conditions(value);
+    free((char *)value.at);
+    return 0;
+}
