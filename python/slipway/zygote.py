@@ -152,6 +152,7 @@ def work(generation: Generation, index: int, fds: list[int]) -> NoReturn:
     reseed()
     if not faulthandler.is_enabled():
         faulthandler.enable(2)
+    faulthandler.register(signal.SIGUSR2, 2)  # the master asks: a request runs too long
     server = generation.extension.Server(
         generation.application, yard, index, intake, rest[::2], rest[1::2], generation.collects
     )
