@@ -94,8 +94,13 @@ void children_reap(struct children *all)
 {
     int status = 0;
     int64_t peak_kib = 0;
-    pid_t pid;
-    while ((pid = sys_waitpid(-1, &status, WNOHANG, &peak_kib)) > 0) {
+    unsigned failures = 0;
+    for (;;) {
+        pid_t pid = sys_waitpid(-1, &status, WNOHANG, &peak_kib);
+        if (pid < 0 && !list_empty(&all->all) && failures++ == 0)
+            continue;                             /* there is a child: nobody else would look again */
+        if (pid <= 0)
+            return;
         struct child *c = find(all, pid);
         if (c) {
             end(c, status, peak_kib);

@@ -360,8 +360,11 @@ static int start(struct edge_place *e)
 static void start_later(struct edge_place *e, int64_t lived_ms)
 {
     int64_t wait_ms = backoff_next(&e->backoff, lived_ms);
-    if (timer_set(e->master->loop, &e->timer, wait_ms) < 0)
-        log_error("edge cannot be started again", "edge=%u", e->index);
+    if (timer_set(e->master->loop, &e->timer, wait_ms) == 0)
+        return;
+    int rc = start(e);                            /* no memory for the timer: now or never */
+    if (rc < 0)
+        log_error("edge cannot be started again", "edge=%u error=%d", e->index, -rc);
 }
 
 static void time_up(struct timer *t)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
 #include "master/spawn.h"
@@ -16,6 +17,7 @@ enum {
     SAY_BYTES = 8192, ERROR_FD = 2,
 };
 
+static int try_scribe(struct logs *l);
 static void start_scribe(struct logs *l);
 
 static void close_pair(int fds[2])
@@ -40,7 +42,8 @@ static void scribe_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
     log_warn("scribe died", "pid=%d %s", (int)pid, child_status_text(status, text));
     l->master->restarts++;
     int64_t lived_ms = (sys_now_us() - c->started_us) / 1000;
-    (void)timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, lived_ms));
+    if (timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, lived_ms)) < 0)
+        (void)try_scribe(l);
 }
 
 static void time_up(struct timer *t)
@@ -120,10 +123,17 @@ int logs_start(struct logs *l, struct master *m)
     if (rc == 0) {
         rc = sys_dup_cloexec(ERROR_FD);
         l->terminal_fd = rc < 0 ? -1 : rc;
+        l->had_terminal = isatty(ERROR_FD) == 1;
     }
     if (l->terminal_fd >= 0)
         rc = try_scribe(l);
     return rc < 0 ? rc : take_over_error(l);
+}
+
+bool logs_lost_terminal(const struct logs *l)
+{
+    struct pollfd terminal = { .fd = l->terminal_fd };
+    return l->had_terminal && sys_poll(&terminal, 1, 0) == 1 && (terminal.revents & POLLHUP);
 }
 
 void logs_reopen(struct logs *l)

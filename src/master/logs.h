@@ -19,12 +19,14 @@ struct logs {
     struct child scribe;
     struct timer timer;                 /* before the next start; at the end: its limit */
     struct backoff backoff;
+    bool had_terminal;                  /* terminal_fd was one */
     bool is_ending;
 };
 
 /* Pipes and the first scribe.  0 or -errno; logs_done() in any case. */
 int logs_start(struct logs *l, struct master *m);
 void logs_reopen(struct logs *l);
+bool logs_lost_terminal(const struct logs *l);   /* it was closed: SIGHUP then means what it meant of old */
 /* Our ends are closed; the scribe writes what is in the pipes and leaves (or is killed 2 s later): master_step(). */
 void logs_end(struct logs *l);
 void logs_done(struct logs *l);          /* our standard error is the terminal's again */

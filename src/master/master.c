@@ -177,6 +177,18 @@ static void time_up(struct timer *t)
         set_limit(m, STOP_AGAIN_MS);
 }
 
+/* SIGHUP reloads; but when our terminal was closed nobody is there any more to stop us. */
+static void hang_up(struct master *m)
+{
+    if (logs_lost_terminal(&m->logs)) {
+        log_info("stop", "reason=\"the terminal was closed\"");
+        master_stop(m, false);
+        return;
+    }
+    for (struct list *n = m->sites.next; n != &m->sites && m->phase == MASTER_SERVING; n = n->next)
+        site_reload(container_of(n, struct site, node), NULL);
+}
+
 static void signalled(struct loop *l, void *user, int sig)
 {
     struct master *m = user;
@@ -194,8 +206,7 @@ static void signalled(struct loop *l, void *user, int sig)
         master_stop(m, true);
         break;
     case SIGHUP:
-        for (struct list *n = m->sites.next; n != &m->sites && m->phase == MASTER_SERVING; n = n->next)
-            site_reload(container_of(n, struct site, node), NULL);
+        hang_up(m);
         break;
     case SIGUSR1:
         logs_reopen(&m->logs);
@@ -384,6 +395,7 @@ int master_run(const struct master_start *start)
     children_init(&m->children);
     timer_init(&m->timer, time_up);
     sys_process_name("master");
+    (void)sys_raise_files();                      /* what it is, is enough for a few workers */
     log_set(level_of(start->conf->log_level), "master");
     int status = run(m);
     sys_free(m);

@@ -106,8 +106,10 @@ static struct master *master_of(const struct worker *w)
 
 static void set_timer(struct worker *w, int64_t delay_ms)
 {
-    if (timer_set(master_of(w)->loop, &w->timer, delay_ms) < 0)
-        log_error("no memory for a timer", "worker=%u", w->index);
+    if (timer_set(master_of(w)->loop, &w->timer, delay_ms) == 0)
+        return;
+    log_error("no memory for a timer", "generation=%u worker=%u", w->generation->number, w->index);
+    w->is_due = true;                             /* what waits for it goes on at once */
 }
 
 static void time_up(struct timer *t)
@@ -389,6 +391,7 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
 static enum worker_state rest(struct worker *w)
 {
     edges_tell_about(&master_of(w)->edges, CHANNEL_WORKER_REST, w, 0);
+    child_signal(&w->child, SIGUSR2);             /* it writes the stacks of its threads into the log */
     set_timer(w, w->generation->site->conf->harakiri_grace_ms);
     return WORKER_RESTING;
 }

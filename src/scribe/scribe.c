@@ -139,7 +139,8 @@ static int read_conf(struct scribe *s, char *why)
 
 static int block_signals(void)
 {
-    static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE };
+    /* SIGTTOU: in the terminal's background it may write even in the mode `stty tostop`. */
+    static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTTOU };
     sigset_t set;
     (void)sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
