@@ -1,0 +1,97 @@
+/* status.c - `slipway status`: the running site's own answer, as a table or as it is. */
+#include <stdio.h>
+#include "base/sys.h"
+#include "cli/verbs.h"
+
+enum { DURATION_BYTES = 32 };
+
+static const char *duration(char into[DURATION_BYTES], int64_t ms)
+{
+    int64_t s = ms / 1000;
+    if (ms < 0)
+        (void)snprintf(into, DURATION_BYTES, "-");
+    else if (s < 10)
+        (void)snprintf(into, DURATION_BYTES, "%d.%ds", (int)s, (int)(ms % 1000 / 100));
+    else if (s < 100)
+        (void)snprintf(into, DURATION_BYTES, "%ds", (int)s);
+    else if (s < 6000)
+        (void)snprintf(into, DURATION_BYTES, "%dm %02ds", (int)(s / 60), (int)(s % 60));
+    else if (s < 48 * 3600)
+        (void)snprintf(into, DURATION_BYTES, "%dh %02dm", (int)(s / 3600), (int)(s / 60 % 60));
+    else
+        (void)snprintf(into, DURATION_BYTES, "%lldd %dh", (long long)(s / 86400), (int)(s / 3600 % 24));
+    return into;
+}
+
+static void print_head(const json_t *answer)
+{
+    char up[DURATION_BYTES];
+    const json_t *url;
+    size_t i;
+    const char *application = json_text(answer, "application", "");
+    (void)printf("%s: %s, %s%s%s, generation %lld, up %s\n", json_text(answer, "site", "site"),
+                 json_text(answer, "state", "serving"), json_text(answer, "framework", "WSGI"),
+                 application[0] != '\0' ? " " : "", application, (long long)json_int(answer, "generation", 0),
+                 duration(up, json_int(answer, "uptime_s", 0) * 1000));
+    json_array_foreach(json_object_get(answer, "url"), i, url)
+        (void)printf("  %s\n", json_string_value(url));
+}
+
+static void print_worker(const json_t *w)
+{
+    char since[DURATION_BYTES];
+    (void)printf("%6lld %8lld  %-9s %10lld  %9s %8.1f MiB  %10lld %8lld\n", (long long)json_int(w, "id", 0),
+                 (long long)json_int(w, "pid", 0), json_text(w, "state", "-"), (long long)json_int(w, "requests", 0),
+                 duration(since, json_int(w, "since_ms", -1)), (double)json_int(w, "rss_kib", 0) / 1024,
+                 (long long)json_int(w, "generation", 0), (long long)json_int(w, "restarts", 0));
+}
+
+static void print_edge(const json_t *e)
+{
+    (void)printf("%6lld %8lld  %11lld %9lld %9lld %9lld\n", (long long)json_int(e, "id", 0),
+                 (long long)json_int(e, "pid", 0), (long long)json_int(e, "connections", 0),
+                 (long long)json_int(e, "requests", 0), (long long)json_int(e, "queued", 0),
+                 (long long)json_int(e, "refused", 0));
+}
+
+static void print_tables(const json_t *answer)
+{
+    const json_t *row;
+    size_t i;
+    (void)printf("\n%6s %8s  %-9s %10s  %9s %12s  %10s %8s\n", "worker", "pid", "state", "requests", "for", "memory",
+                 "generation", "restarts");
+    json_array_foreach(json_object_get(answer, "workers"), i, row)
+        print_worker(row);
+    (void)printf("\n%6s %8s  %11s %9s %9s %9s\n", "edge", "pid", "connections", "requests", "queued", "refused");
+    json_array_foreach(json_object_get(answer, "edges"), i, row)
+        print_edge(row);
+}
+
+static int print_json(const json_t *answer)
+{
+    char *line = json_line(answer);
+    if (!line)
+        return verbs_fail(EXIT_WRONG, "out of memory");
+    (void)fputs(line, stdout);
+    sys_free(line);
+    return EXIT_DONE;
+}
+
+int verb_status(int argc, char **argv)
+{
+    int status;
+    bool is_json = verbs_take_flag(&argc, argv, "--json");
+    json_t *answer = verbs_ask(argc, argv, "status", &status);
+    if (!answer)
+        return status;
+    if (!json_flag(answer, "ok", false)) {
+        status = verbs_refused(answer, "no status");
+    } else if (is_json) {
+        status = print_json(answer);
+    } else {
+        print_head(answer);
+        print_tables(answer);
+    }
+    json_decref(answer);
+    return status;
+}

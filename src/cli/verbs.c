@@ -1,0 +1,185 @@
+/* verbs.c - the table of verbs, and those that are a few lines: run, serve, reload, stop, version. */
+#include "cli/verbs.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "base/json.h"
+#include "base/log.h"
+#include "conf/control_path.h"
+#include "conf/project.h"
+#include "master/control.h"
+#include "master/master.h"
+
+const struct verb verbs[] = {
+#define VERB(name, function, options, arguments, help) { name, function, VERB_##options, arguments, help },
+#include "cli/verbs.def"
+};
+const size_t verbs_count = ARRAY_LEN(verbs);
+
+const struct verb *verbs_find(struct span name)
+{
+    for (size_t i = 0; i < verbs_count; i++)
+        if (span_eq(name, span_of(verbs[i].name)))
+            return &verbs[i];
+    return NULL;
+}
+
+const struct verb *verbs_guess(struct span name)
+{
+    static const struct { struct span theirs, ours; } borrowed[] = {
+        { SPAN("start"), SPAN("serve") },     { SPAN("runserver"), SPAN("run") },  { SPAN("dev"), SPAN("run") },
+        { SPAN("restart"), SPAN("reload") },  { SPAN("quit"), SPAN("stop") },      { SPAN("ps"), SPAN("status") },
+        { SPAN("doctor"), SPAN("check") },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(borrowed); i++)
+        if (span_eq(name, borrowed[i].theirs))
+            return verbs_find(borrowed[i].ours);
+    for (size_t i = 0; i < verbs_count; i++)
+        if (conf_edits(name, span_of(verbs[i].name)) <= (name.len > 3 ? 2U : 1U))
+            return &verbs[i];
+    return NULL;
+}
+
+int verbs_fail(int status, const char *sentence, ...)
+{
+    va_list arguments;
+    va_start(arguments, sentence);
+    (void)fflush(stdout);                              /* in the order in which they were said */
+    (void)fputs("slipway: ", stderr);
+    (void)vfprintf(stderr, sentence, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+    return status;
+}
+
+bool verbs_take_flag(int *argc, char **argv, const char *flag)
+{
+    int kept = 0;
+    for (int i = 0; i < *argc; i++)
+        if (strcmp(argv[i], flag) != 0)
+            argv[kept++] = argv[i];
+    bool was_there = kept < *argc;
+    *argc = kept;
+    return was_there;
+}
+
+struct conf *verbs_load(int argc, char **argv, bool takes_app, int *status)
+{
+    char why[CONF_WHY_BYTES] = "out of memory", shown[100];
+    struct conf *c = conf_new();
+    int rc = c ? conf_load(c, argc, argv, environ, why) : -ENOMEM;
+    *status = rc == -EINVAL ? EXIT_USAGE : rc < 0 ? EXIT_WRONG : EXIT_DONE;
+    if (rc < 0) {
+        (void)verbs_fail(*status, "%s", why);
+    } else if (!takes_app && c->origin[CONF_app].source == CONF_ARGUMENT) {
+        *status = verbs_fail(EXIT_USAGE, "'%s' is one argument too many: this verb is about the site of a folder (--chdir DIR)",
+                             log_escape(shown, sizeof(shown), span_of(c->app)));
+    }
+    if (*status == EXIT_DONE)
+        return c;
+    conf_free(c);
+    return NULL;
+}
+
+/* ---- run, serve ---- */
+
+static int serve(int argc, char **argv, bool is_development)
+{
+    int status;
+    char why[CONF_WHY_BYTES];
+    struct project project;
+    struct conf *c = verbs_load(argc, argv, true, &status);
+    if (!c)
+        return status;
+    const struct master_start start = {
+        .conf = c, .project = &project, .is_development = is_development, .envp = environ,
+    };
+    int rc = project_find(&project, c, environ, true, why);
+    status = rc < 0 ? verbs_fail(EXIT_WRONG, "%s", why) : master_run(&start);
+    conf_free(c);
+    return status;
+}
+
+int verb_run(int argc, char **argv)
+{
+    return serve(argc, argv, true);
+}
+
+int verb_serve(int argc, char **argv)
+{
+    return serve(argc, argv, false);
+}
+
+/* ---- reload, stop ---- */
+
+/* The answer to one word, new, or NULL after a sentence. */
+static json_t *ask(const struct conf *c, const char *verb)
+{
+    char path[CONTROL_PATH_BYTES], why[CONF_WHY_BYTES];
+    json_t *request = json_pack("{s:s}", "verb", verb);
+    int rc = request ? project_control(path, c, false, why) : -ENOMEM;
+    json_t *answer = rc < 0 ? NULL : control_call(path, request, why);
+    if (!answer)
+        (void)verbs_fail(EXIT_WRONG, "%s", request ? why : "out of memory");
+    json_decref(request);
+    return answer;
+}
+
+json_t *verbs_ask(int argc, char **argv, const char *verb, int *status)
+{
+    struct conf *c = verbs_load(argc, argv, false, status);
+    json_t *answer = c ? ask(c, verb) : NULL;
+    if (c && !answer)
+        *status = EXIT_WRONG;
+    conf_free(c);
+    return answer;
+}
+
+int verbs_refused(const json_t *answer, const char *what)
+{
+    const char *traceback = json_text(answer, "traceback", "");
+    size_t len = strlen(traceback);
+    (void)verbs_fail(EXIT_WRONG, "%s: %s", what, json_text(answer, "error", "the master did not say why"));
+    if (len > 0)
+        (void)fprintf(stderr, "%s%s", traceback, traceback[len - 1] == '\n' ? "" : "\n");
+    return EXIT_WRONG;
+}
+
+int verb_reload(int argc, char **argv)
+{
+    int status;
+    json_t *answer = verbs_ask(argc, argv, "reload", &status);
+    if (!answer)
+        return status;
+    if (json_flag(answer, "ok", false))
+        (void)printf("reloaded: generation %lld serves\n", (long long)json_int(answer, "generation", 0));
+    else
+        status = verbs_refused(answer, "the reload was refused, the site serves on as it was");
+    json_decref(answer);
+    return status;
+}
+
+int verb_stop(int argc, char **argv)
+{
+    int status;
+    json_t *answer = verbs_ask(argc, argv, "stop", &status);
+    if (!answer)
+        return status;
+    if (json_flag(answer, "ok", false))
+        (void)puts("stopped: every request under way was finished");
+    else
+        status = verbs_refused(answer, "not stopped");
+    json_decref(answer);
+    return status;
+}
+
+/* ---- version ---- */
+
+int verb_version(int argc, char **argv)
+{
+    if (argc > 0)
+        return verbs_fail(EXIT_USAGE, "version takes no arguments, not '%s'", argv[0]);
+    (void)printf("slipway %s\njansson %s\n", SLIPWAY_VERSION, jansson_version_str());
+    return EXIT_DONE;
+}
