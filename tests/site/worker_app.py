@@ -1,4 +1,4 @@
-"""The application of the worker's tests: a function a route, under wsgiref.validate but for /raw/..."""
+"""The application of the worker's tests: a function a route, validated unless it is /raw/..."""
 
 import atexit
 import gzip

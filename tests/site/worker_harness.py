@@ -155,7 +155,7 @@ class Worker:
         assert born["event"] == "born"
         self.pid: int = born["pid"]
         self.lib.edge_let_go(self.edge, self.pid)
-        assert json.loads(self.life.recv(4096)) == {"event": "ready"}
+        assert self.life.recv(4096) == b'{"event": "ready"}', zygote.stderr()
 
     def offer(self, slot: int = 0, path: str = "/", body: bytes = b"", method: str = "GET",
               file: int = -1, query: str = "", **more: str) -> None:  # fmt: skip
