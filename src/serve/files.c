@@ -135,7 +135,7 @@ bool files_match(const struct files *f, unsigned root, struct span path, struct 
     if (!span_starts(path, prefix) || path.len < prefix.len + 2 || path.at[prefix.len] != '/')
         return false;
     *rest = span_skip(path, prefix.len + 1);
-    return path_is_servable(*rest);
+    return path_is_servable(span_skip(path, prefix.len));
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 #include "serve/serve.h"
 #include <errno.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include "base/log.h"
 #include "base/sys.h"
 #include "http/date.h"
@@ -136,7 +135,7 @@ static void name_request(struct exchange *x)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char random[8] = { 0 };
-    (void)getrandom(random, sizeof random, GRND_NONBLOCK);
+    (void)sys_random(random, sizeof random);        /* without it: all zeros, still an answer */
     for (size_t i = 0; i < sizeof random; i++) {
         x->request_id[2 * i] = digits[random[i] >> 4];
         x->request_id[2 * i + 1] = digits[random[i] & 15];
