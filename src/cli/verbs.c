@@ -96,6 +96,8 @@ static int serve(int argc, char **argv, bool is_development)
         .conf = c, .project = &project, .is_development = is_development, .envp = environ,
     };
     int rc = project_find(&project, c, environ, true, why);
+    if (rc == 0)
+        rc = project_control(project.control, c, true, why);
     status = rc < 0 ? verbs_fail(EXIT_WRONG, "%s", why) : master_run(&start);
     conf_free(c);
     return status;
