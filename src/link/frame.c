@@ -19,7 +19,8 @@ struct yard_header {                    /* the first page, written once by the m
     uint32_t version, slot_line_bytes;
     struct yard_shape shape;
     uint32_t request_bytes, response_bytes;
-    uint64_t generation, bytes;
+    uint64_t generation;
+    struct yard_layout layout;          /* what the shape comes to: shows a broken one */
 };
 
 _Static_assert((YARD_RESPONSE_BYTES & (YARD_RESPONSE_BYTES - 1)) == 0, "positions wrap by a mask");
@@ -68,8 +69,8 @@ static int lay_out(const struct yard_shape *s, struct yard_layout *l)
                 place(&end, LINE_BYTES, pairs, sizeof(struct yard_hand), &l->hands) &&
                 place(&end, LINE_BYTES, s->workers, sizeof(struct yard_worker), &l->workers) &&
                 place(&end, LINE_BYTES, all_threads, sizeof(struct yard_thread), &l->threads) &&
-                place(&end, PAGE_BYTES, pairs, l->ring_bytes, &l->rings) &&
-                place(&end, PAGE_BYTES, all_slots, sizeof(struct yard_slot), &l->slots) &&
+                place(&end, LINE_BYTES, pairs, l->ring_bytes, &l->rings) &&
+                place(&end, LINE_BYTES, all_slots, sizeof(struct yard_slot), &l->slots) &&
                 place(&end, PAGE_BYTES, all_slots,
                       (size_t)YARD_REQUEST_BYTES + YARD_RESPONSE_BYTES, &l->data);
     l->bytes = end;
@@ -159,7 +160,7 @@ static int fill(struct yard *y, int fd)
     struct yard_header header = {
         .version = YARD_VERSION, .slot_line_bytes = sizeof(struct yard_slot), .shape = y->shape,
         .request_bytes = YARD_REQUEST_BYTES, .response_bytes = YARD_RESPONSE_BYTES,
-        .generation = y->generation, .bytes = y->layout.bytes,
+        .generation = y->generation, .layout = y->layout,
     };
     memcpy(header.magic, magic, sizeof magic);
     int rc = sys_ftruncate(fd, (off_t)y->layout.bytes);
@@ -199,11 +200,14 @@ static int read_header(struct yard *y)
     if (memcmp(header.magic, magic, sizeof magic) != 0 || header.version != YARD_VERSION ||
         header.slot_line_bytes != sizeof(struct yard_slot) ||
         header.request_bytes != YARD_REQUEST_BYTES ||
-        header.response_bytes != YARD_RESPONSE_BYTES || header.bytes != y->bytes)
+        header.response_bytes != YARD_RESPONSE_BYTES)
         return -EBADMSG;
     y->shape = header.shape;
     y->generation = header.generation;
-    return lay_out(&y->shape, &y->layout) == 0 && y->layout.bytes == y->bytes ? 0 : -EBADMSG;
+    if (lay_out(&y->shape, &y->layout) < 0 || y->layout.bytes != y->bytes ||
+        memcmp(&header.layout, &y->layout, sizeof y->layout) != 0)
+        return -EBADMSG;
+    return 0;
 }
 
 int yard_map(struct yard *y, int fd)
