@@ -193,8 +193,11 @@ def fork_worker() -> bool:
     if child > 0:
         os.waitpid(child, 0)
         return False
+    between = os.getpid()
     if os.fork() > 0:
         os._exit(0)
+    while os.getppid() == between:  # until it is gone, and this is the master's child
+        time.sleep(0.0002)
     return True
 
 

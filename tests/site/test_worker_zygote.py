@@ -163,7 +163,12 @@ MISTAKES: list[tuple[str, dict[str, str], dict[str, str], list[str]]] = [
     ("no module", {}, {"app": "gone:app"}, ["no module 'gone'", "'gone:app'"]),
     ("no module inside", {"a.py": ""}, {"app": "a.b:app"}, ["no module 'a.b'"]),
     ("no parent", {}, {"app": "x.y.z"}, ["no module 'x.y.z'", "no 'x' at all"]),
-    ("dotted like Django", {"w.py": WSGI}, {"app": "w.application"}, ["did you mean 'w:application'"]),
+    (
+        "dotted like Django",
+        {"w.py": WSGI},
+        {"app": "w.application"},
+        ["did you mean 'w:application'"],
+    ),
     ("its own import", {"a.py": "import missing_one\n"}, {"app": "a"}, ["'missing_one'", "a.py:1"]),
     ("no attribute", {"a.py": WSGI}, {"app": "a:aplication"}, ["'aplication'", "'application'"]),
     ("not callable", {"a.py": "application = 3\n"}, {"app": "a"}, ["of type int"]),
@@ -172,19 +177,42 @@ MISTAKES: list[tuple[str, dict[str, str], dict[str, str], list[str]]] = [
     ("syntax", {"a.py": "x = 1\ndef f(:\n"}, {"app": "a"}, ["syntax error", "a.py:2"]),
     ("exit", {"a.py": "import sys\nsys.exit(3)\n"}, {"app": "a"}, ["sys.exit(3)", "a.py:2"]),
     ("raises", {"a.py": "\n1 / 0\n"}, {"app": "a"}, ["ZeroDivisionError", "a.py:2"]),
-    ("a strange error", {"a.py": "class E(Exception):\n  def __str__(self): 1/0\nraise E\n"},
-     {"app": "a"}, ["E"]),
+    (
+        "a strange error",
+        {"a.py": "class E(Exception):\n  def __str__(self): 1/0\nraise E\n"},
+        {"app": "a"},
+        ["E"],
+    ),
     ("no settings", {}, {}, ["DJANGO_SETTINGS_MODULE", "--settings"]),
     ("settings gone", {}, {"settings": "no.settings"}, ["no settings module 'no.settings'"]),
-    ("settings gone, by the app", shop(), {"app": "shop.wsgi", "settings": "shop.nope"},
-     ["no settings module 'shop.nope'"]),
-    ("improper", shop("from django.core.exceptions import ImproperlyConfigured as Wrong\n"
-                      "raise Wrong('set DATABASE_URL')\n"), {"settings": "shop.settings"},
-     ["not configured properly", "DATABASE_URL", "settings.py:"]),
-    ("app gone", shop("INSTALLED_APPS += ['basket']\n"), {"settings": "shop.settings"}, ["'basket'"]),
-    ("WSGI_APPLICATION", shop("WSGI_APPLICATION = 'shop.wsgi.app'\n"), {"settings": "shop.settings"},
-     ["'app'", "WSGI_APPLICATION = 'shop.wsgi.app'"]),
-]  # fmt: skip
+    (
+        "settings gone, by the app",
+        shop(),
+        {"app": "shop.wsgi", "settings": "shop.nope"},
+        ["no settings module 'shop.nope'"],
+    ),
+    (
+        "improper",
+        shop(
+            "from django.core.exceptions import ImproperlyConfigured as Wrong\n"
+            "raise Wrong('set DATABASE_URL')\n"
+        ),
+        {"settings": "shop.settings"},
+        ["not configured properly", "DATABASE_URL", "settings.py:"],
+    ),
+    (
+        "app gone",
+        shop("INSTALLED_APPS += ['basket']\n"),
+        {"settings": "shop.settings"},
+        ["'basket'"],
+    ),
+    (
+        "WSGI_APPLICATION",
+        shop("WSGI_APPLICATION = 'shop.wsgi.app'\n"),
+        {"settings": "shop.settings"},
+        ["'app'", "WSGI_APPLICATION = 'shop.wsgi.app'"],
+    ),
+]
 
 
 @pytest.mark.parametrize(
