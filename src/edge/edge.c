@@ -304,12 +304,22 @@ static void tear_down(struct edge *e)
     loop_free(e->loop);
 }
 
+/* Intakes and the access log are pipes: a dead reader is -EPIPE, not the end of all connections. */
+static void ignore_broken_pipes(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGPIPE);
+    (void)sys_sigmask(SIG_BLOCK, &set);
+}
+
 int edge_main(void)
 {
     char why[CONF_WHY_BYTES] = "";
     struct channel_msg who;
     sys_process_name("edge");
     log_set(LOG_INFO, "edge");
+    ignore_broken_pipes();
     hash_seed();
     struct edge *e = sys_calloc(1, sizeof *e);
     struct conf *conf = read_conf(why);

@@ -359,7 +359,7 @@ static int start(struct edge_place *e)
 
 static void start_later(struct edge_place *e, int64_t lived_ms)
 {
-    int64_t wait_ms = backoff_next(&e->backoff, lived_ms);
+    int64_t wait_ms = backoff_next(&e->backoff, lived_ms, BACKOFF_MOST_MS);
     if (timer_set(e->master->loop, &e->timer, wait_ms) == 0)
         return;
     int rc = start(e);                            /* no memory for the timer: now or never */

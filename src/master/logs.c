@@ -42,7 +42,7 @@ static void scribe_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
     log_warn("scribe died", "pid=%d %s", (int)pid, child_status_text(status, text));
     l->master->restarts++;
     int64_t lived_ms = (sys_now_us() - c->started_us) / 1000;
-    if (timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, lived_ms)) < 0)
+    if (timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, lived_ms, BACKOFF_MOST_MS)) < 0)
         (void)try_scribe(l);
 }
 
@@ -89,7 +89,7 @@ static int try_scribe(struct logs *l)
 static void start_scribe(struct logs *l)
 {
     if (try_scribe(l) < 0)
-        (void)timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, 0));
+        (void)timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, 0, BACKOFF_MOST_MS));
 }
 
 static int open_pipe(int fds[2])

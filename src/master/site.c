@@ -86,7 +86,7 @@ void site_needs_workers(struct site *s)
 {
     if (s->next || s->timer.due_ms != 0)
         return;
-    if (timer_set(s->master->loop, &s->timer, backoff_next(&s->backoff, 0)) < 0)
+    if (timer_set(s->master->loop, &s->timer, backoff_next(&s->backoff, 0, BACKOFF_MOST_MS)) < 0)
         log_error("no memory for a timer", "site=%s", s->project->name);
 }
 

@@ -21,6 +21,7 @@ enum {
     CLAIM_RETRY_MS = 2,           /* until the process between zygote and worker is gone */
     END_LIMIT_MS = 1000,          /* from the end of the life socket to that of the process */
     LINE_BYTES_MAX = 512,
+    USEFUL_REQUESTS = 100, READY_BACKOFF_MOST_MS = 1000,
 };
 
 enum worker_event {
@@ -263,7 +264,7 @@ static enum worker_state ask(struct worker *w)
 {
     struct ends theirs = { .count = 0 };
     w->is_due = false;
-    w->was_told = w->is_ready_early = false;
+    w->was_told = w->was_ready = w->is_ready_early = false;
     w->pid = w->claimed = 0;
     w->asked_us = sys_now_us();
     w->requests_before = scoreboard_requests(w);
@@ -279,7 +280,7 @@ static enum worker_state ask(struct worker *w)
     if (rc != -EAGAIN)
         log_error("worker cannot be started", "generation=%u worker=%u error=%d", w->generation->number,
                   w->index, -rc);
-    set_timer(w, backoff_next(&w->backoff, 0));
+    set_timer(w, backoff_next(&w->backoff, 0, BACKOFF_MOST_MS));
     return WORKER_WAITING;
 }
 
@@ -329,7 +330,7 @@ static enum worker_state announce(struct worker *w)
 {
     timer_off(master_of(w)->loop, &w->timer);
     w->is_settled = true;
-    w->was_told = true;
+    w->was_told = w->was_ready = true;
     edges_tell_worker(&master_of(w)->edges, w);
     return WORKER_READY;
 }
@@ -355,9 +356,18 @@ static bool is_to_follow(const struct worker *w)
     return generation_is_live(w->generation);
 }
 
-static enum worker_state mourn(struct worker *w)
+/* One that never came up waits longest: it may import for long.  One that worked costs the site more by its absence than by a
+ * fork a second, or a single URL that kills workers could keep all of them away; and one that did much is no crash loop. */
+static int64_t wait_before_next(struct worker *w)
 {
     int64_t lived_ms = (sys_now_us() - w->asked_us) / 1000;
+    if (w->was_ready && worker_requests(w) >= USEFUL_REQUESTS)
+        lived_ms = BACKOFF_QUICK_MS;
+    return backoff_next(&w->backoff, lived_ms, w->was_ready ? READY_BACKOFF_MOST_MS : BACKOFF_MOST_MS);
+}
+
+static enum worker_state mourn(struct worker *w)
+{
     close_ours(w);
     w->is_settled = true;
     w->deaths++;
@@ -365,7 +375,7 @@ static enum worker_state mourn(struct worker *w)
     if (!is_to_follow(w))
         return WORKER_ENDED;
     master_of(w)->restarts++;
-    int64_t wait_ms = backoff_next(&w->backoff, lived_ms);
+    int64_t wait_ms = wait_before_next(w);
     if (wait_ms == 0)
         w->is_due = true;
     else

@@ -37,6 +37,7 @@ struct worker {
     bool is_due;                  /* WAITING: wants to be asked for */
     bool is_settled;              /* was ready, or ended, once: a new generation waits for this */
     bool is_ready_early;          /* said "ready" before its pid was accepted */
+    bool was_ready;               /* this process */
     bool was_told;                /* the edges know this process */
     int64_t asked_us;
     uint64_t requests_before;     /* on the scoreboard, of its predecessors */
