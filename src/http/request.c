@@ -7,7 +7,8 @@
 #include "http/request.h"
 #include "http/path.h"
 
-enum { BAD_REQUEST = 400, EXPECTATION_FAILED = 417, NOT_IMPLEMENTED = 501, NO_MEMORY = 503 };
+enum { BAD_REQUEST = 400, LENGTH_REQUIRED = 411, EXPECTATION_FAILED = 417, NOT_IMPLEMENTED = 501,
+       NO_MEMORY = 503 };
 enum { PORT_DIGITS_MAX = 5, PORT_MAX = 65535 };
 enum { IPV6_BYTES_MIN = 4, IPV6_BYTES_MAX = 47 };        /* with brackets: "[::]" is the shortest */
 
@@ -149,6 +150,13 @@ static int read_codings(const struct request *r)
     return others > 0 ? -NOT_IMPLEMENTED : 0;
 }
 
+/* In HTTP/1.0 a request has a body when its method means one, and without a length nobody can say
+ * where that ends (RFC 1945, section 8.3). */
+static bool needs_length(const struct request *r)
+{
+    return r->version < 11 && (r->method == METHOD_POST || r->method == METHOD_PUT);
+}
+
 /* Where the body ends (RFC 9112, section 6.3, without its repairs). */
 static int read_framing(struct request *r, const struct said *said)
 {
@@ -162,7 +170,7 @@ static int read_framing(struct request *r, const struct said *said)
         return rc;
     }
     if (said->lengths == 0)
-        return 0;
+        return needs_length(r) ? -LENGTH_REQUIRED : 0;
     if (said->lengths > 1 || span_to_u64(said->length->value, &length) < 0 || length > INT64_MAX)
         return -BAD_REQUEST;
     r->body_bytes = (int64_t)length;

@@ -52,6 +52,7 @@ struct request {
  *   -400  several Content-Length fields or one that is not digits ("5, 5" is not), Content-Length
  *         with Transfer-Encoding, Transfer-Encoding in HTTP/1.0, "chunked" twice or not last
  *   -501  Transfer-Encoding other than "chunked" alone
+ *   -411  a POST or PUT in HTTP/1.0 without Content-Length
  *   -417  Expect other than 100-continue
  *   -400  several or a malformed Host, none in HTTP/1.1; a target that is neither "/...",
  *         "http(s)://..." nor "*" for OPTIONS, or holds '#'; user information in it; a path that

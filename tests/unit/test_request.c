@@ -52,6 +52,10 @@ static const struct { const char *why, *in; int want; } framing[] = {
     { "CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", -501 },
 
     { "no Host in 1.1", "GET / HTTP/1.1\r\n\r\n", -400 },
+    { "no length in 1.0", "POST / HTTP/1.0\r\n\r\n", -411 },
+    { "no length, PUT in 1.0", "PUT / HTTP/1.0\r\n\r\n", -411 },
+    { "no length, DELETE in 1.0", "DELETE / HTTP/1.0\r\n\r\n", 0 },
+    { "no length in 1.1", "POST / HTTP/1.1\r\nHost: a\r\n\r\n", 0 },
     { "no Host in 1.0", "GET / HTTP/1.0\r\n\r\n", 0 },
     { "no Host beside an absolute target", "GET http://a/ HTTP/1.1\r\n\r\n", -400 },
     { "two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", -400 },
