@@ -105,7 +105,7 @@ void serve_resume(struct exchange *x)
 
 bool serve_is_waiting(const struct exchange *x)
 {
-    return x->is_with_pool && x->call.taken_seen_us == 0 && !x->has_head;
+    return x->is_with_pool && pool_is_waiting(&x->call);
 }
 
 /* ---- answers of our own ---------------------------------------------------------------------- */
