@@ -98,8 +98,11 @@ void pool_check(struct pool_generation *g)
         struct lease *l = container_of(aside.next, struct lease, age);
         list_remove(&l->age);
         list_add_before(&g->offered, &l->age);
-        check_at(g, g->pool->now_us + POOL_CHECK_US);
         pool_look(l);
+        if (l->state == LEASE_OFFERED)
+            check_at(g, g->pool->now_us + POOL_CHECK_US);
+        if (l->state == LEASE_TAKEN)
+            check_at(g, g->pool->now_us + POOL_SLEEP_US);
     }
     int64_t soonest_us = g->pool->now_us + POOL_CHECK_US;
     if (g->check_us < soonest_us)

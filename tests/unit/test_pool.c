@@ -1,0 +1,658 @@
+#include "pool_stage.h"
+#include "link/pool.h"
+
+/* Writes into intakes: tickets of a turn are to be one each. */
+static unsigned writes_seen;
+
+ssize_t sys_write(int fd, const void *from, size_t bytes)
+{
+    ssize_t n = write(fd, from, bytes);
+    writes_seen += n > 0 && bytes % sizeof(struct ticket) == 0;
+    return n < 0 ? -errno : n;
+}
+
+static unsigned trims_seen;
+
+int sys_fallocate_punch(int fd, off_t at, off_t bytes)
+{
+    trims_seen++;
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, bytes) < 0 ? -errno : 0;
+}
+
+/* ---- one exchange ---- */
+
+UNIT_TEST(an_answer_comes_whole)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    assert_true(pool_is_ready(s.pool) && pool_is_idle(s.pool));
+    ask(&c, s.pool, "/page");
+    assert_false(pool_is_idle(s.pool));
+    assert_true(pool_is_waiting(&c.call));
+    turn(&s);
+    assert_true(pool_is_waiting(&c.call));
+    assert_int_equal(in_hand(&s, 0), 1);
+    takes(&s, 0, "/page");
+    assert_false(pool_is_waiting(&c.call));
+    assert_span_equal(variable(thread_of(&s, 0), "REQUEST_METHOD"), SPAN("GET"));
+    answers(&s, 0, "hello");
+    turn(&s);
+    assert_true(c.is_complete);
+    assert_int_equal(c.body_bytes, 5);
+    assert_int_equal(c.call.worker_pid, s.first->workers[0].pid);
+    has_answer(&c, "hello");
+    assert_int_equal(in_hand(&s, 0), 0);
+    assert_int_equal(slots_in_use(&s), 0);
+    assert_true(pool_is_idle(s.pool));
+    assert_int_equal(pool_stats(s.pool).served, 1);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_bell_wakes_the_edge)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    ask(&c, s.pool, "/page");
+    turn(&s);                         /* it sleeps now, as far as the worker can see */
+    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_ASLEEP);
+    takes(&s, 0, "/page");
+    answers(&s, 0, "");
+    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_RUNG);
+    await_end(&s, &c);
+    has_answer(&c, "");
+    assert_int_equal(pool_stats(s.pool).lost_bells, 0);
+    stage_end(&s);
+}
+
+static void *work_one(void *of)
+{
+    struct frame_thread *t = of;
+    if (frame_take(t, -1) < 0)
+        return NULL;
+    (void)frame_head(t, 200, SPAN("OK\r\nX-From: app\r\n"));
+    (void)frame_write(t, SPAN("from afar"));
+    frame_finish(t, FRAME_OK);
+    return NULL;
+}
+
+UNIT_TEST(a_sleeping_edge_is_woken_from_another_thread)
+{
+    struct stage s;
+    pthread_t thread;
+    stage_begin(&s, 1, 1, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        struct client c;
+        assert_int_equal(pthread_create(&thread, NULL, work_one, thread_of(&s, 0)), 0);
+        ask(&c, s.pool, "/page");
+        await_end(&s, &c);
+        has_answer(&c, "from afar");
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    assert_int_equal(pool_stats(s.pool).lost_bells, 0);
+    stage_end(&s);
+}
+
+static bool is_asleep(const struct stage *s)
+{
+    return atomic_load(&yard_edge(&s->first->yard, 0)->sleeps) == YARD_ASLEEP;
+}
+
+/* Answers once the edge sleeps, but is killed between the swap and the write of the bell. */
+static void *work_without_bell(void *of)
+{
+    struct stage *s = of;
+    uint32_t asleep = YARD_ASLEEP;
+    while (!is_asleep(s) ||
+           !atomic_compare_exchange_strong(&yard_edge(&s->first->yard, 0)->sleeps, &asleep,
+                                           YARD_RUNG))
+        asleep = YARD_ASLEEP;
+    answers(s, 0, "late");
+    return NULL;
+}
+
+UNIT_TEST(a_lost_bell_costs_a_second_and_is_counted)
+{
+    struct stage s;
+    struct client c;
+    pthread_t thread;
+    stage_begin(&s, 1, 1, 1);
+    ask(&c, s.pool, "/page");
+    turn(&s);
+    takes(&s, 0, "/page");
+    clock_ahead_us += 200 * 1000;     /* past the look for offers that are not taken */
+    turn(&s);
+    atomic_store(&yard_edge(&s.first->yard, 0)->sleeps, YARD_AWAKE);
+    assert_int_equal(pthread_create(&thread, NULL, work_without_bell, &s), 0);
+    log_set(LOG_ERROR, "test");
+    await_end(&s, &c);
+    log_set(LOG_WARN, "test");
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    has_answer(&c, "late");
+    assert_int_equal(pool_stats(s.pool).lost_bells, 1);
+    stage_end(&s);
+}
+
+/* ---- the choice ---- */
+
+UNIT_TEST(fewest_in_hand_then_most_recently_used)
+{
+    struct stage s;
+    struct client a, b, c, d;
+    stage_begin(&s, 1, 2, 1);
+    ask(&a, s.pool, "/a");
+    ask(&b, s.pool, "/b");
+    turn(&s);
+    takes(&s, 1, "/a");               /* announced last: the front of the idle ones */
+    takes(&s, 0, "/b");
+    answers(&s, 1, "a");
+    turn(&s);
+    has_answer(&a, "a");
+    ask(&c, s.pool, "/c");
+    turn(&s);
+    takes(&s, 0, NULL);
+    takes(&s, 1, "/c");               /* the other has one in hand */
+    answers(&s, 1, "c");
+    turn(&s);
+    answers(&s, 0, "b");
+    turn(&s);
+    has_answer(&b, "b");
+    has_answer(&c, "c");
+    for (unsigned i = 0; i < 5; i++) {
+        ask(&d, s.pool, "/d");
+        turn(&s);
+        takes(&s, 1, NULL);
+        takes(&s, 0, "/d");           /* both idle: the one that was last at work, again and again */
+        answers(&s, 0, "d");
+        turn(&s);
+        has_answer(&d, "d");
+    }
+    stage_end(&s);
+}
+
+UNIT_TEST(tickets_of_a_turn_are_one_write_a_worker)
+{
+    struct stage s;
+    struct client c[6];
+    stage_begin(&s, 1, 2, 1);
+    learn_short_runs(&s, 1);
+    writes_seen = 0;
+    for (unsigned i = 0; i < 6; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(writes_seen, 2);
+    assert_int_equal(in_hand(&s, 0), 3);
+    assert_int_equal(in_hand(&s, 1), 3);
+    for (unsigned i = 0; i < 6; i++) {
+        takes(&s, i % 2, "/x");
+        answers(&s, i % 2, "x");
+    }
+    turn(&s);
+    for (unsigned i = 0; i < 6; i++)
+        has_answer(&c[i], "x");
+    assert_int_equal(atomic_load(&yard_hand(&s.first->yard, 0, 0)->tickets), 3);
+    stage_end(&s);
+}
+
+UNIT_TEST(one_worker_gets_as_much_as_a_millisecond_of_work)
+{
+    struct stage s;
+    struct client c[20], slow;
+    stage_begin(&s, 1, 1, 1);
+    learn_short_runs(&s, 0);
+    for (unsigned i = 0; i < 20; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(in_hand(&s, 0), YARD_DEPTH_MAX);
+    assert_int_equal(pool_stats(s.pool).queued, 4);
+    for (unsigned i = 0; i < 20; i++) {
+        takes(&s, 0, "/x");
+        answers(&s, 0, "");
+        turn(&s);
+        has_answer(&c[i], "");
+    }
+    ask(&slow, s.pool, "/slow");
+    turn(&s);
+    takes(&s, 0, "/slow");
+    clock_ahead_us += 6000;           /* a sixteenth of it: about 380 us a request */
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&slow, "");
+    for (unsigned i = 0; i < 20; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(in_hand(&s, 0), 2);
+    for (unsigned i = 0; i < 20; i++)
+        pool_cancel(s.pool, &c[i].call);
+    assert_int_equal(in_hand(&s, 0), 0);
+    stage_end(&s);
+}
+
+UNIT_TEST(slow_requests_are_offered_one_a_thread)
+{
+    struct stage s;
+    struct client c[6];
+    stage_begin(&s, 1, 1, 4);
+    for (unsigned i = 0; i < 6; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(in_hand(&s, 0), 4);
+    for (unsigned i = 0; i < 6; i++)
+        pool_cancel(s.pool, &c[i].call);
+    stage_end(&s);
+}
+
+/* ---- withdrawal ---- */
+
+static bool is_withdrawn(void *of) { return pool_stats(((struct stage *)of)->pool).withdrawn > 0; }
+
+UNIT_TEST(an_offer_not_taken_goes_to_an_idle_worker)
+{
+    struct stage s;
+    struct client a, b, c, d;
+    stage_begin(&s, 1, 2, 1);
+    learn_short_runs(&s, 1);
+    ask(&a, s.pool, "/a");
+    ask(&b, s.pool, "/b");
+    ask(&c, s.pool, "/c");
+    turn(&s);
+    takes(&s, 1, "/a");
+    takes(&s, 0, "/b");               /* and has /c behind it */
+    assert_int_equal(in_hand(&s, 0), 2);
+    clock_ahead_us += 5000;
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).withdrawn, 0);     /* nobody is idle */
+    answers(&s, 1, "a");
+    await(&s, "a withdrawal", is_withdrawn, &s);
+    has_answer(&a, "a");
+    takes(&s, 1, "/c");
+    assert_int_equal(in_hand(&s, 0), 1);
+    answers(&s, 1, "c");
+    turn(&s);
+    answers(&s, 0, "b");
+    takes(&s, 0, NULL);               /* its ticket is void */
+    turn(&s);
+    has_answer(&b, "b");
+    has_answer(&c, "c");
+    ask(&d, s.pool, "/d");
+    turn(&s);
+    takes(&s, 0, "/d");               /* it finished something: no suspect any more */
+    pool_cancel(s.pool, &d.call);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_suspect_gets_no_more_than_its_threads)
+{
+    struct stage s;
+    struct client c[20];
+    stage_begin(&s, 1, 2, 1);
+    learn_short_runs(&s, 1);
+    ask(&c[0], s.pool, "/stuck");
+    turn(&s);                         /* to worker 1, which does not take it */
+    clock_ahead_us += 3000;
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).withdrawn, 1);
+    takes(&s, 0, "/stuck");
+    for (unsigned i = 1; i < 20; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(in_hand(&s, 1), 1);
+    assert_int_equal(in_hand(&s, 0), YARD_DEPTH_MAX);
+    takes(&s, 1, "/x");
+    answers(&s, 1, "");
+    turn(&s);
+    assert_int_equal(in_hand(&s, 1), 3);                   /* the queue's last three */
+    for (unsigned i = 0; i < 20; i++) {
+        pool_cancel(s.pool, &c[i].call);
+        client_done(&c[i]);
+    }
+    stage_end(&s);
+}
+
+UNIT_TEST(withdrawn_offers_keep_their_order)
+{
+    struct stage s;
+    struct client c[4];
+    const char *paths[] = { "/0", "/1", "/2", "/3" };
+    stage_begin(&s, 1, 1, 1);
+    learn_short_runs(&s, 0);
+    for (unsigned i = 0; i < 4; i++)
+        ask(&c[i], s.pool, paths[i]);
+    turn(&s);
+    stage_worker(&s, 0, 1);
+    clock_ahead_us += 3000;
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).withdrawn, 4);
+    takes(&s, 1, "/0");
+    answers(&s, 1, "");
+    takes(&s, 1, "/2");               /* /1 went to the suspect, which may try one */
+    takes(&s, 0, "/1");
+    answers(&s, 1, "");
+    takes(&s, 1, "/3");
+    for (unsigned i = 0; i < 4; i++) {
+        pool_cancel(s.pool, &c[i].call);
+        client_done(&c[i]);
+    }
+    stage_end(&s);
+}
+
+/* ---- the queue ---- */
+
+UNIT_TEST(requests_wait_for_the_first_generation)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 0, 1);
+    assert_false(pool_is_ready(s.pool));
+    ask(&c, s.pool, "/early");
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).queued, 1);
+    stage_worker(&s, 0, 0);
+    turn(&s);
+    takes(&s, 0, "/early");
+    answers(&s, 0, "at last");
+    turn(&s);
+    has_answer(&c, "at last");
+    stage_end(&s);
+}
+
+UNIT_TEST(a_request_that_waited_too_long_is_refused)
+{
+    struct stage s;
+    struct client a, b, c;
+    stage_begin(&s, 1, 1, 1);
+    s.conf.queue_timeout_ms = 100;
+    ask(&a, s.pool, "/a");
+    turn(&s);
+    ask(&b, s.pool, "/b");
+    clock_ahead_us += 60 * 1000;
+    turn(&s);
+    ask(&c, s.pool, "/c");
+    await_end(&s, &b);                /* by itself, when its time is up */
+    has_failed(&b, CALL_QUEUE_TIMEOUT);
+    assert_true(b.call.queue_us >= 100000);
+    assert_int_equal(c.ends, 0);
+    assert_int_equal(pool_stats(s.pool).refused, 1);
+    pool_cancel(s.pool, &a.call);     /* offered, so its time in the queue is over */
+    pool_cancel(s.pool, &c.call);
+    stage_end(&s);
+}
+
+UNIT_TEST(under_standing_overload_the_newest_is_served_first)
+{
+    struct stage s;
+    struct client busy, c[3];
+    const char *paths[] = { "/old", "/middle", "/new" };
+    stage_begin(&s, 1, 1, 1);
+    ask(&busy, s.pool, "/busy");
+    turn(&s);
+    takes(&s, 0, "/busy");
+    for (unsigned i = 0; i < 3; i++)
+        ask(&c[i], s.pool, paths[i]);
+    clock_ahead_us += 5000;           /* a slow one: from now on they are offered one by one */
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&busy, "");
+    takes(&s, 0, "/old");             /* in order of arrival */
+    clock_ahead_us += s.conf.queue_timeout_ms * 1000 / 4 + 1000;
+    answers(&s, 0, "");
+    turn(&s);
+    takes(&s, 0, "/new");
+    answers(&s, 0, "");
+    turn(&s);
+    takes(&s, 0, "/middle");
+    answers(&s, 0, "");
+    turn(&s);
+    for (unsigned i = 0; i < 3; i++)
+        has_answer(&c[i], "");
+    stage_end(&s);
+}
+
+UNIT_TEST(a_hopeless_request_is_refused_at_once_but_not_from_inside)
+{
+    struct stage s;
+    struct client first, c[14];
+    unsigned refused = 0;
+    stage_begin(&s, 1, 1, 1);
+    s.conf.queue_timeout_ms = 1000;
+    ask(&first, s.pool, "/slow");
+    turn(&s);
+    takes(&s, 0, "/slow");
+    clock_ahead_us += 100 * 1000;     /* so ten in the queue are a second of work */
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&first, "");
+    for (unsigned i = 0; i < 14; i++)
+        ask(&c[i], s.pool, "/x");     /* ask() sees that nothing came back from inside */
+    turn(&s);
+    for (unsigned i = 0; i < 14; i++) {
+        refused += c[i].ends;
+        if (c[i].ends)
+            has_failed(&c[i], CALL_OVERLOADED);
+        pool_cancel(s.pool, &c[i].call);
+    }
+    assert_in_range(refused, 3, 5);
+    assert_int_equal(pool_stats(s.pool).refused, refused);
+    stage_end(&s);
+}
+
+/* ---- cancelling ---- */
+
+UNIT_TEST(cancel_in_every_state)
+{
+    struct stage s;
+    struct client queued, offered, taken, finished, refused;
+    stage_begin(&s, 1, 1, 1);
+
+    ask(&queued, s.pool, "/queued");
+    pool_cancel(s.pool, &queued.call);
+    pool_cancel(s.pool, &queued.call);
+    turn(&s);
+    takes(&s, 0, NULL);
+
+    ask(&offered, s.pool, "/offered");
+    turn(&s);
+    pool_cancel(s.pool, &offered.call);
+    assert_int_equal(slots_in_use(&s), 0);
+    assert_int_equal(in_hand(&s, 0), 0);
+    takes(&s, 0, NULL);               /* its ticket is void */
+
+    ask(&taken, s.pool, "/taken");
+    turn(&s);
+    takes(&s, 0, "/taken");
+    assert_false(frame_cancelled(thread_of(&s, 0)));
+    pool_cancel(s.pool, &taken.call);
+    assert_true(frame_cancelled(thread_of(&s, 0)));
+    assert_int_equal(in_hand(&s, 0), 1);                   /* the worker still has it */
+    assert_true(pool_is_idle(s.pool));                     /* but nobody waits for it */
+    frame_finish(thread_of(&s, 0), FRAME_LEFT);
+    turn(&s);
+    assert_int_equal(slots_in_use(&s), 0);
+    assert_int_equal(in_hand(&s, 0), 0);
+
+    ask(&finished, s.pool, "/finished");
+    turn(&s);
+    takes(&s, 0, "/finished");
+    answers(&s, 0, "unseen");
+    pool_cancel(s.pool, &finished.call);
+    assert_int_equal(slots_in_use(&s), 0);
+    turn(&s);
+
+    s.conf.queue_timeout_ms = 0;      /* everything is hopeless */
+    ask(&queued, s.pool, "/queued");
+    ask(&refused, s.pool, "/refused");
+    pool_cancel(s.pool, &refused.call);
+    pool_cancel(s.pool, &queued.call);
+    turn(&s);
+
+    const struct client *all[] = { &queued, &offered, &taken, &finished, &refused };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        assert_int_equal(all[i]->heads + all[i]->ends, 0);
+    assert_int_equal(heard_kind(&s), -1);                  /* no complaint about the worker */
+    stage_end(&s);
+}
+
+static void cancel_self(struct client *c) { pool_cancel(c->pool, &c->call); }
+static void cancel_other(struct client *c) { pool_cancel(c->pool, &c->other->call); }
+static void cancel_both(struct client *c)
+{
+    cancel_self(c);
+    cancel_other(c);
+}
+
+/* The edge goes on to the next request of the connection, in the very same memory. */
+static void ask_again(struct client *c)
+{
+    struct client *other = c->other;
+    free(c->body);
+    ask(c, c->pool, "/again");
+    c->other = other;
+}
+
+static void run_pair(void (*in_head)(struct client *), void (*in_body)(struct client *),
+                     unsigned heads, size_t body_bytes)
+{
+    struct stage s;
+    struct client a, b;
+    stage_begin(&s, 1, 2, 1);
+    ask(&a, s.pool, "/a");
+    ask(&b, s.pool, "/b");
+    a.other = &b;
+    a.in_head = in_head;
+    a.in_body = in_body;
+    turn(&s);
+    takes(&s, 1, "/a");
+    takes(&s, 0, "/b");
+    answers(&s, 1, "aaa");
+    answers(&s, 0, "bbb");
+    turn(&s);
+    assert_int_equal(a.heads, heads);
+    assert_int_equal(a.body_len, body_bytes);
+    turn(&s);
+    assert_int_equal(slots_in_use(&s), 0);
+    assert_int_equal(in_hand(&s, 0) + in_hand(&s, 1), 0);
+    assert_true(pool_is_idle(s.pool));
+    client_done(&a);
+    client_done(&b);
+    stage_end(&s);
+}
+
+UNIT_TEST(callbacks_may_cancel)
+{
+    run_pair(cancel_self, NULL, 1, 0);
+    run_pair(cancel_other, NULL, 1, 3);
+    run_pair(cancel_both, NULL, 1, 0);
+    run_pair(NULL, cancel_self, 1, 3);
+    run_pair(NULL, cancel_other, 1, 3);
+    run_pair(NULL, cancel_both, 1, 3);
+}
+
+UNIT_TEST(a_call_may_be_reused_in_its_last_callback)
+{
+    struct stage s;
+    struct client c, failing;
+    stage_begin(&s, 1, 1, 1);
+    ask(&c, s.pool, "/first");
+    c.at_end = ask_again;
+    turn(&s);
+    takes(&s, 0, "/first");
+    answers(&s, 0, "first");
+    turn(&s);
+    takes(&s, 0, "/again");           /* offered in the same turn */
+    assert_int_equal(c.ends, 0);
+    answers(&s, 0, "second");
+    turn(&s);
+    has_answer(&c, "second");
+
+    ask(&failing, s.pool, "/fails");
+    failing.at_end = ask_again;
+    turn(&s);
+    takes(&s, 0, "/fails");
+    frame_finish(thread_of(&s, 0), FRAME_CUT);
+    turn(&s);
+    takes(&s, 0, "/again");
+    answers(&s, 0, "third");
+    turn(&s);
+    has_answer(&failing, "third");
+    stage_end(&s);
+}
+
+/* ---- slots ---- */
+
+UNIT_TEST(slots_run_out_and_requests_wait_for_them)
+{
+    struct stage s;
+    stage_begin(&s, 1, 1, 1);
+    learn_short_runs(&s, 0);
+    unsigned slots = s.first->yard.shape.slots, count = slots + 5;
+    struct client *c = calloc(count, sizeof *c);
+    for (unsigned i = 0; i < count; i++) {
+        ask(&c[i], s.pool, "/x");
+        c[i].room = 0;                /* a client that takes nothing keeps its slot */
+    }
+    for (unsigned i = 0; i < slots; i++) {
+        turn(&s);
+        takes(&s, 0, "/x");
+        answers(&s, 0, "held");
+    }
+    turn(&s);
+    takes(&s, 0, NULL);
+    assert_int_equal(slots_in_use(&s), slots);
+    assert_int_equal(pool_stats(s.pool).queued, 5);
+    for (unsigned i = 0; i < slots; i++) {
+        c[i].room = SIZE_MAX;
+        pool_resume(s.pool, &c[i].call);
+        pool_resume(s.pool, &c[i].call);
+    }
+    turn(&s);
+    for (unsigned i = 0; i < slots; i++)
+        has_answer(&c[i], "held");
+    assert_int_equal(pool_stats(s.pool).queued, 0);
+    for (unsigned i = slots; i < count; i++)
+        pool_cancel(s.pool, &c[i].call);
+    free(c);
+    stage_end(&s);
+}
+
+static bool has_trimmed(void *of) { return trims_seen >= *(unsigned *)of; }
+
+UNIT_TEST(slots_long_idle_give_their_pages_back)
+{
+    struct stage s;
+    struct client c[12];
+    unsigned wanted = 12 - 8;
+    stage_begin(&s, 1, 1, 1);
+    learn_short_runs(&s, 0);
+    for (unsigned i = 0; i < 12; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    for (unsigned i = 0; i < 12; i++) {
+        takes(&s, 0, "/x");
+        answers(&s, 0, "");
+    }
+    turn(&s);
+    trims_seen = 0;
+    clock_ahead_us += 5 * 1000 * 1000;
+    turn(&s);
+    assert_int_equal(trims_seen, 0);
+    clock_ahead_us += 6 * 1000 * 1000;
+    await(&s, "pages given back", has_trimmed, &wanted);
+    assert_int_equal(trims_seen, wanted);
+    for (unsigned i = 0; i < 12; i++)
+        has_answer(&c[i], "");
+    learn_short_runs(&s, 0);          /* and the slots still work */
+    stage_end(&s);
+}
+
+UNIT_MAIN(an_answer_comes_whole, a_bell_wakes_the_edge,
+          a_sleeping_edge_is_woken_from_another_thread,
+          a_lost_bell_costs_a_second_and_is_counted, fewest_in_hand_then_most_recently_used,
+          tickets_of_a_turn_are_one_write_a_worker, one_worker_gets_as_much_as_a_millisecond_of_work,
+          slow_requests_are_offered_one_a_thread, an_offer_not_taken_goes_to_an_idle_worker,
+          a_suspect_gets_no_more_than_its_threads, withdrawn_offers_keep_their_order,
+          requests_wait_for_the_first_generation, a_request_that_waited_too_long_is_refused,
+          under_standing_overload_the_newest_is_served_first,
+          a_hopeless_request_is_refused_at_once_but_not_from_inside, cancel_in_every_state,
+          callbacks_may_cancel, a_call_may_be_reused_in_its_last_callback,
+          slots_run_out_and_requests_wait_for_them, slots_long_idle_give_their_pages_back)

@@ -1,0 +1,545 @@
+#include "pool_stage.h"
+#include "link/pool.h"
+
+/* ---- streams ---- */
+
+static bool wants_bell(struct stage *s, uint32_t slot)
+{
+    return atomic_load(&yard_slot(&s->first->yard, slot)->edge_wants_bell) != 0;
+}
+
+/* Worker 0 has the request and its slot is known. */
+static struct frame_thread *begins(struct stage *s, struct client *c, const char *path)
+{
+    ask(c, s->pool, path);
+    turn(s);
+    takes(s, 0, path);
+    return thread_of(s, 0);
+}
+
+static void starts(struct frame_thread *t, const char *body)
+{
+    assert_int_equal(frame_head(t, 200, SPAN("OK\r\nX-From: app\r\n")), 0);
+    writes(t, span_of(body));
+    frame_publish(t);
+}
+
+static bool has_body(void *of) { return ((struct client *)of)->body_len >= 5; }
+
+UNIT_TEST(a_stream_comes_piece_by_piece)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/stream");
+    starts(t, "");
+    turn(&s);
+    assert_int_equal(c.heads, 1);
+    assert_false(c.is_complete);
+    assert_int_equal(c.body_bytes, -1);
+    assert_int_equal(c.body_len, 0);
+    assert_true(c.call.taken_seen_us > 0);
+    writes(t, SPAN("one"));
+    frame_publish(t);
+    turn(&s);
+    assert_int_equal(c.body_len, 3);
+    writes(t, SPAN("two"));
+    turn(&s);
+    assert_int_equal(c.body_len, 3);  /* not published */
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    has_answer(&c, "onetwo");
+    stage_end(&s);
+}
+
+UNIT_TEST(a_quiet_stream_is_looked_at_twice_then_it_rings)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/stream");
+    assert_true(wants_bell(&s, t->slot));                  /* the head is to be told of */
+    starts(t, "a");
+    turn(&s);
+    assert_false(wants_bell(&s, t->slot));                 /* more may follow at once */
+    clock_ahead_us += 1000;
+    turn(&s);
+    assert_false(wants_bell(&s, t->slot));
+    turn(&s);                         /* not a look: within the millisecond */
+    assert_false(wants_bell(&s, t->slot));
+    clock_ahead_us += 1000;
+    turn(&s);
+    assert_true(wants_bell(&s, t->slot));
+    writes(t, SPAN("bcde"));
+    frame_publish(t);
+    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_RUNG);
+    await(&s, "bytes after the bell", has_body, &c);
+    assert_false(wants_bell(&s, t->slot));
+    frame_finish(t, FRAME_OK);
+    await_end(&s, &c);
+    has_answer(&c, "abcde");
+    stage_end(&s);
+}
+
+UNIT_TEST(a_stream_without_bells_is_looked_at)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/stream");
+    starts(t, "a");
+    turn(&s);
+    assert_false(wants_bell(&s, t->slot));
+    atomic_store(&yard_edge(&s.first->yard, 0)->sleeps, YARD_AWAKE);      /* so it does not ring */
+    writes(t, SPAN("bcde"));
+    frame_publish(t);
+    await(&s, "bytes without a bell", has_body, &c);
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    has_answer(&c, "abcde");
+    assert_int_equal(pool_stats(s.pool).lost_bells, 0);
+    stage_end(&s);
+}
+
+/* ---- more than the ring holds, more than the client takes ---- */
+
+enum { BIG_BYTES = 5 * 1000 * 1000 };
+
+static char byte_at(size_t i) { return (char)(i * 7 + i / 251); }
+
+static void *write_big(void *of)
+{
+    struct frame_thread *t = of;
+    char piece[10007];
+    size_t done = 0;
+    (void)frame_head(t, 200, SPAN("OK\r\n"));
+    while (done < BIG_BYTES) {
+        size_t n = 0, sent = 0;
+        while (n < sizeof piece && done + n < BIG_BYTES) {
+            piece[n] = byte_at(done + n);
+            n++;
+        }
+        while (sent < n) {
+            size_t took = frame_write(t, (struct span){ piece + sent, n - sent });
+            if (took == 0 && frame_wait_room(t) < 0)
+                return NULL;
+            sent += took;
+        }
+        done += n;
+    }
+    frame_finish(t, FRAME_OK);
+    return NULL;
+}
+
+static void is_big(const struct client *c)
+{
+    assert_int_equal(c->body_len, BIG_BYTES);
+    for (size_t i = 0; i < BIG_BYTES; i++)
+        if (c->body[i] != byte_at(i))
+            fail_msg("byte %zu is wrong", i);
+}
+
+UNIT_TEST(a_big_response_passes_through_the_ring)
+{
+    struct stage s;
+    struct client c;
+    pthread_t thread;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/big");
+    assert_int_equal(pthread_create(&thread, NULL, write_big, t), 0);
+    await_end(&s, &c);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(c.is_whole);
+    is_big(&c);
+    client_done(&c);
+    assert_int_equal(slots_in_use(&s), 0);
+    stage_end(&s);
+}
+
+/* A client that takes 30,000 bytes a turn and says so. */
+struct slow { struct loop_hook hook; struct client *c; };
+
+static int64_t give_room(struct loop_hook *h)
+{
+    struct client *c = container_of(h, struct slow, hook)->c;
+    if (c->ends > 0 || c->room > 0)
+        return -1;
+    c->room = 30000;
+    pool_resume(c->pool, &c->call);
+    return 0;
+}
+
+UNIT_TEST(a_slow_client_holds_the_worker_back_and_loses_nothing)
+{
+    struct stage s;
+    struct client c;
+    struct slow slow = { { give_room, NULL, { NULL, NULL } }, &c };
+    pthread_t thread;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/big");
+    c.room = 1;
+    loop_hook_add(s.loop, &slow.hook);
+    assert_int_equal(pthread_create(&thread, NULL, write_big, t), 0);
+    await_end(&s, &c);
+    loop_hook_remove(&slow.hook);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(c.is_whole);
+    is_big(&c);
+    client_done(&c);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_blocked_client_gets_nothing_until_it_resumes)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/x");
+    c.room = 2;
+    starts(t, "abcd");
+    turn(&s);
+    assert_int_equal(c.body_len, 2);
+    c.room = 100;
+    writes(t, SPAN("ef"));
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    assert_int_equal(c.body_len, 2);
+    assert_int_equal(in_hand(&s, 0), 0);                   /* the worker is free all the same */
+    assert_int_equal(state_of(&s, t->slot), SLOT_DONE);
+    pool_resume(s.pool, &c.call);
+    assert_int_equal(c.body_len, 2);                       /* never from inside */
+    turn(&s);
+    has_answer(&c, "abcdef");
+    stage_end(&s);
+}
+
+static void resume_self(struct client *c)
+{
+    c->room = 100;
+    pool_resume(c->pool, &c->call);
+}
+
+UNIT_TEST(room_may_come_while_body_runs)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/x");
+    c.room = 2;
+    c.in_body = resume_self;
+    starts(t, "abcd");
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    turn(&s);
+    has_answer(&c, "abcd");
+    stage_end(&s);
+}
+
+UNIT_TEST(a_client_that_is_gone_cancels_its_request)
+{
+    struct stage s;
+    struct client c;
+    pthread_t thread;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/big");
+    c.is_gone = true;
+    assert_int_equal(pthread_create(&thread, NULL, write_big, t), 0);
+    await_end(&s, &c);
+    assert_int_equal(pthread_join(thread, NULL), 0);       /* it was woken, and left */
+    assert_true(frame_cancelled(t));
+    frame_finish(t, FRAME_LEFT);
+    turn(&s);
+    assert_int_equal(slots_in_use(&s), 0);
+
+    t = begins(&s, &c, "/refused");
+    c.refuses_head = -EBADMSG;
+    starts(t, "abc");
+    turn(&s);
+    assert_int_equal(c.ends, 1);
+    assert_true(frame_cancelled(t));
+    frame_finish(t, FRAME_LEFT);
+    turn(&s);
+    assert_int_equal(slots_in_use(&s), 0);
+    assert_int_equal(heard_kind(&s), -1);
+    stage_end(&s);
+}
+
+/* ---- how responses end ---- */
+
+UNIT_TEST(a_cut_response_is_seen_as_cut)
+{
+    struct stage s;
+    struct client late, early;
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &late, "/late");
+    starts(t, "abc");
+    frame_finish(t, FRAME_CUT);
+    turn(&s);
+    assert_int_equal(late.heads, 1);
+    assert_false(late.is_complete);
+    assert_span_equal(((struct span){ late.body, late.body_len }), SPAN("abc"));
+    has_failed(&late, CALL_CUT);
+    t = begins(&s, &early, "/early");
+    frame_finish(t, FRAME_CUT);
+    turn(&s);
+    assert_int_equal(early.heads, 0);
+    has_failed(&early, CALL_BROKEN);
+    assert_int_equal(heard_kind(&s), -1);                  /* the application's fault */
+    assert_int_equal(slots_in_use(&s), 0);
+    stage_end(&s);
+}
+
+static int file_of(const char *text)
+{
+    int fd = sys_memfd("file", 0);
+    assert_true(fd >= 0);
+    assert_int_equal(sys_write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
+
+static void has_file(struct client *c, const char *text)
+{
+    char got[100] = "";
+    assert_int_equal(c->ends, 1);
+    assert_true(c->file_fd >= 0);
+    assert_int_equal(sys_pread(c->file_fd, got, c->file_bytes, (off_t)c->file_at), c->file_bytes);
+    assert_string_equal(got, text);
+    client_done(c);
+}
+
+UNIT_TEST(a_file_comes_as_a_descriptor)
+{
+    struct stage s;
+    struct client c, bare;
+    int fd = file_of("0123456789");
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/file");
+    assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
+    writes(t, SPAN("before "));
+    assert_int_equal(frame_file(t, fd, 3, 4), 0);
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    assert_true(c.is_complete);
+    assert_int_equal(c.body_bytes, 7 + 4);
+    assert_span_equal(((struct span){ c.body, c.body_len }), SPAN("before "));
+    has_file(&c, "3456");
+    t = begins(&s, &bare, "/file");
+    assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
+    assert_int_equal(frame_file(t, fd, 0, 10), 0);
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    assert_null(bare.body);
+    has_file(&bare, "0123456789");
+    assert_int_equal(slots_in_use(&s), 0);
+    (void)sys_close(fd);
+    stage_end(&s);
+}
+
+UNIT_TEST(files_of_several_threads_find_their_requests)
+{
+    struct stage s;
+    struct client c[3];
+    const char *texts[] = { "zero", "one", "two" };
+    struct frame_thread *t;
+    stage_begin(&s, 1, 1, 4);
+    for (unsigned i = 0; i < 3; i++)
+        ask(&c[i], s.pool, texts[i]);
+    turn(&s);
+    t = s.first->workers[0].threads;
+    for (unsigned i = 0; i < 3; i++) {
+        int fd = file_of(texts[i]);
+        assert_int_equal(frame_take(&t[i], 0), 0);
+        assert_int_equal(frame_head(&t[i], 200, SPAN("OK\r\n")), 0);
+        assert_int_equal(frame_file(&t[i], fd, 0, strlen(texts[i])), 0);
+        (void)sys_close(fd);
+    }
+    pool_cancel(s.pool, &c[1].call);  /* its descriptor lies between the others */
+    frame_finish(&t[2], FRAME_OK);
+    turn(&s);
+    has_file(&c[2], "two");
+    frame_finish(&t[1], FRAME_OK);
+    frame_finish(&t[0], FRAME_OK);
+    turn(&s);
+    has_file(&c[0], "zero");
+    assert_int_equal(c[1].heads + c[1].ends, 0);
+    assert_int_equal(slots_in_use(&s), 0);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_file_shorter_than_promised_breaks_the_answer_not_the_worker)
+{
+    struct stage s;
+    struct client c;
+    int fd = file_of("0123456789");
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/file");
+    assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
+    assert_int_equal(frame_file(t, fd, 3, 8), 0);
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    has_failed(&c, CALL_BROKEN);
+    assert_int_equal(heard_kind(&s), -1);
+    (void)sys_close(fd);
+    stage_end(&s);
+}
+
+/* ---- request bodies ---- */
+
+static struct client *post(struct stage *s, struct client *c, struct call_body body)
+{
+    client_init(c, s->pool, "POST", "/post");
+    c->request.body_bytes = body.bytes;
+    c->call.body = body;
+    pool_submit(s->pool, &c->call);
+    turn(s);
+    return c;
+}
+
+static void has_request_body(struct stage *s, unsigned worker, enum frame_body kind,
+                             const char *want, size_t want_bytes)
+{
+    struct frame_thread *t = thread_of(s, worker);
+    struct span here = { NULL, 0 };
+    uint64_t bytes = 0;
+    int fd = -1;
+    char length[20];
+    takes(s, worker, "/post");
+    snprintf(length, sizeof length, "%zu", want_bytes);
+    if (want_bytes > 0)
+        assert_span_equal(variable(t, "CONTENT_LENGTH"), span_of(length));
+    assert_int_equal(frame_body(t, &here, &fd, &bytes), kind);
+    assert_int_equal(bytes, want_bytes);
+    if (kind == FRAME_BODY_INLINE)
+        assert_span_equal(here, ((struct span){ want, want_bytes }));
+    if (kind != FRAME_BODY_FD)
+        return;
+    char *got = malloc(want_bytes);
+    assert_int_equal(sys_pread(fd, got, want_bytes, 0), want_bytes);
+    assert_memory_equal(got, want, want_bytes);
+    free(got);
+    (void)sys_close(fd);
+}
+
+UNIT_TEST(bodies_come_inline_in_a_memfd_or_as_lent)
+{
+    enum { LARGE = YARD_REQUEST_BYTES };
+    struct stage s;
+    struct client c;
+    char *large = malloc(LARGE);
+    for (size_t i = 0; i < LARGE; i++)
+        large[i] = byte_at(i);
+    int fd = file_of("lent");
+    stage_begin(&s, 1, 1, 1);
+
+    post(&s, &c, (struct call_body){ SPAN("small"), -1, 5 });
+    has_request_body(&s, 0, FRAME_BODY_INLINE, "small", 5);
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&c, "");
+
+    post(&s, &c, (struct call_body){ { large, LARGE }, -1, LARGE });
+    has_request_body(&s, 0, FRAME_BODY_FD, large, LARGE);
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&c, "");
+
+    post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
+    has_request_body(&s, 0, FRAME_BODY_FD, "lent", 4);
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&c, "");
+
+    post(&s, &c, (struct call_body){ { NULL, 0 }, 0, 0 });       /* all-zero: none */
+    has_request_body(&s, 0, FRAME_BODY_NONE, "", 0);
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&c, "");
+    (void)sys_close(fd);
+    free(large);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_body_goes_elsewhere_when_the_offer_does)
+{
+    struct stage s;
+    struct client c;
+    int fd = file_of("lent");
+    stage_begin(&s, 1, 2, 1);
+    post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
+    clock_ahead_us += 3000;
+    turn(&s);                         /* withdrawn from 1, whose passing socket has it too */
+    has_request_body(&s, 0, FRAME_BODY_FD, "lent", 4);
+    answers(&s, 0, "");
+    takes(&s, 1, NULL);
+    turn(&s);
+    has_answer(&c, "");
+    (void)sys_close(fd);
+    stage_end(&s);
+}
+
+/* Fills the passing socket of a worker from the edge's end, as if it had read nothing for long. */
+static void fill_passing(struct stage *s, unsigned worker, struct client *c, unsigned count, int fd)
+{
+    for (unsigned i = 0; i < count; i++) {
+        post(s, &c[i], (struct call_body){ { NULL, 0 }, fd, 4 });
+        if (pool_stats(s->pool).queued > 0)
+            return;                   /* stays in the queue: the socket is full */
+        pool_cancel(s->pool, &c[i].call);
+        takes(s, worker, NULL);
+    }
+    fail_msg("the socket took %u descriptors", count);
+}
+
+UNIT_TEST(a_full_passing_socket_leaves_the_request_in_the_queue)
+{
+    enum { MANY = 5000 };
+    struct stage s;
+    struct client *c = calloc(MANY, sizeof *c);
+    struct client *last = c;
+    int fd = file_of("lent");
+    stage_begin(&s, 1, 1, 1);
+    fill_passing(&s, 0, c, MANY, fd);
+    while (last->call.state == 0)
+        last++;
+    assert_int_equal(slots_in_use(&s), 0);
+    stage_worker(&s, 0, 1);           /* another one, whose socket is empty */
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).queued, 0);
+    has_request_body(&s, 1, FRAME_BODY_FD, "lent", 4);
+    answers(&s, 1, "");
+    turn(&s);
+    has_answer(last, "");
+    (void)sys_close(fd);
+    free(c);
+    stage_end(&s);
+}
+
+UNIT_TEST(variables_that_do_not_fit_are_refused)
+{
+    struct stage s;
+    struct client c;
+    char *path = malloc(60001);
+    memset(path, 'x', 60000);
+    path[0] = '/';
+    path[60000] = '\0';
+    stage_begin(&s, 1, 1, 1);
+    ask(&c, s.pool, path);            /* REQUEST_URI, PATH_INFO and QUERY_STRING: too much in all */
+    c.request.query = span_of(path);
+    turn(&s);
+    has_failed(&c, CALL_TOO_LARGE);
+    assert_int_equal(slots_in_use(&s), 0);
+    assert_int_equal(in_hand(&s, 0), 0);
+    stage_end(&s);
+    free(path);
+}
+
+UNIT_MAIN(a_stream_comes_piece_by_piece, a_quiet_stream_is_looked_at_twice_then_it_rings,
+          a_stream_without_bells_is_looked_at, a_big_response_passes_through_the_ring,
+          a_slow_client_holds_the_worker_back_and_loses_nothing,
+          a_blocked_client_gets_nothing_until_it_resumes, room_may_come_while_body_runs,
+          a_client_that_is_gone_cancels_its_request, a_cut_response_is_seen_as_cut,
+          a_file_comes_as_a_descriptor, files_of_several_threads_find_their_requests,
+          a_file_shorter_than_promised_breaks_the_answer_not_the_worker,
+          bodies_come_inline_in_a_memfd_or_as_lent, a_body_goes_elsewhere_when_the_offer_does,
+          a_full_passing_socket_leaves_the_request_in_the_queue,
+          variables_that_do_not_fit_are_refused)
