@@ -1,6 +1,7 @@
 /* channel.c - one SOCK_SEQPACKET message: a struct channel_msg, its text, its descriptors.
  *
- * Both ends are ours, but an edge parses what strangers send: what came is checked before it is used.
+ * Both ends are ours, but an edge parses what strangers send: what came is checked before it is
+ * used.
  */
 #include "link/channel.h"
 #include <errno.h>

@@ -3,10 +3,10 @@
  *
  * master <-> edge      SOCK_SEQPACKET, struct channel_msg (+ text), descriptors beside it
  * master <-> zygote    SOCK_SEQPACKET, one JSON object a message, descriptors beside "fork"
- * master <-> worker    SOCK_SEQPACKET ("life"), one JSON object a message; when it ends, so does the
- *                      worker
- * master <-> scribe    SOCK_SEQPACKET, one byte a message: 'r' reopen; when it ends: write what is in
- *                      the pipes, then leave
+ * master <-> worker    SOCK_SEQPACKET ("life"), one JSON object a message; when it ends, so
+ *                      does the worker
+ * master <-> scribe    SOCK_SEQPACKET, one byte a message: 'r' reopen; when it ends: write
+ *                      what is in the pipes, then leave
  */
 #pragma once
 #include <stdint.h>
@@ -25,24 +25,24 @@ enum {                          /* descriptors of `slipway edge` and `slipway sc
 enum channel_kind {
     /* master to edge */
     CHANNEL_WELCOME,            /* edge (own index), a = edges */
-    CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ...; text: a
-                                 * JSON object, below */
+    CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ...;
+                                 * text: a JSON object, below */
     CHANNEL_WORKER,             /* generation, worker, pid: it is ready; fds: intake write end, own
                                  * passing socket */
     CHANNEL_WORKER_REST,        /* generation, worker: no more offers (recycled or being killed) */
     CHANNEL_WORKER_DEAD,        /* generation, worker, pid, a = wait status: judge its slots */
-    CHANNEL_SWITCH,             /* generation: requests go there from now on; answered by SWITCHED */
-    CHANNEL_RETIRE,             /* generation: no more offers, tell when empty; answered by DRAINED */
+    CHANNEL_SWITCH,             /* generation: requests go there now; answered by SWITCHED */
+    CHANNEL_RETIRE,             /* generation: no more offers; answered by DRAINED when empty */
     CHANNEL_FORGET,             /* generation: unmap, close */
     CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0 */
     CHANNEL_REPORT,             /* answered by STATS */
     /* edge to master */
     CHANNEL_SWITCHED, CHANNEL_DRAINED,      /* generation */
-    CHANNEL_LATE,               /* generation, worker, a = thread, b = ms it ran; text: request line:
-                                 * harakiri */
+    CHANNEL_LATE,               /* generation, worker, a = thread, b = ms it ran; text: request
+                                 * line: harakiri */
     CHANNEL_BROKE,              /* generation, worker; text: which rule: to be killed */
-    CHANNEL_STATS,              /* text: JSON {"connections","requests","queued","in_hand","refused",
-                                 * ...} */
+    CHANNEL_STATS,              /* text: JSON {"connections","requests","queued","in_hand",
+                                 * "refused",...} */
     CHANNEL_KINDS
 };
 
@@ -55,16 +55,16 @@ struct channel_msg {
 
 enum { CHANNEL_TEXT_MAX = 60 * 1024 };
 
-/* text of CHANNEL_GENERATION: {"mount":"", "static":[{"url":"/static/","root":"/abs"}], "name":SITE,
- * "framework":"Django 5.2"} */
+/* text of CHANNEL_GENERATION: {"mount":"", "static":[{"url":"/static/","root":"/abs"}],
+ * "name":SITE, "framework":"Django 5.2"} */
 
-/* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors), -EAGAIN
- * (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */
+/* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
+ * -EAGAIN (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */
 int channel_send(int fd, const struct channel_msg *msg, struct span text, const int *fds,
                  size_t fds_count);
-/* One message: 1; 0: the other end is gone; -EAGAIN: none now (a non-blocking socket); -EBADMSG: not
- * one of ours, its descriptors are closed; or -errno.  `text` has CHANNEL_TEXT_MAX bytes, of which
- * msg->text_bytes are set; `fds` has SYS_FDS_MAX, and those that came are the caller's. */
+/* One message: 1; 0: the other end is gone; -EAGAIN: none now (a non-blocking socket); -EBADMSG:
+ * not one of ours, its descriptors are closed; or -errno.  `text` has CHANNEL_TEXT_MAX bytes, of
+ * which msg->text_bytes are set; `fds` has SYS_FDS_MAX, and those that came are the caller's. */
 int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *fds_count);
 
 /* zygote: started as `PYTHON boot.py FD` in the project's folder with the site's environment.
@@ -74,8 +74,8 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *                     {"event":"failed","error":"one sentence","traceback":"..."}
  *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,...}
  *                     (once, at first)
- *                     {"do":"fork","worker":I,"generation":G} fds: yard, intake read end, life, then
- *                     bell and passing of each edge
+ *                     {"do":"fork","worker":I,"generation":G} fds: yard, intake read end, life,
+ *                     then bell and passing of each edge
  * worker > master     {"event":"born","pid":N}   at once after the fork
  *                     {"event":"ready"}          after the fork hooks: it takes offers
  */

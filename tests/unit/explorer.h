@@ -1,10 +1,10 @@
 /* explorer.h - goes from a first state along every step to every state there is.
  *
- * The caller's struct state has no padding and its size is a multiple of 8; its function `steps` calls
- * reach() for every state that one atomic step leads to, and wrong() when a promise is broken.  Steps
- * that are no faults must end at some time: where none is left, `check_end` is called.  Every step
- * uses something up, so there are no circles (a circle is wrong), and the number of interleavings is
- * the number of paths from the first state to states without a step.
+ * The caller's struct state has no padding and its size is a multiple of 8; its function `steps`
+ * calls reach() for every state that one atomic step leads to, and wrong() when a promise is
+ * broken.  Steps that are no faults must end at some time: where none is left, `check_end` is
+ * called.  Every step uses something up, so there are no circles (a circle is wrong), and the
+ * number of interleavings is the number of paths from the first state to states without a step.
  */
 #pragma once
 #include <stdbool.h>

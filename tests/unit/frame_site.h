@@ -26,7 +26,7 @@ struct frame_site {
     unsigned edges;
 };
 
-static void site_start_shape(struct frame_site *s, const struct yard_shape *shape)
+static inline void site_start_shape(struct frame_site *s, const struct yard_shape *shape)
 {
     int intake[2], bells[YARD_EDGES_MAX], passing[YARD_EDGES_MAX];
     memset(s, 0, sizeof *s);
@@ -43,19 +43,22 @@ static void site_start_shape(struct frame_site *s, const struct yard_shape *shap
         assert_true(s->bells[e] >= 0);
         bells[e] = dup(s->bells[e]);
     }
-    assert_int_equal(frame_worker_init(&s->worker, s->yard_fd, 0, intake[0], bells, passing, s->edges), 0);
+    assert_int_equal(
+        frame_worker_init(&s->worker, s->yard_fd, 0, intake[0], bells, passing, s->edges), 0);
     frame_thread_init(&s->thread, &s->worker, 0);
     for (unsigned e = 0; e < s->edges; e++)
         s->tail[e] = frame_meet(&s->yard, 0, e, getpid());
 }
 
-static void site_start(struct frame_site *s, unsigned edges, unsigned threads)
+static inline void site_start(struct frame_site *s, unsigned edges, unsigned threads)
 {
-    struct yard_shape shape = { .edges = edges, .workers = 1, .threads = threads, .slots = 24, .ring = 32 };
+    struct yard_shape shape = {
+        .edges = edges, .workers = 1, .threads = threads, .slots = 24, .ring = 32
+    };
     site_start_shape(s, &shape);
 }
 
-static void site_end(struct frame_site *s)
+static inline void site_end(struct frame_site *s)
 {
     frame_worker_done(&s->worker);
     for (unsigned e = 0; e < s->edges; e++) {
@@ -68,7 +71,7 @@ static void site_end(struct frame_site *s)
 }
 
 /* FREE > OFFERED with these variables and no body; the ticket is the test's to send. */
-static struct ticket offer(struct frame_site *s, uint32_t slot, const char *vars)
+static inline struct ticket offer(struct frame_site *s, uint32_t slot, const char *vars)
 {
     struct yard_slot *line = yard_slot(&s->yard, slot);
     uint64_t word;
@@ -81,33 +84,69 @@ static struct ticket offer(struct frame_site *s, uint32_t slot, const char *vars
     return (struct ticket){ slot, slot_unpack(word).sequence };
 }
 
-static void send_tickets(struct frame_site *s, unsigned edge, const struct ticket *tickets, unsigned count)
+static inline void send_tickets(struct frame_site *s, unsigned edge, const struct ticket *tickets,
+                                unsigned count)
 {
     size_t bytes = count * sizeof *tickets;
     assert_int_equal(write(s->intake, tickets, bytes), bytes);
     atomic_fetch_add(&yard_hand(&s->yard, 0, edge)->tickets, count);
 }
 
-static struct ticket offer_and_send(struct frame_site *s, uint32_t slot)
+static inline struct ticket offer_and_send(struct frame_site *s, uint32_t slot)
 {
     struct ticket t = offer(s, slot, "vars");
     send_tickets(s, slot / s->yard.shape.slots, &t, 1);
     return t;
 }
 
-static void take_slot(struct frame_site *s, uint32_t slot)
+static inline void take_slot(struct frame_site *s, uint32_t slot)
 {
     (void)offer_and_send(s, slot);
     assert_int_equal(frame_take(&s->thread, 0), 0);
     assert_int_equal(s->thread.slot, slot);
 }
 
-static enum slot_state state_of(const struct frame_site *s, uint32_t slot)
+static inline enum slot_state state_of(const struct frame_site *s, uint32_t slot)
 {
     return (enum slot_state)slot_unpack(yard_slot(&s->yard, slot)->word).state;
 }
 
-static void sleep_as_edge(struct frame_site *s, unsigned edge)
+static inline void sleep_as_edge(struct frame_site *s, unsigned edge)
 {
     atomic_store(&yard_edge(&s->yard, edge)->sleeps, YARD_ASLEEP);
 }
+
+static inline unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    (void)closedir(folder);
+    return count;
+}
+
+static inline void release(struct frame_site *s, uint32_t slot)
+{
+    assert_true(slot_try(&yard_slot(&s->yard, slot)->word, SLOT_RELEASE, 0, 0, NULL));
+}
+
+/* How often the bell was rung since the last look. */
+static inline uint64_t rung(const struct frame_site *s, unsigned edge)
+{
+    uint64_t count = 0;
+    return read(s->bells[edge], &count, sizeof count) == sizeof count ? count : 0;
+}
+
+static inline int64_t real_us(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
+static inline struct span bytes_of(const char *at, size_t len) { return (struct span){ at, len }; }
+
+/* A signal handler: system calls come back with EINTR. */
+static inline void ignore(int number) { (void)number; }

@@ -1,25 +1,27 @@
-/* slot_model.h - two edges and two workers on the real table of slots, and everything that can happen.
+/* slot_model.h - two edges and two workers on the real table of slots, and everything that can
+ * happen.
  *
  * A state is all that edges, workers, master, intakes and slots know at one moment.  A step is one
- * atomic action of one of them: a compare-and-swap by slot_next_in(), a ticket written, read, lost or
- * doubled, a request or an answer written, a process killed, a death told.  The explorer goes from
- * the first state along every step to every state there is, and looks for
+ * atomic action of one of them: a compare-and-swap by slot_next_in(), a ticket written, read, lost
+ * or doubled, a request or an answer written, a process killed, a death told.  The explorer goes
+ * from the first state along every step to every state there is, and looks for
  *
- *   run twice          a request runs more often than its confirmed deaths allow, or though forgotten
+ *   run twice          a request runs more often than its confirmed deaths allow, or once forgotten
  *   wrong answer       a client gets another request's answer, or half of one
  *   slot in use        a slot is written anew while a living taker holds it
  *   stale ticket       a ticket takes an offer that it was not written for
- *   stranger           a FINISH succeeds for one who does not hold the slot, or fails for one who does
+ *   stranger           a FINISH succeeds without the slot in hand, or fails with it
  *   lost               nothing moves any more and a request has no end, or a slot is not FREE
  *
- * Each edge has one slot and REQUESTS_EACH requests, one after the other.  What may go wrong, and how
- * often, is struct faults.
+ * Each edge has one slot and REQUESTS_EACH requests, one after the other.  What may go wrong, and
+ * how often, is struct faults.
  */
 #pragma once
 #include "explorer.h"
 #include "link/slot.h"
 
-enum { EDGES = 2, WORKERS = 2, REQUESTS_EACH = 2, REQUESTS = EDGES * REQUESTS_EACH, TICKETS_MAX = 5 };
+enum { EDGES = 2, WORKERS = 2, REQUESTS_EACH = 2, REQUESTS = EDGES * REQUESTS_EACH };
+enum { TICKETS_MAX = 5 };               /* in one intake */
 enum { NOBODY = 0xff, NOTHING = 0xff };
 
 /* How often each may happen on one path. */
@@ -66,8 +68,8 @@ _Static_assert(sizeof(struct state) == 64, "states are compared as bytes: no pad
 
 /* ---- the table under test ---- */
 
-static bool try_step(const struct explorer *x, struct state *s, unsigned slot, enum slot_event event,
-                     uint32_t sequence, uint16_t mark)
+static bool try_step(const struct explorer *x, struct state *s, unsigned slot,
+                     enum slot_event event, uint32_t sequence, uint16_t mark)
 {
     const struct rules *rules = x->rules;
     uint64_t word = s->word[slot], *next = &s->word[slot];
@@ -154,7 +156,10 @@ static void edge_offers(struct explorer *x, const struct state *s, unsigned e)
     reach(x, "edge offers", &n, false);
 }
 
-static int compare_offers(const void *a, const void *b) { return memcmp(a, b, sizeof(struct offer)); }
+static int compare_offers(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct offer));
+}
 
 static void put_ticket(struct state *s, unsigned worker, struct offer ticket)
 {

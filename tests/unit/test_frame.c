@@ -57,7 +57,8 @@ UNIT_TEST(areas_are_in_order_and_apart)
         };
         check_areas(&y, areas, ARRAY_LEN(areas), 64);
         assert_ptr_equal(yard_response(&y, 0), yard_request(&y, 0) + YARD_REQUEST_BYTES);
-        assert_true(s->edges * s->slots == 1 || yard_request(&y, 1) == yard_response(&y, 0) + YARD_RESPONSE_BYTES);
+        assert_true(s->edges * s->slots == 1 ||
+                    yard_request(&y, 1) == yard_response(&y, 0) + YARD_RESPONSE_BYTES);
         yard_response(&y, last)[YARD_RESPONSE_BYTES - 1] = 'x';      /* the last byte is there */
         yard_done(&y);
         (void)close(fd);
@@ -76,10 +77,13 @@ UNIT_TEST(impossible_shapes_are_refused)
 
 UNIT_TEST(a_shape_fits_any_number_of_hands)
 {
-    static const unsigned counts[][3] = { { 1, 1, 1 }, { 2, 4, 1 }, { 1, 3, 40 }, { 16, 255, 256 }, { 1, 1024, 1 } };
+    static const unsigned counts[][3] = {
+        { 1, 1, 1 }, { 2, 4, 1 }, { 1, 3, 40 }, { 16, 255, 256 }, { 1, 1024, 1 }
+    };
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
         struct yard_shape s = yard_shape_for(counts[i][0], counts[i][1], counts[i][2]);
-        uint64_t hands = counts[i][1] * (counts[i][2] > YARD_DEPTH_MAX ? counts[i][2] : YARD_DEPTH_MAX);
+        uint64_t hands = counts[i][1] *
+                         (counts[i][2] > YARD_DEPTH_MAX ? counts[i][2] : YARD_DEPTH_MAX);
         struct yard y;
         int fd;
         assert_true(s.slots >= 64 && s.slots <= YARD_SLOTS_MAX);
@@ -218,7 +222,8 @@ UNIT_TEST(readable_runs_at_every_position)
         assert_int_equal(runs[0].len + runs[1].len, 7);
         assert_ptr_equal(runs[0].at, at + pos);
         assert_true(pos + runs[0].len <= YARD_RESPONSE_BYTES);
-        assert_true(runs[1].len == 0 || (runs[1].at == at && pos + runs[0].len == YARD_RESPONSE_BYTES));
+        assert_true(runs[1].len == 0 ||
+                    (runs[1].at == at && pos + runs[0].len == YARD_RESPONSE_BYTES));
     }
     site_end(&s);
 }
@@ -243,17 +248,22 @@ UNIT_TEST(an_impossible_position_is_refused)
 
 UNIT_TEST(a_broken_ring_is_seen)
 {
-    static const struct { const char *why; unsigned edge; uint64_t tail, entry; int64_t got; } cases[] = {
-        { "empty",                      1, 0,  0,                         -EAGAIN },
-        { "first slot of the range",    1, 0,  (uint64_t)24 << 32 | 1,    24 },
-        { "last slot of the range",     1, 0,  (uint64_t)47 << 32 | 1,    47 },
-        { "slot below the range",       1, 0,  (uint64_t)23 << 32 | 1,    -EBADMSG },
-        { "slot beyond the range",      0, 0,  (uint64_t)24 << 32 | 1,    -EBADMSG },
-        { "slot beyond the yard",       1, 0,  (uint64_t)48 << 32 | 1,    -EBADMSG },
-        { "slot beyond everything",     1, 0,  (uint64_t)-1 << 32 | 1,    -EBADMSG },
-        { "a lap from the future",      1, 0,  (uint64_t)24 << 32 | 33,   -EBADMSG },
-        { "the lap before",             1, 32, (uint64_t)24 << 32 | 1,    -EAGAIN },
-        { "lap 0 after 2^32",           1, UINT32_MAX, (uint64_t)24 << 32, 24 },
+    static const struct {
+        const char *why;
+        unsigned edge;
+        uint64_t tail, entry;
+        int64_t got;
+    } cases[] = {
+        { "empty", 1, 0, 0, -EAGAIN },
+        { "first slot of the range", 1, 0, (uint64_t)24 << 32 | 1, 24 },
+        { "last slot of the range", 1, 0, (uint64_t)47 << 32 | 1, 47 },
+        { "slot below the range", 1, 0, (uint64_t)23 << 32 | 1, -EBADMSG },
+        { "slot beyond the range", 0, 0, (uint64_t)24 << 32 | 1, -EBADMSG },
+        { "slot beyond the yard", 1, 0, (uint64_t)48 << 32 | 1, -EBADMSG },
+        { "slot beyond everything", 1, 0, (uint64_t)-1 << 32 | 1, -EBADMSG },
+        { "a lap from the future", 1, 0, (uint64_t)24 << 32 | 33, -EBADMSG },
+        { "the lap before", 1, 32, (uint64_t)24 << 32 | 1, -EAGAIN },
+        { "lap 0 after 2^32", 1, UINT32_MAX, (uint64_t)24 << 32, 24 },
     };
     struct frame_site s;
     site_start(&s, 2, 1);
@@ -335,15 +345,17 @@ UNIT_TEST(trimmed_pages_are_given_back)
     assert_int_equal(fstat(s.yard_fd, &before), 0);
     frame_trim(&s.yard, s.yard_fd, 2);
     assert_int_equal(fstat(s.yard_fd, &after), 0);
-    assert_int_equal((before.st_blocks - after.st_blocks) * 512, YARD_REQUEST_BYTES + YARD_RESPONSE_BYTES);
+    assert_int_equal((before.st_blocks - after.st_blocks) * 512,
+                     YARD_REQUEST_BYTES + YARD_RESPONSE_BYTES);
     assert_int_equal(*yard_request(&s.yard, 2), 0);
     assert_int_equal(*yard_request(&s.yard, 3), 'n');
     assert_int_equal(*(yard_request(&s.yard, 2) - 1), 'n');
     site_end(&s);
 }
 
-UNIT_MAIN(areas_are_in_order_and_apart, impossible_shapes_are_refused, a_shape_fits_any_number_of_hands,
-          marks_tell_threads_apart, both_views_are_one_memory, a_changed_header_is_refused,
-          size_and_seals_must_fit, a_prepared_slot_remembers_nothing, readable_runs_at_every_position,
-          an_impossible_position_is_refused, a_broken_ring_is_seen, a_new_process_starts_with_empty_hands,
-          cancel_needs_a_taker, abandon_leaves_only_what_runs, trimmed_pages_are_given_back)
+UNIT_MAIN(areas_are_in_order_and_apart, impossible_shapes_are_refused,
+          a_shape_fits_any_number_of_hands, marks_tell_threads_apart, both_views_are_one_memory,
+          a_changed_header_is_refused, size_and_seals_must_fit, a_prepared_slot_remembers_nothing,
+          readable_runs_at_every_position, an_impossible_position_is_refused, a_broken_ring_is_seen,
+          a_new_process_starts_with_empty_hands, cancel_needs_a_taker,
+          abandon_leaves_only_what_runs, trimmed_pages_are_given_back)
