@@ -105,11 +105,11 @@ int wrapper_file(struct state *state, PyObject *wrapper, int *fd, uint64_t *at, 
     if (number < 0 || number > INT32_MAX || sys_fstat((int)number, &st) < 0 || !S_ISREG(st.st_mode))
         return -1;
     int64_t place = ask_number(file, state->text_tell);      /* not lseek(): a buffered reader is ahead of itself */
-    if (place < 0)
+    if (place < 0 || place >= st.st_size)        /* nothing left, as far as fstat knows: /proc says 0 of all its files */
         return -1;
     *fd = (int)number;
     *at = (uint64_t)place;
-    *bytes = place < st.st_size ? (uint64_t)(st.st_size - place) : 0;
+    *bytes = (uint64_t)(st.st_size - place);
     return 0;
 }
 
