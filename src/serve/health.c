@@ -1,15 +1,26 @@
-/* health.c - live, ready and started beneath conf.health_path, answered by the edge itself: no host check, no budget,
- * not logged when 200.
+/* health.c - questions about the server itself, answered by the edge: no host check, no budget, not logged when 200.
  *
+ * OPTIONS *     what it can do (RFC 9110, section 9.3.7); no application has a page called "*"
+ * Beneath conf.health_path:
  *   /live     200 while this process turns its loop
  *   /ready    200 while a generation serves and we are not draining, else 503
  *   /started  200 from the first generation on
  */
 #include "serve/stage.h"
 
+static enum stage_says answer_options(struct exchange *x)
+{
+    struct span methods = SPAN("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    const struct field allow = { SPAN("Allow"), methods, FIELD_ALLOW };
+    answer_small(x, 200, SPAN(""), &allow, 1, SPAN(""));
+    return STAGE_ANSWERED;
+}
+
 enum stage_says stage_health(struct exchange *x)
 {
     struct span prefix = span_of(x->serve->conf->health_path), path = x->request.path;
+    if (span_eq(path, SPAN("*")))
+        return answer_options(x);
     if (!span_starts(path, prefix))
         return STAGE_PASS;
     struct span name = span_skip(path, prefix.len);
