@@ -48,7 +48,7 @@ class Sites:
     ) -> Site:
         assert os.access(program, os.X_OK), f"no program {program}: `make build`, or set SLIPWAY"
         self._count += 1
-        arguments = [app] if app else []
+        arguments = [app if ":" in app else f"{app}:application"] if app else []
         arguments += ["--chdir", str(chdir)]
         arguments += ["--workers", str(workers), "--threads", str(threads)]
         arguments += ["--listen", listen] if listen else []
@@ -62,8 +62,10 @@ class Sites:
             program=program,
         )
         self._stack.callback(site.destroy)
+        if waits:
+            site.wait_ready()
         self._stack.callback(site.stop)
-        return site.wait_ready() if waits else site
+        return site
 
     def gate(self, name: str) -> Gate:
         gate = Gate(self.gates, name)

@@ -70,6 +70,12 @@ def reason(environ: Environ, start: Any) -> Any:
     return [b"reason\n"]
 
 
+@breaks_rules("/list")  # it breaks none, but under the validator it would be no list
+def one_block(environ: Environ, start: Any) -> Any:
+    start("200 OK", TEXT)
+    return [b"x" * 100_000]
+
+
 @at("/latin1")
 def latin1(environ: Environ, start: Any) -> Any:
     start("200 OK", [*TEXT, ("X-Name", "caf\xe9")])
@@ -268,7 +274,7 @@ def closes(environ: Environ, start: Any) -> Any:
     return Blocks(query(environ, "name"), [b"one\n", b"two\n"])
 
 
-@at("/close-fails")
+@breaks_rules("/close-fails")
 def close_fails(environ: Environ, start: Any) -> Any:
     start("200 OK", TEXT)
     return Blocks(query(environ, "name"), [b"whole\n"], fails=True)

@@ -41,6 +41,8 @@ def digest(environ: Environ) -> Iterable[bytes]:
 def stream(environ: Environ) -> Iterable[bytes]:
     for number in range(int(query(environ, "n", "3"))):
         yield b"piece %d\n" % number
+        if number == 0 and query(environ, "name"):
+            meet.pass_gate(query(environ, "name"))
 
 
 def gate(environ: Environ) -> Iterable[bytes]:
