@@ -1,4 +1,4 @@
-/* fuzz.h - what every fuzz target needs: a promise that must hold, and bytes in a block of their own. */
+/* fuzz.h - what every fuzz target needs: promises that must hold, bytes in a block of their own. */
 #pragma once
 #include <stdint.h>
 #include <stdio.h>

@@ -23,7 +23,7 @@ static struct outcome read_cut(struct span in, size_t step)
             free((char *)piece.at);
             break;
         }
-        must((size_t)taken <= piece.len && data.len <= (size_t)taken && (taken > 0 || piece.len == 0));
+        must(taken > 0 && (size_t)taken <= piece.len && data.len <= (size_t)taken);
         if (data.len > 0)
             memcpy(o.body + o.body_bytes, data.at, data.len);
         o.body_bytes += data.len;

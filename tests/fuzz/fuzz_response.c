@@ -1,5 +1,5 @@
-/* fuzz_response.c - whatever a worker writes as its head, the client gets a head that the strict reader
- * takes: as many fields as were kept and added, one length at most.
+/* fuzz_response.c - whatever a worker writes as its head, the client gets a head that the strict
+ * reader takes: as many fields as were kept and added, one length at most.
  */
 #include "fuzz.h"
 #include <errno.h>
@@ -18,8 +18,8 @@ static void must_be_strict(struct span head, const struct response *res, struct 
     char *text = malloc(line.len + fields.len);
     memcpy(text, line.at, line.len);
     memcpy(text + line.len, fields.at, fields.len);
-    ssize_t got = h1_read_head(&r, (struct span){ text, line.len + fields.len }, &scanned, &limits, arena);
-    must(got == (ssize_t)(line.len + fields.len));
+    struct span request = { text, line.len + fields.len };
+    must(h1_read_head(&r, request, &scanned, &limits, arena) == (ssize_t)request.len);
     for (size_t i = 0; i < r.fields_count; i++) {
         enum field_id id = r.fields[i].id;
         lengths += id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING;

@@ -1,5 +1,5 @@
-/* fuzz_uwsgi.c - a block of variables from a stranger is read to its end or refused, and what was read
- * makes the same bytes again.
+/* fuzz_uwsgi.c - a block of variables from a stranger is read to its end or refused, and what was
+ * read makes the same bytes again.
  */
 #include "fuzz.h"
 #include "wire/uwsgi.h"
