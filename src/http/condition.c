@@ -17,8 +17,7 @@ static struct span opaque(struct span etag)
 /* Strong: both strong and equal; weak: equal but for W/ (section 8.8.3.2). */
 static bool is_same_etag(struct span a, struct span b, bool strongly)
 {
-    return a.len > 0 && b.len > 0 && span_eq(opaque(a), opaque(b)) &&
-        !(strongly && (is_weak(a) || is_weak(b)));
+    return span_eq(opaque(a), opaque(b)) && !(strongly && (is_weak(a) || is_weak(b)));
 }
 
 /* Takes the next entity-tag off a list; tags may hold commas, so the list is cut at the quotes.
