@@ -10,7 +10,8 @@
 #include <time.h>
 #include "base/sys.h"
 
-enum { PIECE_BYTES = 4096, FILE_PIECE_BYTES = 256 * 1024, LOOK_EVERY_US = 1000000, STAMP_BYTES = 32 };
+enum { PIECE_BYTES = 4096, FILE_PIECE_BYTES = 256 * 1024, LOOK_EVERY_US = 1000000, STAMP_BYTES = 32,
+       DROPPED_BYTES = 128 };
 
 static void open_file(struct sink *s)
 {
@@ -97,7 +98,7 @@ static int add(struct sink *s, struct span line)
 
 static void say_dropped(struct sink *s)
 {
-    char line[96];
+    char line[DROPPED_BYTES - STAMP_BYTES];
     int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: count=%" PRIu64, s->dropped);
     if (add(s, (struct span){ line, (size_t)len }) == 0)
         s->dropped = 0;
@@ -107,7 +108,9 @@ void sink_line(struct sink *s, struct span line)
 {
     if (s->is_off)
         return;
-    if (s->dropped > 0)
+    if (!sink_is_pending(s))
+        look(s);                                  /* what is pending was said before, to the old file */
+    if (s->dropped > 0 && buf_reserve(&s->out, DROPPED_BYTES + STAMP_BYTES + line.len + 1) == 0)
         say_dropped(s);
     if (s->dropped > 0 || add(s, line) < 0)
         s->dropped++;
@@ -135,7 +138,6 @@ static void lose_place(struct sink *s)
 void sink_flush(struct sink *s)
 {
     s->was_refused = false;
-    look(s);
     while (sink_is_pending(s) && s->fd >= 0) {
         ssize_t sent = write_some(s, buf_span(&s->out));
         if (sent <= 0) {

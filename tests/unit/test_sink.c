@@ -1,0 +1,156 @@
+#include "unit.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "scribe/sink.h"
+
+static char folder[64], path[128], moved[128];
+
+static void make_folder(void)
+{
+    (void)snprintf(folder, sizeof folder, "/tmp/slipway-sink-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/log", folder);
+    (void)snprintf(moved, sizeof moved, "%s/log.1", folder);
+}
+
+static void remove_folder(void)
+{
+    (void)unlink(path);
+    (void)unlink(moved);
+    (void)rmdir(folder);
+}
+
+static const char *content(const char *name)
+{
+    static char text[4096];
+    int fd = open(name, O_RDONLY);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return text;
+}
+
+UNIT_TEST(lines_are_appended_to_a_file)
+{
+    struct sink s;
+    make_folder();
+    for (int i = 0; i < 2; i++) {
+        sink_init(&s, path, -1, false);
+        sink_line(&s, SPAN("one"));
+        sink_line(&s, SPAN(""));
+        sink_flush(&s);
+        assert_false(sink_is_pending(&s));
+        sink_done(&s);
+    }
+    assert_string_equal(content(path), "one\n\none\n\n");
+    remove_folder();
+}
+
+UNIT_TEST(a_stamp_stands_in_front)
+{
+    struct sink s;
+    int year, ms;
+    make_folder();
+    sink_init(&s, path, -1, true);
+    sink_line(&s, SPAN("text"));
+    sink_flush(&s);
+    sink_done(&s);
+    const char *line = content(path);
+    assert_int_equal(sscanf(line, "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%3dZ text", &year, &ms), 2);
+    assert_int_equal(strlen(line), strlen("2026-01-01T00:00:00.000Z text\n"));
+    remove_folder();
+}
+
+UNIT_TEST(reopening_follows_the_name_and_loses_nothing)
+{
+    struct sink s;
+    make_folder();
+    sink_init(&s, path, -1, false);
+    sink_line(&s, SPAN("old"));
+    assert_int_equal(rename(path, moved), 0);
+    sink_reopen(&s);
+    sink_line(&s, SPAN("new"));
+    sink_flush(&s);
+    sink_done(&s);
+    assert_string_equal(content(moved), "old\n");
+    assert_string_equal(content(path), "new\n");
+    remove_folder();
+}
+
+UNIT_TEST(a_file_that_was_moved_away_is_noticed)
+{
+    struct sink s;
+    make_folder();
+    sink_init(&s, path, -1, false);
+    assert_int_equal(rename(path, moved), 0);
+    s.looked_us = 0;                              /* as if the last look were long ago */
+    sink_line(&s, SPAN("new"));
+    sink_flush(&s);
+    sink_done(&s);
+    assert_string_equal(content(path), "new\n");
+    remove_folder();
+}
+
+UNIT_TEST(a_full_place_drops_and_counts_and_says_so)
+{
+    enum { LINES = 30000 };
+    char line[100], *all = malloc(4 * SINK_BYTES_MAX);
+    struct sink s;
+    size_t at = 0;
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    memset(line, 'x', sizeof line);
+    sink_init(&s, "-", fds[1], false);
+    for (int i = 0; i < LINES; i++)
+        sink_line(&s, (struct span){ line, sizeof line });
+    uint64_t dropped = s.dropped;
+    assert_true(dropped > 0 && buf_len(&s.out) <= SINK_BYTES_MAX);
+    for (ssize_t got = 1; got > 0 || sink_is_pending(&s);) {
+        sink_flush(&s);
+        got = read(fds[0], all + at, 4 * SINK_BYTES_MAX - at);
+        at += got > 0 ? (size_t)got : 0;
+    }
+    assert_int_equal(at, (LINES - dropped) * (sizeof line + 1));
+    sink_line(&s, SPAN("later"));
+    sink_flush(&s);
+    ssize_t got = read(fds[0], all, 4096);
+    (void)snprintf(line, sizeof line, "warn scribe: lines were dropped: count=%llu\nlater\n",
+                   (unsigned long long)dropped);
+    assert_true(got > 0);
+    assert_span_equal(((struct span){ all, (size_t)got }), span_of(line));
+    sink_done(&s);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    free(all);
+}
+
+UNIT_TEST(a_place_without_a_reader_is_given_up)
+{
+    struct sink s;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    (void)close(fds[0]);
+    (void)signal(SIGPIPE, SIG_IGN);
+    sink_init(&s, "-", fds[1], false);
+    sink_line(&s, SPAN("text"));
+    sink_flush(&s);
+    assert_true(s.is_off);
+    assert_false(sink_is_pending(&s));
+    sink_done(&s);
+    (void)close(fds[1]);
+}
+
+UNIT_TEST(off_keeps_nothing)
+{
+    struct sink s;
+    sink_init(&s, "off", 1, false);
+    sink_line(&s, SPAN("text"));
+    assert_false(sink_is_pending(&s));
+    sink_done(&s);
+}
+
+UNIT_MAIN(lines_are_appended_to_a_file, a_stamp_stands_in_front, reopening_follows_the_name_and_loses_nothing,
+          a_file_that_was_moved_away_is_noticed, a_full_place_drops_and_counts_and_says_so,
+          a_place_without_a_reader_is_given_up, off_keeps_nothing)
