@@ -1,10 +1,12 @@
-/* check.h - what `slipway check` finds, as one JSON object, from which both of its outputs are printed.
+/* check.h - what `slipway check` finds, as one JSON object from which both outputs are printed.
  *
- *   {"ok", "version", "site", "folder", "manage_py", "settings", "settings_from", "python", "venv", "control",
- *    "config", "env_file", "workers", "cpus", "memory_bytes" (null: no limit known),
- *    "options": [{"name","value","origin","default","reload"}], "application": the zygote's report or null,
- *    "problems": [SENTENCE], "notes": [SENTENCE]}
- * ok: there are no problems.  A member is missing when it could not be found out.
+ *   {"ok": there are no problems, "version", "site", "folder", "manage_py", "settings",
+ *    "settings_from", "python", "venv", "control", "config", "env_file", "workers", "cpus",
+ *    "memory_bytes" (null: no limit is known),
+ *    "options": [{"name", "value", "origin", "default", "reload"}],
+ *    "application": the zygote's report or null, "problems": [SENTENCE], "notes": [SENTENCE]}
+ *
+ * A member is missing or empty when it could not be found out.
  */
 #pragma once
 #include "base/json.h"

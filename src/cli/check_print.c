@@ -7,7 +7,8 @@ static void print_line(const char *name, const char *value, const char *beside)
 {
     if (value[0] == '\0')
         value = "-";
-    (void)printf("%-12s %s%s%s%s\n", name, value, beside[0] != '\0' ? "  (" : "", beside, beside[0] != '\0' ? ")" : "");
+    (void)printf("%-12s %s%s%s%s\n", name, value, beside[0] != '\0' ? "  (" : "", beside,
+                 beside[0] != '\0' ? ")" : "");
 }
 
 static void print_project(const json_t *found)
@@ -15,7 +16,8 @@ static void print_project(const json_t *found)
     char text[128];
     int64_t memory = json_int(found, "memory_bytes", 0);
     print_line("site", json_text(found, "site", ""), "");
-    print_line("folder", json_text(found, "folder", ""), json_flag(found, "manage_py", false) ? "manage.py" : "no manage.py");
+    print_line("folder", json_text(found, "folder", ""),
+               json_flag(found, "manage_py", false) ? "manage.py" : "no manage.py");
     print_line("settings", json_text(found, "settings", ""), json_text(found, "settings_from", ""));
     print_line("python", json_text(found, "python", ""), json_text(found, "venv", ""));
     print_line("config", json_text(found, "config", ""), "");
@@ -33,7 +35,8 @@ static void print_application(const json_t *report)
     size_t i;
     if (!json_is_object(report))
         return;
-    print_line("application", json_text(report, "application", ""), json_text(report, "framework", ""));
+    print_line("application", json_text(report, "application", ""),
+               json_text(report, "framework", ""));
     print_line("interpreter", json_text(report, "python", ""), "");
     json_array_foreach(json_object_get(report, "static"), i, row)
         print_line("static", json_text(row, "url", ""), json_text(row, "root", ""));

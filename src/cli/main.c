@@ -1,7 +1,8 @@
 /* main.c - slipway: picks the verb and turns its result into the exit status.
  *
- * Beside the verbs of verbs.def there are hidden ones: `edge` and `scribe` are the master's own processes, which it
- * makes by exec of this program (descriptors in link/channel.h); `options-page` writes docs/options.md.
+ * Beside the verbs of verbs.def there are hidden ones: `edge` and `scribe` are the master's own
+ * processes, which it makes by exec of this program (descriptors in link/channel.h); `options-page`
+ * writes docs/options.md.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -72,7 +73,8 @@ static int run(int argc, char **argv)
     return verb->run(argc - 2, argv + 2);
 }
 
-/* A closed standard descriptor would become the next socket, and then be written to as if it were a terminal. */
+/* A closed standard descriptor would become the next socket, and then be written to as if it were a
+ * terminal. */
 static void open_standard_descriptors(void)
 {
     int fd = sys_open("/dev/null", O_RDWR, 0);

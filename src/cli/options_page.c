@@ -1,4 +1,4 @@
-/* options_page.c - docs/options.md, by the hidden verb `options-page`; a site test compares the two. */
+/* options_page.c - docs/options.md, by the hidden verb `options-page`; a site test compares. */
 #include "cli/help.h"
 
 static const char before[] =
@@ -9,21 +9,29 @@ static const char before[] =
     "Each option can be said in five places; the one further down wins:\n"
     "\n"
     "1. built in, the default below;\n"
-    "2. `slipway.ini` in the project's folder (or `--config FILE`): a line `name = value`, with or without a\n"
+    "2. `slipway.ini` in the project's folder (or `--config FILE`): a line `name = value`, with or "
+    "without a\n"
     "   `[slipway]` above; a list has several lines; `;` and `#` begin a comment;\n"
     "3. the env file, `.env` in the project's folder (or `env-file`): `SLIPWAY_NAME=value`;\n"
-    "4. the environment: `SLIPWAY_NAME`, the items of a list separated by commas; an empty one counts as not set.\n"
-    "   `WEB_CONCURRENCY` is `workers`; `PORT` is `listen 0.0.0.0:PORT` when nothing else names a listener;\n"
-    "5. arguments: `--name value` or `--name=value`; `--name` and `--no-name` for yes and no. A list is given by\n"
+    "4. the environment: `SLIPWAY_NAME`, the items of a list separated by commas; an empty one "
+    "counts as not set.\n"
+    "   `WEB_CONCURRENCY` is `workers`; `PORT` is `listen 0.0.0.0:PORT` when nothing else names a "
+    "listener;\n"
+    "5. arguments: `--name value` or `--name=value`; `--name` and `--no-name` for yes and no. A "
+    "list is given by\n"
     "   repeating it.\n"
     "\n"
-    "A list from a stronger place replaces that of a weaker one. Relative paths are relative to `chdir`; `chdir`\n"
+    "A list from a stronger place replaces that of a weaker one. Relative paths are relative to "
+    "`chdir`; `chdir`\n"
     "itself to the working folder, or in `slipway.ini` to that file's folder.\n"
-    "An unknown name or a value out of range is refused, with the file and line. `slipway check` shows every\n"
+    "An unknown name or a value out of range is refused, with the file and line. `slipway check` "
+    "shows every\n"
     "value and where it came from.\n"
     "\n"
-    "Times are `500ms`, `30s`, `5m`, `2h`, a bare number is seconds. Sizes are `65536`, `64K`, `10M`, `1G`.\n"
-    "*Takes effect* says when a changed value does: at the next `slipway reload`, or at the next start.\n";
+    "Times are `500ms`, `30s`, `5m`, `2h`, a bare number is seconds. Sizes are `65536`, `64K`, "
+    "`10M`, `1G`.\n"
+    "*Takes effect* says when a changed value does: at the next `slipway reload`, or at the next "
+    "start.\n";
 
 /* A '|' would end the cell. */
 static void print_cell(FILE *out, const char *text)
@@ -35,9 +43,11 @@ static void print_cell(FILE *out, const char *text)
 static void print_bounds(FILE *out, const struct conf_row *row, enum conf_option option)
 {
     struct buf least = { 0 }, most = { 0 };
-    bool is_number = strcmp(row->kind, "COUNT") == 0 || strcmp(row->kind, "MS") == 0 || strcmp(row->kind, "BYTES") == 0;
+    bool is_number = strcmp(row->kind, "COUNT") == 0 || strcmp(row->kind, "MS") == 0 ||
+                     strcmp(row->kind, "BYTES") == 0;
     if (is_number && conf_bounds_text(option, &least, &most) == 0)
-        (void)fprintf(out, "%.*s to %.*s", (int)buf_len(&least), buf_span(&least).at, (int)buf_len(&most), buf_span(&most).at);
+        (void)fprintf(out, "%.*s to %.*s", (int)buf_len(&least), buf_span(&least).at,
+                      (int)buf_len(&most), buf_span(&most).at);
     buf_done(&least);
     buf_done(&most);
 }
@@ -57,7 +67,9 @@ static void print_row(FILE *out, enum conf_option option)
 void help_print_page(FILE *out)
 {
     (void)fputs(before, out);
-    (void)fputs("\n| option | value | default | bounds | takes effect | |\n| --- | --- | --- | --- | --- | --- |\n", out);
+    (void)fputs("\n| option | value | default | bounds | takes effect | |\n| --- | --- | --- | --- "
+                "| --- | --- |\n",
+                out);
     for (enum conf_option i = 0; i < CONF_OPTIONS; i++)
         print_row(out, i);
 }

@@ -19,7 +19,8 @@ static const char *duration(char into[DURATION_BYTES], int64_t ms)
     else if (s < 48 * 3600)
         (void)snprintf(into, DURATION_BYTES, "%dh %02dm", (int)(s / 3600), (int)(s / 60 % 60));
     else
-        (void)snprintf(into, DURATION_BYTES, "%lldd %dh", (long long)(s / 86400), (int)(s / 3600 % 24));
+        (void)snprintf(into, DURATION_BYTES, "%lldd %dh", (long long)(s / 86400),
+                       (int)(s / 3600 % 24));
     return into;
 }
 
@@ -31,7 +32,8 @@ static void print_head(const json_t *answer)
     const char *application = json_text(answer, "application", "");
     (void)printf("%s: %s, %s%s%s, generation %lld, up %s\n", json_text(answer, "site", "site"),
                  json_text(answer, "state", "serving"), json_text(answer, "framework", "WSGI"),
-                 application[0] != '\0' ? " " : "", application, (long long)json_int(answer, "generation", 0),
+                 application[0] != '\0' ? " " : "", application,
+                 (long long)json_int(answer, "generation", 0),
                  duration(up, json_int(answer, "uptime_s", 0) * 1000));
     json_array_foreach(json_object_get(answer, "url"), i, url)
         (void)printf("  %s\n", json_string_value(url));
@@ -40,10 +42,12 @@ static void print_head(const json_t *answer)
 static void print_worker(const json_t *w)
 {
     char since[DURATION_BYTES];
-    (void)printf("%6lld %8lld  %-9s %10lld  %9s %8.1f MiB  %10lld %8lld\n", (long long)json_int(w, "id", 0),
-                 (long long)json_int(w, "pid", 0), json_text(w, "state", "-"), (long long)json_int(w, "requests", 0),
-                 duration(since, json_int(w, "since_ms", -1)), (double)json_int(w, "rss_kib", 0) / 1024,
-                 (long long)json_int(w, "generation", 0), (long long)json_int(w, "restarts", 0));
+    (void)printf("%6lld %8lld  %-9s %10lld  %9s %8.1f MiB  %10lld %8lld\n",
+                 (long long)json_int(w, "id", 0), (long long)json_int(w, "pid", 0),
+                 json_text(w, "state", "-"), (long long)json_int(w, "requests", 0),
+                 duration(since, json_int(w, "since_ms", -1)),
+                 (double)json_int(w, "rss_kib", 0) / 1024, (long long)json_int(w, "generation", 0),
+                 (long long)json_int(w, "restarts", 0));
 }
 
 static void print_edge(const json_t *e)
@@ -58,11 +62,12 @@ static void print_tables(const json_t *answer)
 {
     const json_t *row;
     size_t i;
-    (void)printf("\n%6s %8s  %-9s %10s  %9s %12s  %10s %8s\n", "worker", "pid", "state", "requests", "for", "memory",
-                 "generation", "restarts");
+    (void)printf("\n%6s %8s  %-9s %10s  %9s %12s  %10s %8s\n", "worker", "pid", "state", "requests",
+                 "for", "memory", "generation", "restarts");
     json_array_foreach(json_object_get(answer, "workers"), i, row)
         print_worker(row);
-    (void)printf("\n%6s %8s  %11s %9s %9s %9s\n", "edge", "pid", "connections", "requests", "queued", "refused");
+    (void)printf("\n%6s %8s  %11s %9s %9s %9s\n", "edge", "pid", "connections", "requests",
+                 "queued", "refused");
     json_array_foreach(json_object_get(answer, "edges"), i, row)
         print_edge(row);
 }

@@ -1,4 +1,4 @@
-/* verbs.c - the table of verbs, and those that are a few lines: run, serve, reload, stop, version. */
+/* verbs.c - the table of verbs, and the short ones: run, serve, reload, stop, version. */
 #include "cli/verbs.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +12,8 @@
 #include "master/master.h"
 
 const struct verb verbs[] = {
-#define VERB(name, function, options, arguments, help) { name, function, VERB_##options, arguments, help },
+#define VERB(name, function, options, arguments, help)                                             \
+    { name, function, VERB_##options, arguments, help },
 #include "cli/verbs.def"
 };
 const size_t verbs_count = ARRAY_LEN(verbs);
@@ -27,9 +28,11 @@ const struct verb *verbs_find(struct span name)
 
 const struct verb *verbs_guess(struct span name)
 {
-    static const struct { struct span theirs, ours; } borrowed[] = {
-        { SPAN("start"), SPAN("serve") },     { SPAN("runserver"), SPAN("run") },  { SPAN("dev"), SPAN("run") },
-        { SPAN("restart"), SPAN("reload") },  { SPAN("quit"), SPAN("stop") },      { SPAN("ps"), SPAN("status") },
+    static const struct { struct span theirs, ours;
+    } borrowed[] = {
+        { SPAN("start"), SPAN("serve") },  { SPAN("runserver"), SPAN("run") },
+        { SPAN("dev"), SPAN("run") },      { SPAN("restart"), SPAN("reload") },
+        { SPAN("quit"), SPAN("stop") },    { SPAN("ps"), SPAN("status") },
         { SPAN("doctor"), SPAN("check") },
     };
     for (size_t i = 0; i < ARRAY_LEN(borrowed); i++)
@@ -64,22 +67,33 @@ bool verbs_take_flag(int *argc, char **argv, const char *flag)
     return was_there;
 }
 
-struct conf *verbs_load(int argc, char **argv, bool takes_app, int *status)
+struct conf *verbs_load_quietly(int argc, char **argv, int *status, char *why)
 {
-    char why[CONF_WHY_BYTES] = "out of memory", shown[100];
     struct conf *c = conf_new();
     int rc = c ? conf_load(c, argc, argv, environ, why) : -ENOMEM;
+    if (!c)
+        (void)snprintf(why, CONF_WHY_BYTES, "out of memory");
     *status = rc == -EINVAL ? EXIT_USAGE : rc < 0 ? EXIT_WRONG : EXIT_DONE;
-    if (rc < 0) {
-        (void)verbs_fail(*status, "%s", why);
-    } else if (!takes_app && c->origin[CONF_app].source == CONF_ARGUMENT) {
-        *status = verbs_fail(EXIT_USAGE, "'%s' is one argument too many: this verb is about the site of a folder (--chdir DIR)",
-                             log_escape(shown, sizeof(shown), span_of(c->app)));
-    }
-    if (*status == EXIT_DONE)
+    if (rc == 0)
         return c;
     conf_free(c);
     return NULL;
+}
+
+struct conf *verbs_load(int argc, char **argv, bool takes_app, int *status)
+{
+    char why[CONF_WHY_BYTES], shown[100];
+    struct conf *c = verbs_load_quietly(argc, argv, status, why);
+    if (!c) {
+        (void)verbs_fail(*status, "%s", why);
+    } else if (!takes_app && c->origin[CONF_app].source == CONF_ARGUMENT) {
+        *status = verbs_fail(EXIT_USAGE,
+                             "'%s' is one argument too many, a site is named by --chdir",
+                             log_escape(shown, sizeof(shown), span_of(c->app)));
+        conf_free(c);
+        c = NULL;
+    }
+    return c;
 }
 
 /* ---- run, serve ---- */
@@ -142,7 +156,8 @@ int verbs_refused(const json_t *answer, const char *what)
 {
     const char *traceback = json_text(answer, "traceback", "");
     size_t len = strlen(traceback);
-    (void)verbs_fail(EXIT_WRONG, "%s: %s", what, json_text(answer, "error", "the master did not say why"));
+    (void)verbs_fail(EXIT_WRONG, "%s: %s", what,
+                     json_text(answer, "error", "the master did not say why"));
     if (len > 0)
         (void)fprintf(stderr, "%s%s", traceback, traceback[len - 1] == '\n' ? "" : "\n");
     return EXIT_WRONG;
@@ -155,7 +170,8 @@ int verb_reload(int argc, char **argv)
     if (!answer)
         return status;
     if (json_flag(answer, "ok", false))
-        (void)printf("reloaded: generation %lld serves\n", (long long)json_int(answer, "generation", 0));
+        (void)printf("reloaded: generation %lld serves\n",
+                     (long long)json_int(answer, "generation", 0));
     else
         status = verbs_refused(answer, "the reload was refused, the site serves on as it was");
     json_decref(answer);

@@ -1,7 +1,7 @@
 /* verbs.h - what a user can tell slipway to do.
  *
- * A verb gets the arguments behind its name, prints to standard output what was asked for and to standard error one
- * sentence for a mistake, and returns the exit status.
+ * A verb gets the arguments behind its name, prints to standard output what was asked for and to
+ * standard error one sentence for a mistake, and returns the exit status.
  */
 #pragma once
 #include "base/json.h"
@@ -21,7 +21,7 @@ struct verb {
 extern const struct verb verbs[];
 extern const size_t verbs_count;
 const struct verb *verbs_find(struct span name);          /* NULL: there is none */
-const struct verb *verbs_guess(struct span name);         /* the one that was probably meant, or NULL */
+const struct verb *verbs_guess(struct span name); /* the one that was probably meant, or NULL */
 #define VERB(name, function, ...) int function(int argc, char **argv);
 #include "cli/verbs.def"
 
@@ -34,7 +34,11 @@ bool verbs_take_flag(int *argc, char **argv, const char *flag);
  * MODULE:CALLABLE may be among the arguments. */
 struct conf *verbs_load(int argc, char **argv, bool takes_app, int *status);
 
-/* The answer of the running site to one word of control.h, new; NULL after a sentence and with *status. */
+/* The same without printing: NULL and the sentence in `why`. */
+struct conf *verbs_load_quietly(int argc, char **argv, int *status, char *why);
+
+/* The answer of the running site to one word of control.h, new; NULL after a sentence and with
+ * *status. */
 json_t *verbs_ask(int argc, char **argv, const char *verb, int *status);
 /* Says why an answer is not ok, with its traceback: EXIT_WRONG. */
 int verbs_refused(const json_t *answer, const char *what);

@@ -12,9 +12,10 @@ static const struct option_row {
     enum conf_kind kind;
     size_t offset;                /* in struct conf */
 } rows[] = {
-#define OPTION(name, field, kind, fallback, least, most, when, argument, help)                        \
-    { { name, #kind, fallback, argument, help, least, most, WHEN_##when == WHEN_RELOAD },             \
-      CONF_KIND_##kind, offsetof(struct conf, field) },
+#define OPTION(name, field, kind, fallback, least, most, when, argument, help)                     \
+    { { name, #kind, fallback, argument, help, least, most, WHEN_##when == WHEN_RELOAD },          \
+      CONF_KIND_##kind,                                                                            \
+      offsetof(struct conf, field) },
 #include "conf/options.def"
 };
 _Static_assert(ARRAY_LEN(rows) == CONF_OPTIONS, "a row an option");
@@ -27,11 +28,6 @@ const struct conf_row *conf_row(enum conf_option option)
 enum conf_kind conf_kind(enum conf_option option)
 {
     return rows[option].kind;
-}
-
-void *conf_field(struct conf *c, enum conf_option option)
-{
-    return (char *)c + rows[option].offset;
 }
 
 enum conf_option conf_find(struct span name)
@@ -80,7 +76,7 @@ struct conf *conf_new(void)
         if (rows[i].kind == CONF_KIND_LIST && row->fallback[0] == '\0')
             continue;                                  /* no items, rather than an empty one */
         if (conf_set(c, span_of(row->name), span_of(row->fallback), CONF_BUILT_IN, NULL, why) < 0) {
-            conf_free(c);                              /* no memory: a unit test proves that defaults are right */
+            conf_free(c); /* no memory: a unit test proves that defaults are right */
             return NULL;
         }
     }
@@ -108,7 +104,8 @@ static void name_it(char *into, size_t cap_bytes, const struct setting *s)
     else if (s->place && s->source == CONF_INI)
         (void)snprintf(into, cap_bytes, "%s: %s", s->place, name);
     else
-        (void)snprintf(into, cap_bytes, "%s", s->place && s->source == CONF_ARGUMENT ? s->place : name);
+        (void)snprintf(into, cap_bytes, "%s",
+                       s->place && s->source == CONF_ARGUMENT ? s->place : name);
 }
 
 static int refuse(const struct setting *s, const char *takes)
@@ -124,18 +121,20 @@ static int refuse_number(const struct setting *s)
 {
     static const char *const takes[] = {
         [CONF_KIND_COUNT] = "a number from %.*s to %.*s",
-        [CONF_KIND_MS] = "a time from %.*s to %.*s (such as 500ms, 30s, 5m, 2h; a bare number is seconds)",
+        [CONF_KIND_MS] =
+            "a time from %.*s to %.*s (such as 500ms, 30s, 5m, 2h; a bare number is seconds)",
         [CONF_KIND_BYTES] = "a size from %.*s to %.*s (such as 65536, 64K, 10M, 1G)",
         [CONF_KIND_FLAG] = "yes or no",
-        [CONF_KIND_TEXT] = NULL, [CONF_KIND_LIST] = NULL,
+        [CONF_KIND_TEXT] = NULL,
+        [CONF_KIND_LIST] = NULL,
     };
     char sentence[200];
     struct buf least = { 0 }, most = { 0 };
     if (conf_bounds_text((enum conf_option)(s->row - rows), &least, &most) < 0)
         (void)snprintf(sentence, sizeof(sentence), "another value");
     else
-        (void)snprintf(sentence, sizeof(sentence), takes[s->row->kind], (int)buf_len(&least), buf_span(&least).at,
-                       (int)buf_len(&most), buf_span(&most).at);
+        (void)snprintf(sentence, sizeof(sentence), takes[s->row->kind], (int)buf_len(&least),
+                       buf_span(&least).at, (int)buf_len(&most), buf_span(&most).at);
     buf_done(&least);
     buf_done(&most);
     return refuse(s, sentence);
@@ -177,11 +176,11 @@ static int check_text(const struct setting *s, struct span *text, char *spelling
                       ? conf_check_text((enum conf_option)(s->row - rows), text, spelling) : NULL;
     if (takes)
         return refuse(s, takes);
-    if ((int64_t)text->len < row->least && text->len == 0)
+    if ((int64_t)text->len < row->least)
         return refuse(s, row->argument);
-    if ((int64_t)text->len < row->least || (int64_t)text->len > row->most) {
-        (void)snprintf(sentence, sizeof(sentence), "%s of %lld to %lld bytes", row->argument,
-                       (long long)row->least, (long long)row->most);
+    if ((int64_t)text->len > row->most) {
+        (void)snprintf(sentence, sizeof(sentence), "%s of at most %lld bytes", row->argument,
+                       (long long)row->most);
         return refuse(s, sentence);
     }
     return 0;
@@ -217,8 +216,8 @@ static int set_item(struct conf *c, const struct setting *s, bool is_kept)
     if (rc < 0 || !is_kept)
         return rc;
     if (is_growing && list->count >= CONF_LIST_MAX) {
-        (void)snprintf(s->why, CONF_WHY_BYTES, "--%s can be given %d times at most", s->row->shown.name,
-                       CONF_LIST_MAX);
+        (void)snprintf(s->why, CONF_WHY_BYTES, "--%s can be given %d times at most",
+                       s->row->shown.name, CONF_LIST_MAX);
         return -EINVAL;
     }
     const char *kept = conf_keep(c, text);
@@ -234,7 +233,8 @@ static int refuse_name(struct span name, enum conf_source source, const char *pl
 {
     char shown[CONF_SHOWN_BYTES];
     const struct conf_row *near = conf_guess(name);
-    (void)snprintf(why, CONF_WHY_BYTES, "%s%sunknown option '%s'%s%s%s", place && source == CONF_INI ? place : "",
+    (void)snprintf(why, CONF_WHY_BYTES, "%s%sunknown option '%s'%s%s%s",
+                   place && source == CONF_INI ? place : "",
                    place && source == CONF_INI ? ": " : "", log_escape(shown, sizeof(shown), name),
                    near ? ", did you mean '" : "", near ? near->name : "", near ? "'?" : "");
     return -EINVAL;
@@ -327,7 +327,8 @@ int conf_write(const struct conf *c, struct buf *out)
     return rc;
 }
 
-/* Not by inih: its lines have a bound, it takes ';' for a comment and strips blanks; these texts are ours. */
+/* Not by inih: its lines have a bound, it takes ';' for a comment and strips blanks; these texts
+ * are ours. */
 int conf_read_text(struct conf *c, struct span text, char *why)
 {
     while (text.len > 0) {

@@ -1,13 +1,13 @@
 /* conf.h - the effective options of one site, from where each came, and what is wrong with them.
  *
- * Order   last wins: built-in < slipway.ini < env file < environment < arguments.  The environment is
- *         SLIPWAY_NAME for each option (lists separated by commas), WEB_CONCURRENCY for workers, and
- *         PORT, which means listen 0.0.0.0:PORT when nothing else names a listener.
+ * Order   last wins: built-in < slipway.ini < env file < environment < arguments.  The environment
+ *         is SLIPWAY_NAME for each option (lists separated by commas), WEB_CONCURRENCY for workers,
+ *         and PORT, which means listen 0.0.0.0:PORT when nothing else names a listener.
  * Owner   conf_new/conf_free; every text lives as long as the conf.  Read-only once made: a reload
  *         makes a new one and swaps the pointer.
  * Errors  -ENOMEM, -EINVAL (what the user typed), -EBADMSG (what a file or the environment says),
- *         -errno of a file; each with one sentence in `why` (CONF_WHY_BYTES), which names file and line.
- *         A reader that fails has changed nothing.
+ *         -errno of a file; each with one sentence in `why` (CONF_WHY_BYTES), which names file and
+ *         line.  A reader that fails has changed nothing.
  */
 #pragma once
 #include "base/buf.h"
@@ -38,7 +38,7 @@ enum conf_source { CONF_BUILT_IN, CONF_INI, CONF_ENV_FILE, CONF_ENVIRONMENT, CON
 
 struct conf_origin {
     enum conf_source source;
-    const char *place;            /* "slipway.ini:3", "SLIPWAY_WORKERS", "--workers"; NULL: the default */
+    const char *place; /* "slipway.ini:3", "SLIPWAY_WORKERS", "--workers"; NULL: the default */
 };
 
 struct conf {
@@ -51,30 +51,32 @@ struct conf {
 struct conf *conf_new(void);                              /* built-in values; NULL: no memory */
 void conf_free(struct conf *c);                           /* takes NULL */
 
-/* Sets one option from its text.  A value from a weaker source than the present one is checked and then left
- * out.  A LIST is replaced by the first value from a stronger source and grows with more from the same.
- * `place` is copied.  0, -ENOMEM, or -EINVAL with "unknown option 'wokers', did you mean 'workers'?" or
- * "--workers takes a number from 0 to 1024, not 'many'". */
+/* Sets one option from its text.  A value from a weaker source than the present one is checked and
+ * then left out.  A LIST is replaced by the first value from a stronger source and grows with more
+ * from the same.  `place` is copied.  0, -ENOMEM, or -EINVAL with a sentence such as "unknown option
+ * 'wokers', did you mean 'workers'?" or "--workers takes a number from 0 to 1024, not 'many'". */
 int conf_set(struct conf *c, struct span name, struct span value, enum conf_source source,
              const char *place, char *why);
 
-/* INI text by inih: one [slipway] section or none; `path` is shown in messages by its last part.  Lines
- * that begin with a blank continue the option above (for lists); an option that is no list stands once. */
+/* INI text by inih: one [slipway] section or none; `path` is shown in messages by its last part.
+ * Lines that begin with a blank continue the option above (for lists); an option that is no list
+ * stands once. */
 int conf_read_ini(struct conf *c, const char *path, char *why);
 int conf_read_environment(struct conf *c, char *const *envp, char *why);
-/* argv after the verb.  --name VALUE or --name=VALUE; for a FLAG also --name and --no-name.  What does not
- * begin with '-' is the application (option "app"), once. */
+/* argv after the verb.  --name VALUE or --name=VALUE; for a FLAG also --name and --no-name.  What
+ * does not begin with '-' is the application (option "app"), once. */
 int conf_read_arguments(struct conf *c, int argc, char **argv, char *why);
 
-/* Everything in order, for a verb: into a conf fresh from conf_new.  Relative paths are relative to chdir;
- * chdir itself to the working folder, or in a file to that file's folder.  Afterwards chdir and every other
- * path is absolute, and config and env_file name the files that were read ("" for none). */
+/* Everything in order, for a verb: into a conf fresh from conf_new.  Relative paths are relative to
+ * chdir; chdir itself to the working folder, or in a file to that file's folder.  Afterwards chdir
+ * and every other path is absolute, and config and env_file name the files that were read ("" for
+ * none). */
 int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *why);
 
-/* The effective options as lines "name=value", and back, so that conf_read_text gives a conf that is equal but
- * for the origins (all arguments): how the master hands them to edges and scribe. */
-int conf_write(const struct conf *c, struct buf *out);                          /* 0, -ENOMEM, -EMSGSIZE */
-int conf_read_text(struct conf *c, struct span text, char *why);                /* into a fresh conf */
+/* The effective options as lines "name=value", and back, so that conf_read_text gives a conf that
+ * is equal but for the origins (all arguments): how the master hands them to edges and scribe. */
+int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, -EMSGSIZE */
+int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */
 
 /* The table, for help, docs and check. */
 struct conf_row {
@@ -85,10 +87,12 @@ struct conf_row {
 const struct conf_row *conf_row(enum conf_option option);
 /* For people: "8", "75s", "64K", "yes", a list with ", " between.  0, -ENOMEM, -EMSGSIZE. */
 int conf_value_text(const struct conf *c, enum conf_option option, struct buf *out);
-int conf_bounds_text(enum conf_option option, struct buf *least, struct buf *most);    /* of a number, likewise */
-/* Where the value came from: "default", "slipway.ini:3", "SLIPWAY_WORKERS", ".env: SLIPWAY_WORKERS", "--workers". */
+/* The bounds of a number, likewise. */
+int conf_bounds_text(enum conf_option option, struct buf *least, struct buf *most);
+/* Where the value came from: "default", "slipway.ini:3", ".env: SLIPWAY_SITE", "PORT", "--site". */
 const char *conf_origin_text(const struct conf *c, enum conf_option option);
 /* The row whose name is nearest to a mistyped one, or NULL when none is near. */
 const struct conf_row *conf_guess(struct span name);
-/* Edits (insert, delete, replace a byte, swap two neighbours) between two words; UINT_MAX when one has over 32 bytes. */
+/* Edits (insert, delete, replace a byte, swap two neighbours) between two words; UINT_MAX when one
+ * has over 32 bytes. */
 unsigned conf_edits(struct span a, struct span b);

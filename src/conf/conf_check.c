@@ -1,25 +1,32 @@
-/* conf_check.c - the shapes of texts: what is refused here is refused with file and line, before anything starts. */
+/* conf_check.c - the shapes of texts: what is refused here is refused with file and line, before
+ * anything starts. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/un.h>
 #include "conf/conf_private.h"
 
-enum { SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1, PORT_DIGITS_MAX = 5 };
+enum {
+    SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+    PORT_DIGITS_MAX = 5
+};
 
 static const struct span unix_prefix = SPAN("unix:");
 
 static bool is_port(struct span text)
 {
     uint64_t port;
-    return text.len <= PORT_DIGITS_MAX && span_to_u64(text, &port) == 0 && port <= UINT16_MAX;       /* 0: any free one, for tests */
+    return text.len <= PORT_DIGITS_MAX && span_to_u64(text, &port) == 0 &&
+           port <= UINT16_MAX; /* 0: any free one, for tests */
 }
 
-/* A name, an IPv4 address or a bracketed IPv6 one; only the form: the master looks names up when it listens. */
+/* A name, an IPv4 address or a bracketed IPv6 one; only the form: the master looks names up when it
+ * listens. */
 static bool is_host(struct span host)
 {
     char address[sizeof(struct in6_addr)], text[INET6_ADDRSTRLEN];
     if (host.len == 0 || host.at[0] != '[')
-        return span_find(host, ':') == host.len && span_find(host, '/') == host.len && span_find(host, ' ') == host.len;
+        return span_find(host, ':') == host.len && span_find(host, '/') == host.len &&
+               span_find(host, ' ') == host.len;
     if (host.len < 4 || host.at[host.len - 1] != ']' || host.len - 2 >= sizeof(text))
         return false;
     *(char *)mempcpy(text, host.at + 1, host.len - 2) = '\0';
@@ -28,15 +35,19 @@ static bool is_host(struct span host)
 
 static const char *check_listen(struct span *text, char *spelling)
 {
-    static const char takes[] = "ADDR:PORT such as 127.0.0.1:8000, :8000 or [::]:8000, or unix:PATH";
+    static const char takes[] =
+        "ADDR:PORT such as 127.0.0.1:8000, :8000 or [::]:8000, or unix:PATH";
     if (span_starts(*text, unix_prefix))
-        return text->len > unix_prefix.len && text->len <= unix_prefix.len + SOCKET_PATH_BYTES_MAX ? NULL : takes;
+        return text->len > unix_prefix.len && text->len <= unix_prefix.len + SOCKET_PATH_BYTES_MAX
+                   ? NULL
+                   : takes;
     if (is_port(*text))
-        return NULL;                                   /* of 127.0.0.1, as Django's runserver takes it */
+        return NULL; /* of 127.0.0.1, as Django's runserver takes it */
     const char *colon = memrchr(text->at, ':', text->len);
     if (!colon)
         return takes;
-    struct span host = { text->at, (size_t)(colon - text->at) }, port = span_skip(*text, host.len + 1);
+    struct span host = { text->at, (size_t)(colon - text->at) },
+                port = span_skip(*text, host.len + 1);
     if (!is_port(port) || !is_host(host))
         return takes;
     if (span_eq(host, SPAN("*"))) {                    /* nginx's spelling */
@@ -62,8 +73,8 @@ static const char *check_static(struct span *text, char *spelling)
 
 static bool is_name_byte(char byte, const char *others)
 {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-           (byte & 0x80) || (byte != '\0' && strchr(others, byte));
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || (byte & 0x80) || (byte != '\0' && strchr(others, byte));
 }
 
 static bool is_dotted(struct span text, const char *others)
@@ -92,7 +103,9 @@ static const char *check_settings(struct span *text, char *spelling)
 static const char *check_site(struct span *text, char *spelling)
 {
     (void)spelling;
-    return is_dotted(*text, "._-") && !memchr(text->at, '/', text->len) ? NULL : "a name of letters, digits, '-', '_' and '.'";
+    return is_dotted(*text, "._-") && !memchr(text->at, '/', text->len)
+               ? NULL
+               : "a name of letters, digits, '-', '_' and '.'";
 }
 
 static const char *check_url_path(struct span *text, char *spelling)
@@ -101,7 +114,7 @@ static const char *check_url_path(struct span *text, char *spelling)
     if (text->at[0] != '/')
         return "a path that begins with '/'";
     while (text->len > 0 && text->at[text->len - 1] == '/')
-        text->len--;                                   /* "/app/" is "/app", and "/" is no prefix at all */
+        text->len--; /* "/app/" is "/app", and "/" is no prefix at all */
     return NULL;
 }
 
@@ -113,7 +126,8 @@ static const char *check_health_path(struct span *text, char *spelling)
 
 static const char *check_log_level(struct span *text, char *spelling)
 {
-    static const struct span levels[] = { SPAN("error"), SPAN("warn"), SPAN("info"), SPAN("debug") };
+    static const struct span levels[] = { SPAN("error"), SPAN("warn"), SPAN("info"),
+                                          SPAN("debug") };
     (void)spelling;
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)
         if (span_eq(*text, levels[i]))
@@ -121,13 +135,17 @@ static const char *check_log_level(struct span *text, char *spelling)
     return "error, warn, info or debug";
 }
 
-const char *conf_check_text(enum conf_option option, struct span *text, char spelling[CONF_SPELLING_BYTES])
+const char *conf_check_text(enum conf_option option, struct span *text,
+                            char spelling[CONF_SPELLING_BYTES])
 {
-    static const struct { enum conf_option option; const char *(*check)(struct span *, char *); } checks[] = {
-        { CONF_listen, check_listen },         { CONF_control, check_control },
-        { CONF_static_map, check_static },     { CONF_app, check_app },
-        { CONF_settings, check_settings },     { CONF_site, check_site },
-        { CONF_mount, check_url_path },        { CONF_health_path, check_health_path },
+    static const struct {
+        enum conf_option option;
+        const char *(*check)(struct span *, char *);
+    } checks[] = {
+        { CONF_listen, check_listen },       { CONF_control, check_control },
+        { CONF_static_map, check_static },   { CONF_app, check_app },
+        { CONF_settings, check_settings },   { CONF_site, check_site },
+        { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
         { CONF_log_level, check_log_level },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)

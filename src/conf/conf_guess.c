@@ -5,19 +5,32 @@
 enum { NAME_BYTES_MAX = 32, EDITS_MAX = 2 };
 
 /* What people bring along in their fingers from gunicorn, uWSGI, uvicorn and nginx. */
-static const struct { struct span theirs; enum conf_option ours; } borrowed[] = {
-    { SPAN("bind"), CONF_listen },                 { SPAN("port"), CONF_listen },
-    { SPAN("host"), CONF_listen },                 { SPAN("http"), CONF_listen },
-    { SPAN("socket"), CONF_listen },               { SPAN("processes"), CONF_workers },
-    { SPAN("procs"), CONF_workers },               { SPAN("module"), CONF_app },
-    { SPAN("wsgi"), CONF_app },                    { SPAN("virtualenv"), CONF_venv },
-    { SPAN("home"), CONF_venv },                   { SPAN("timeout"), CONF_harakiri_ms },
-    { SPAN("keepalive"), CONF_idle_timeout_ms },   { SPAN("keep-alive"), CONF_idle_timeout_ms },
-    { SPAN("graceful-timeout"), CONF_drain_timeout_ms }, { SPAN("static-map"), CONF_static_map },
-    { SPAN("ini"), CONF_config },                  { SPAN("env"), CONF_env_file },
-    { SPAN("client-max-body-size"), CONF_body_limit_bytes }, { SPAN("buffer-size"), CONF_head_limit_bytes },
-    { SPAN("access-logfile"), CONF_access_log },   { SPAN("log-file"), CONF_log },
-    { SPAN("root-path"), CONF_mount },             { SPAN("directory"), CONF_chdir },
+static const struct { struct span theirs; enum conf_option ours;
+} borrowed[] = {
+    { SPAN("bind"), CONF_listen },
+    { SPAN("port"), CONF_listen },
+    { SPAN("host"), CONF_listen },
+    { SPAN("http"), CONF_listen },
+    { SPAN("socket"), CONF_listen },
+    { SPAN("processes"), CONF_workers },
+    { SPAN("procs"), CONF_workers },
+    { SPAN("module"), CONF_app },
+    { SPAN("wsgi"), CONF_app },
+    { SPAN("virtualenv"), CONF_venv },
+    { SPAN("home"), CONF_venv },
+    { SPAN("timeout"), CONF_harakiri_ms },
+    { SPAN("keepalive"), CONF_idle_timeout_ms },
+    { SPAN("keep-alive"), CONF_idle_timeout_ms },
+    { SPAN("graceful-timeout"), CONF_drain_timeout_ms },
+    { SPAN("static-map"), CONF_static_map },
+    { SPAN("ini"), CONF_config },
+    { SPAN("env"), CONF_env_file },
+    { SPAN("client-max-body-size"), CONF_body_limit_bytes },
+    { SPAN("buffer-size"), CONF_head_limit_bytes },
+    { SPAN("access-logfile"), CONF_access_log },
+    { SPAN("log-file"), CONF_log },
+    { SPAN("root-path"), CONF_mount },
+    { SPAN("directory"), CONF_chdir },
 };
 
 static unsigned least_of(unsigned a, unsigned b)

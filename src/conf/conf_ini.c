@@ -1,7 +1,7 @@
 /* conf_ini.c - slipway.ini, read by inih.
  *
- * inih calls back without a line number and cuts lines at 200 bytes; so the reader here counts lines, and keeps
- * the value of a longer line beside, with a short stand-in for inih.
+ * inih calls back without a line number and cuts lines at 200 bytes; so the reader here counts
+ * lines, and keeps the value of a longer line beside, with a short stand-in for inih.
  */
 #include <errno.h>
 #include <ini.h>
@@ -15,7 +15,7 @@ struct reading {
     const char *shown;                    /* the file's name in messages */
     struct span rest;                     /* lines that inih did not ask for yet */
     unsigned line;                        /* the one it has now; the first is 1 */
-    bool is_indented, is_long;            /* that line begins with a blank; its value is long_value */
+    bool is_indented, is_long; /* that line begins with a blank; its value is long_value */
     struct span long_value;
     unsigned set_in_line[CONF_OPTIONS];   /* 0: not set in this file */
     unsigned bad_line;                    /* the first that the handler refused; 0: none yet */
@@ -46,7 +46,8 @@ static void shorten(struct reading *r, struct span line, char *into, size_t cap_
     }
     size_t name_bytes = r->is_indented && r->line > 1 ? 0 : span_find(line, '=') + 1;
     if (name_bytes + sizeof("~\n") > cap_bytes || name_bytes > line.len) {
-        (void)snprintf(into, cap_bytes, "[\n");        /* no option has such a name: let inih refuse the line */
+        (void)snprintf(into, cap_bytes,
+                       "[\n"); /* no option has such a name: let inih refuse the line */
         return;
     }
     r->is_long = true;
@@ -84,8 +85,9 @@ static int refuse(struct reading *r, int rc)
 static int refuse_twice(struct reading *r, const char *name, unsigned first_line)
 {
     (void)snprintf(r->why, CONF_WHY_BYTES,
-                   r->is_indented ? "%s:%u: the line begins with a blank, so it continues '%s' of line %u"
-                                  : "%s:%u: '%s' was set in line %u already",
+                   r->is_indented
+                       ? "%s:%u: the line begins with a blank, so it continues '%s' of line %u"
+                       : "%s:%u: '%s' was set in line %u already",
                    r->shown, r->line, name, first_line);
     return refuse(r, -EBADMSG);
 }
@@ -97,7 +99,8 @@ static int set_option(struct reading *r, const char *name, struct span value)
     if (option < CONF_OPTIONS && conf_kind(option) != CONF_KIND_LIST && r->set_in_line[option] > 0)
         return refuse_twice(r, name, r->set_in_line[option]);
     if (option == CONF_config) {
-        (void)snprintf(r->why, CONF_WHY_BYTES, "%s:%u: a configuration file cannot name another", r->shown, r->line);
+        (void)snprintf(r->why, CONF_WHY_BYTES, "%s:%u: a configuration file cannot name another",
+                       r->shown, r->line);
         return refuse(r, -EBADMSG);
     }
     (void)snprintf(place, sizeof(place), "%.100s:%u", r->shown, r->line);
@@ -115,8 +118,9 @@ static int take_option(void *user, const char *section, const char *name, const 
     if (r->bad_line > 0)
         return 0;
     if (section[0] != '\0' && strcmp(section, "slipway") != 0) {
-        (void)snprintf(r->why, CONF_WHY_BYTES, "%s:%u: section [%s] is unknown, options stand under [slipway]",
-                       r->shown, r->line, log_escape(shown, sizeof(shown), span_of(section)));
+        (void)snprintf(r->why, CONF_WHY_BYTES,
+                       "%s:%u: section [%s] is unknown, options stand under [slipway]", r->shown,
+                       r->line, log_escape(shown, sizeof(shown), span_of(section)));
         return refuse(r, -EBADMSG);
     }
     return set_option(r, name, r->is_long ? r->long_value : span_of(value));
@@ -133,7 +137,8 @@ static int parse(struct reading *r)
         return 0;
     if (bad_line > 0 && (unsigned)bad_line == r->bad_line)
         return r->rc;
-    (void)snprintf(r->why, CONF_WHY_BYTES, "%s:%d: neither 'name = value' nor '[slipway]'", r->shown, bad_line);
+    (void)snprintf(r->why, CONF_WHY_BYTES, "%s:%d: neither 'name = value' nor '[slipway]'",
+                   r->shown, bad_line);
     return -EBADMSG;
 }
 
@@ -143,9 +148,12 @@ int conf_read_ini(struct conf *c, const char *path, char *why)
     const struct conf saved = *c;
     int rc = folder_read_file(path, CONF_FILE_BYTES_MAX, &text);
     if (rc < 0) {
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the configuration file %.300s: %s", path, strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the configuration file %.300s: %s", path,
+                       strerror(-rc));
     } else {
-        struct reading r = { .conf = c, .shown = folder_name(path), .rest = buf_span(&text), .why = why };
+        struct reading r = {
+            .conf = c, .shown = folder_name(path), .rest = buf_span(&text), .why = why
+        };
         rc = parse(&r);
     }
     if (rc < 0) {

@@ -1,7 +1,8 @@
 /* conf_load.c - all sources in their order.
  *
- * chdir says where slipway.ini is, which may say where the env file is, and both are weaker than the environment and the
- * arguments; so those two are read twice: first into a scout that only knows where to look, then in their turn.
+ * chdir says where slipway.ini is, which may say where the env file is, and both are weaker than
+ * the environment and the arguments; so those two are read twice: first into a scout that only
+ * knows where to look, then in their turn.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +32,8 @@ static bool is_set(const struct conf *c, enum conf_option option)
 /* ---- paths ---- */
 
 /* Puts a path that was relative to `base` in its place; the origin stays. */
-static int keep_path(struct conf *c, const char **field, struct span before, const char *base, char *why)
+static int keep_path(struct conf *c, const char **field, struct span before, const char *base,
+                     char *why)
 {
     char path[FOLDER_BYTES], text[2 * FOLDER_BYTES];
     int rc = folder_join(path, base, *field + before.len);
@@ -54,8 +56,9 @@ static int keep_paths(struct conf *c, char *why)
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(paths) && rc == 0; i++) {
         const char *path = *paths[i];
-        bool is_word = path[0] == '\0' || strcmp(path, "-") == 0 || (paths[i] == &c->access_log && strcmp(path, "off") == 0) ||
-                       (paths[i] == &c->python && !strchr(path, '/'));         /* a name for PATH */
+        bool is_word = path[0] == '\0' || strcmp(path, "-") == 0 ||
+                       (paths[i] == &c->access_log && strcmp(path, "off") == 0) ||
+                       (paths[i] == &c->python && !strchr(path, '/')); /* a name for PATH */
         rc = is_word ? 0 : keep_path(c, paths[i], SPAN(""), c->chdir, why);
     }
     if (rc == 0 && c->control[0] != '\0')
@@ -65,7 +68,8 @@ static int keep_paths(struct conf *c, char *why)
             rc = keep_path(c, &c->listen.items[i], unix_prefix, c->chdir, why);
     for (size_t i = 0; i < c->static_map.count && rc == 0; i++) {
         const char *item = c->static_map.items[i];
-        rc = keep_path(c, &c->static_map.items[i], (struct span){ item, strcspn(item, "=") + 1 }, c->chdir, why);
+        rc = keep_path(c, &c->static_map.items[i], (struct span){ item, strcspn(item, "=") + 1 },
+                       c->chdir, why);
     }
     return rc;
 }
@@ -79,10 +83,11 @@ static int set_chdir(struct conf *c, const char *base, char *why)
     if (rc < 0)
         return rc;
     if (!folder_exists(c->chdir)) {
-        (void)snprintf(why, CONF_WHY_BYTES, "%s: there is no folder %.300s", conf_origin_text(c, CONF_chdir), c->chdir);
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: there is no folder %.300s",
+                       conf_origin_text(c, CONF_chdir), c->chdir);
         return -ENOENT;
     }
-    if (!strstr(c->chdir, "/.."))                      /* else links stay: a release is switched by one */
+    if (!strstr(c->chdir, "/..")) /* else links stay: a release is switched by one */
         return 0;
     rc = sys_realpath(c->chdir, real);
     const char *kept = rc == 0 ? conf_keep(c, span_of(real)) : c->chdir;
@@ -96,15 +101,18 @@ static int find_folder(struct loading *l)
 {
     char other[FOLDER_BYTES];
     const char *chdir = l->scout->chdir;
-    /* Several projects below are project_find's affair; here they only mean that none is preferred. */
+    /* Several projects below are for project_find to refuse; here they only mean that none counts.
+     */
     int rc = l->scout->app[0] != '\0' ? -ENOENT : manage_find(l->project, chdir, other);
     return rc < 0 ? folder_join(l->project, "/", chdir) : 0;
 }
 
 /* ---- files ---- */
 
-/* The file of an option that is set, which then must be there; else `name` in the project's or the working folder. */
-static int find_file(struct loading *l, enum conf_option option, const char *set_path, const char *name, char into[FOLDER_BYTES])
+/* The file of an option that is set, which then must be there; else `name` in the project's or the
+ * working folder. */
+static int find_file(struct loading *l, enum conf_option option, const char *set_path,
+                     const char *name, char into[FOLDER_BYTES])
 {
     const char *chdir = l->scout->chdir;
     into[0] = '\0';

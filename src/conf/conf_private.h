@@ -2,7 +2,9 @@
 #pragma once
 #include "conf/conf.h"
 
-enum conf_kind { CONF_KIND_TEXT, CONF_KIND_LIST, CONF_KIND_COUNT, CONF_KIND_MS, CONF_KIND_BYTES, CONF_KIND_FLAG };
+enum conf_kind {
+    CONF_KIND_TEXT, CONF_KIND_LIST, CONF_KIND_COUNT, CONF_KIND_MS, CONF_KIND_BYTES, CONF_KIND_FLAG
+};
 
 enum { CONF_PATH_BYTES = 4096, CONF_SHOWN_BYTES = 100 };
 
@@ -17,17 +19,18 @@ const char *conf_keep(struct conf *c, struct span text);
 void conf_drop_texts(struct conf *c, const struct conf_text *mark);
 
 enum conf_kind conf_kind(enum conf_option option);
-void *conf_field(struct conf *c, enum conf_option option);
 enum conf_option conf_find(struct span name);             /* CONF_OPTIONS: there is none */
 
-/* Numbers of COUNT, MS, BYTES and FLAG: 0 and *value, -EBADMSG (not one), -ERANGE (past 64 bits). */
+/* COUNT, MS, BYTES and FLAG: 0 and *value, -EBADMSG (not one), -ERANGE (past 64 bits). */
 int conf_parse_number(enum conf_kind kind, struct span text, int64_t *value);
 int conf_number_text(enum conf_kind kind, int64_t value, struct buf *out);
 
-/* Looks at a text's shape and may write a better spelling over it (":80" is "0.0.0.0:80").  NULL when it is right,
- * else what the option takes: "IP:PORT, such as 127.0.0.1:8000, or unix:PATH". */
+/* Looks at a text's shape and may write a better spelling over it ("*:80" is "0.0.0.0:80").  NULL
+ * when it is right, else what the option takes: "MODULE:CALLABLE, such as ...". */
 enum { CONF_SPELLING_BYTES = CONF_PATH_BYTES };
-const char *conf_check_text(enum conf_option option, struct span *text, char spelling[CONF_SPELLING_BYTES]);
+const char *conf_check_text(enum conf_option option, struct span *text,
+                            char spelling[CONF_SPELLING_BYTES]);
 
 /* The variables of one environment; file: NULL, or the env file they come from, for messages. */
-int conf_read_variables(struct conf *c, char *const *envp, enum conf_source source, const char *file, char *why);
+int conf_read_variables(struct conf *c, char *const *envp, enum conf_source source,
+                        const char *file, char *why);

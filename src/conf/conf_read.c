@@ -9,9 +9,10 @@ enum { VARIABLE_BYTES = 64, PLACE_BYTES = 128 };
 
 static const struct span prefix = SPAN("SLIPWAY_");
 
-/* Of names that begin with SLIPWAY_, these are not ours to judge: Kubernetes sets PORT and SERVICE ones in every
- * pod beside a service called "slipway", and FAULT is for test builds (base/sys.h). */
-static const struct span foreign[] = { SPAN("SLIPWAY_PORT"), SPAN("SLIPWAY_SERVICE_"), SPAN("SLIPWAY_FAULT") };
+/* Of names that begin with SLIPWAY_, these are not ours to judge: Kubernetes sets PORT and SERVICE
+ * ones in every pod beside a service called "slipway", and FAULT is for test builds. */
+static const struct span foreign[] = { SPAN("SLIPWAY_PORT"), SPAN("SLIPWAY_SERVICE_"),
+                                       SPAN("SLIPWAY_FAULT") };
 
 struct variables {
     struct conf *conf;
@@ -23,7 +24,7 @@ struct variables {
 static bool split(const char *variable, struct span *name, struct span *value)
 {
     const char *equals = strchr(variable, '=');
-    if (!equals || equals[1] == '\0')                  /* set but empty is how containers say "not set" */
+    if (!equals || equals[1] == '\0') /* set but empty is how containers say "not set" */
         return false;
     *name = (struct span){ variable, (size_t)(equals - variable) };
     *value = span_of(equals + 1);
@@ -43,7 +44,8 @@ static bool is_listen_free(const struct variables *v)
 {
     const struct conf_origin *listen = &v->conf->origin[CONF_listen];
     return listen->source == CONF_BUILT_IN ||
-           (listen->source == CONF_ENV_FILE && v->source > CONF_ENV_FILE && strstr(listen->place, ": PORT"));
+           (listen->source == CONF_ENV_FILE && v->source > CONF_ENV_FILE &&
+            strstr(listen->place, ": PORT"));
 }
 
 static int read_port(const struct variables *v, const char *variable, const char *place)
@@ -92,12 +94,14 @@ static int refuse_variable(const struct variables *v, struct span name, const ch
     return -EINVAL;
 }
 
-static int set_items(const struct variables *v, struct span name, struct span value, const char *place)
+static int set_items(const struct variables *v, struct span name, struct span value,
+                     const char *place)
 {
     int rc = 0;
     while (value.len > 0 && rc == 0) {
         size_t end = span_find(value, ',');
-        rc = conf_set(v->conf, name, span_trim((struct span){ value.at, end }), v->source, place, v->why);
+        rc = conf_set(v->conf, name, span_trim((struct span){ value.at, end }), v->source, place,
+                      v->why);
         value = span_skip(value, end < value.len ? end + 1 : end);
     }
     return rc;
@@ -115,13 +119,16 @@ static int read_own(const struct variables *v, const char *variable, const char 
     if (option == CONF_OPTIONS)
         return refuse_variable(v, name, place);
     if (v->file && (option == CONF_chdir || option == CONF_config || option == CONF_env_file)) {
-        (void)snprintf(v->why, CONF_WHY_BYTES, "%s is needed before this file is found: set it in slipway.ini, in the "
-                       "environment or as an argument", place);
+        (void)snprintf(v->why, CONF_WHY_BYTES,
+                       "%s is needed before this file is found: set it in slipway.ini, in the "
+                       "environment or as an argument",
+                       place);
         return -EINVAL;
     }
     struct span option_name = span_of(conf_row(option)->name);
-    return conf_kind(option) == CONF_KIND_LIST ? set_items(v, option_name, value, place)
-                                               : conf_set(v->conf, option_name, value, v->source, place, v->why);
+    return conf_kind(option) == CONF_KIND_LIST
+               ? set_items(v, option_name, value, place)
+               : conf_set(v->conf, option_name, value, v->source, place, v->why);
 }
 
 typedef int read_fn(const struct variables *v, const char *variable, const char *place);
@@ -133,13 +140,15 @@ static int read_each(const struct variables *v, char *const *envp, read_fn *read
     for (; *envp && rc == 0; envp++) {
         int name_bytes = (int)strcspn(*envp, "=");
         name_bytes = name_bytes < VARIABLE_BYTES ? name_bytes : VARIABLE_BYTES;
-        (void)snprintf(place, sizeof(place), "%.50s%s%.*s", v->file ? v->file : "", v->file ? ": " : "", name_bytes, *envp);
+        (void)snprintf(place, sizeof(place), "%.50s%s%.*s", v->file ? v->file : "",
+                       v->file ? ": " : "", name_bytes, *envp);
         rc = read_one(v, *envp, place);
     }
     return rc;
 }
 
-int conf_read_variables(struct conf *c, char *const *envp, enum conf_source source, const char *file, char *why)
+int conf_read_variables(struct conf *c, char *const *envp, enum conf_source source,
+                        const char *file, char *why)
 {
     const struct conf saved = *c;
     const struct variables v = { c, source, file, why };
@@ -205,8 +214,8 @@ static int refuse_argument(struct arguments *a, const char *argument)
     name.len = span_find(name, '=');
     const struct conf_row *near = conf_guess(name);
     (void)snprintf(a->why, CONF_WHY_BYTES, "unknown option '%s'%s%s%s",
-                   log_escape(shown, sizeof(shown), span_of(argument)), near ? ", did you mean '--" : "",
-                   near ? near->name : "", near ? "'?" : "");
+                   log_escape(shown, sizeof(shown), span_of(argument)),
+                   near ? ", did you mean '--" : "", near ? near->name : "", near ? "'?" : "");
     return -EINVAL;
 }
 
@@ -222,7 +231,8 @@ static int read_option(struct arguments *a, const char *argument)
     if (name.len < text.len)
         return set_argument(a, name, span_skip(text, name.len + 1));
     if (a->next == a->end || strncmp(*a->next, "--", 2) == 0) {
-        (void)snprintf(a->why, CONF_WHY_BYTES, "%s needs a value: %s %s", argument, argument, conf_row(option)->argument);
+        (void)snprintf(a->why, CONF_WHY_BYTES, "%s needs a value: %s %s", argument, argument,
+                       conf_row(option)->argument);
         return -EINVAL;
     }
     return set_argument(a, name, span_of(*a->next++));

@@ -9,8 +9,8 @@ struct unit {
 
 /* Largest first.  A name matches without case. */
 static const struct unit time_units[] = {
-    { SPAN("h"), 3600000 }, { SPAN("m"), 60000 }, { SPAN("min"), 60000 }, { SPAN("s"), 1000 }, { SPAN("ms"), 1 },
-    { SPAN(""), 1000 },                                    /* bare numbers are seconds */
+    { SPAN("h"), 3600000 }, { SPAN("m"), 60000 }, { SPAN("min"), 60000 },
+    { SPAN("s"), 1000 },    { SPAN("ms"), 1 },    { SPAN(""), 1000 }, /* bare numbers are seconds */
 };
 
 static const struct unit size_units[] = {
@@ -56,7 +56,8 @@ static struct span without_byte_word(struct span text)
     static const struct span endings[] = { SPAN("ib"), SPAN("b") };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         size_t len = endings[i].len;
-        if (text.len > len && span_eq_nocase((struct span){ text.at + text.len - len, len }, endings[i]))
+        if (text.len > len &&
+            span_eq_nocase((struct span){ text.at + text.len - len, len }, endings[i]))
             return (struct span){ text.at, text.len - len };
     }
     return text;
@@ -89,13 +90,16 @@ static int add_scaled(const struct unit *units, size_t count, int64_t value, str
 
 int conf_number_text(enum conf_kind kind, int64_t value, struct buf *out)
 {
-    enum { MINUTES_FROM_MS = 600000 };               /* "75s" and "90s" are read more easily than "1m" beside them */
+    enum {
+        MINUTES_FROM_MS = 600000
+    }; /* "75s" and "90s" are read more easily than "1m" beside them */
     if (kind == CONF_KIND_FLAG)
         return buf_add(out, value ? SPAN("yes") : SPAN("no"));
     if (kind == CONF_KIND_MS && value == 0)
         return buf_add(out, SPAN("0"));
     if (kind == CONF_KIND_MS && value < MINUTES_FROM_MS)
-        return buf_addf(out, value % 1000 == 0 ? "%llds" : "%lldms", (long long)(value % 1000 == 0 ? value / 1000 : value));
+        return buf_addf(out, value % 1000 == 0 ? "%llds" : "%lldms",
+                        (long long)(value % 1000 == 0 ? value / 1000 : value));
     if (kind == CONF_KIND_MS)
         return add_scaled(time_units, ARRAY_LEN(time_units) - 1, value, out);
     if (kind == CONF_KIND_BYTES && value > 0)

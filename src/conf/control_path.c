@@ -25,15 +25,17 @@ int control_folder_of(char folder[FOLDER_BYTES], const struct conf *c, char *why
     if (rc == -ENOENT)
         return folder_join(folder, "/", c->chdir);
     if (rc == -EEXIST)
-        (void)snprintf(why, CONF_WHY_BYTES, "more than one project is below %.200s (%.60s and %.60s): choose by --chdir DIR",
-                       c->chdir, folder_name(folder), folder_name(other));
+        (void)snprintf(
+            why, CONF_WHY_BYTES,
+            "more than one project is below %.200s (%.60s and %.60s): choose by --chdir DIR",
+            c->chdir, folder_name(folder), folder_name(other));
     return rc;
 }
 
 static char name_byte(char byte)
 {
-    bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-                    byte == '_' || byte == '.';
+    bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= '0' && byte <= '9') || byte == '_' || byte == '.';
     return is_plain ? byte : '-';
 }
 
@@ -73,12 +75,14 @@ static bool is_ours(const char *folder)
     return sys_lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
-/* The folders in which the socket may be, best first; the first is where it is made.  Returns how many. */
+/* The folders in which the socket may be, best first; the first is where it is made.  Returns how
+ * many. */
 static size_t list_bases(char bases[BASES][BASE_BYTES])
 {
     size_t count = 0;
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    if (runtime && runtime[0] == '/' && strlen(runtime) + sizeof("/slipway") <= BASE_BYTES && is_ours(runtime))
+    if (runtime && runtime[0] == '/' && strlen(runtime) + sizeof("/slipway") <= BASE_BYTES &&
+        is_ours(runtime))
         (void)snprintf(bases[count++], BASE_BYTES, "%s/slipway", runtime);
     if (geteuid() == 0)
         (void)snprintf(bases[count++], BASE_BYTES, "/run/slipway");
@@ -87,18 +91,21 @@ static size_t list_bases(char bases[BASES][BASE_BYTES])
     return count;
 }
 
-static void compose(char path[CONTROL_PATH_BYTES], const char *base, const char *name, uint64_t hash)
+static void compose(char path[CONTROL_PATH_BYTES], const char *base, const char *name,
+                    uint64_t hash)
 {
     size_t fixed = strlen(base) + 1 + 1 + HASH_DIGITS + sizeof(ending);
     int room = CONTROL_PATH_BYTES - (int)fixed;            /* at least 20, by BASE_BYTES */
-    (void)snprintf(path, CONTROL_PATH_BYTES, "%s/%.*s-%016llx%s", base, room, name, (unsigned long long)hash, ending);
+    (void)snprintf(path, CONTROL_PATH_BYTES, "%s/%.*s-%016llx%s", base, room, name,
+                   (unsigned long long)hash, ending);
 }
 
 static int path_of_option(char path[CONTROL_PATH_BYTES], const struct conf *c, char *why)
 {
     const char *text = c->control + strlen("unix:");
     if (strlen(text) >= CONTROL_PATH_BYTES) {
-        (void)snprintf(why, CONF_WHY_BYTES, "%s: the path of a socket has at most %d bytes, %.200s is longer",
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "%s: the path of a socket has at most %d bytes, %.200s is longer",
                        conf_origin_text(c, CONF_control), CONTROL_PATH_BYTES - 1, text);
         return -ENAMETOOLONG;
     }
@@ -124,7 +131,9 @@ static int make_base(const char *base, char *why)
     struct stat st;
     int rc = sys_mkdir(base, 0700);
     if (rc < 0 && rc != -EEXIST) {
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot make the folder of the control socket, %s: %s; name another with --control unix:PATH",
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "cannot make the folder of the control socket, %s: %s; name another with "
+                       "--control unix:PATH",
                        base, strerror(-rc));
         return rc;
     }
@@ -134,8 +143,10 @@ static int make_base(const char *base, char *why)
     if (rc == 0 && (st.st_mode & 0077))
         rc = sys_chmod(base, 0700);
     if (rc < 0)
-        (void)snprintf(why, CONF_WHY_BYTES, "%s is not a folder of this user (%s), so no control socket is made there; "
-                       "name another with --control unix:PATH", base, strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "%s is not a folder of this user (%s), so no control socket is made there; "
+                       "name another with --control unix:PATH",
+                       base, strerror(-rc));
     return rc;
 }
 
@@ -157,12 +168,15 @@ static int compare_name(void *ctx, const char *file)
     size_t len = strlen(file), tail = strlen(s->tail);
     if (len <= tail || len >= CONTROL_PATH_BYTES || strcmp(file + len - tail, s->tail) != 0)
         return 0;
-    if (folder_join(path, s->base, file) < 0 || strlen(path) >= CONTROL_PATH_BYTES || sys_lstat(path, &st) < 0 ||
-        !S_ISSOCK(st.st_mode))
+    if (folder_join(path, s->base, file) < 0 || strlen(path) >= CONTROL_PATH_BYTES ||
+        sys_lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
         return 0;
     if (s->count++ > 0) {
-        (void)snprintf(s->why, CONF_WHY_BYTES, "more than one site of this folder runs (%.*s and %.*s): choose by --site NAME",
-                       (int)(strlen(folder_name(s->path)) - tail), folder_name(s->path), (int)(len - tail), file);
+        (void)snprintf(
+            s->why, CONF_WHY_BYTES,
+            "more than one site of this folder runs (%.*s and %.*s): choose by --site NAME",
+            (int)(strlen(folder_name(s->path)) - tail), folder_name(s->path), (int)(len - tail),
+            file);
         return -EEXIST;
     }
     memcpy(s->path, path, strlen(path) + 1);
@@ -170,7 +184,8 @@ static int compare_name(void *ctx, const char *file)
 }
 
 /* 1: found, 0: nothing of this folder runs, -EEXIST with a sentence: several do. */
-static int search_folder(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *base, const char *folder, char *why)
+static int search_folder(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *base,
+                         const char *folder, char *why)
 {
     struct search s = { .base = base, .path = path, .why = why };
     struct stat st;
@@ -186,7 +201,8 @@ static int search_folder(char path[CONTROL_PATH_BYTES], const struct conf *c, co
     return rc == -EEXIST ? rc : s.count > 0;
 }
 
-static int search_upwards(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *base, const char *from, char *why)
+static int search_upwards(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *base,
+                          const char *from, char *why)
 {
     char folder[FOLDER_BYTES];
     int rc = folder_join(folder, "/", from);
@@ -199,7 +215,8 @@ static int search_upwards(char path[CONTROL_PATH_BYTES], const struct conf *c, c
     return 0;
 }
 
-static int search_all(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *project, char *why)
+static int search_all(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *project,
+                      char *why)
 {
     char bases[BASES][BASE_BYTES];
     int found = 0;
@@ -221,7 +238,9 @@ int project_control(char path[CONTROL_PATH_BYTES], const struct conf *c, bool ma
         return path_of_option(path, c, why);
     int rc = control_folder_of(folder, c, why);
     if (rc == -EEXIST && !make)
-        rc = folder_join(folder, "/", c->chdir);       /* above one's projects: nothing to ask, perhaps of a site above */
+        rc = folder_join(
+            folder, "/",
+            c->chdir); /* above one's projects: nothing to ask, perhaps of a site above */
     if (rc < 0)
         return rc;
     if (make) {

@@ -1,7 +1,9 @@
-/* control_path.h - where the control socket of a site is: the same answer for who serves and for who asks.
+/* control_path.h - where the control socket of a site is: the same answer for who serves and for
+ * who asks.
  *
- * BASE/NAME-HASH.sock, HASH being of the project's real folder.  Who asks knows the folder but perhaps not
- * the name (--site), the application or the environment of who serves, and so looks for it.
+ * BASE/NAME-HASH.sock, HASH being of the project's real folder.  Who asks knows the folder but
+ * perhaps not the name (--site), the application or the environment of who serves, and so looks for
+ * it.
  */
 #pragma once
 #include "conf/conf.h"
@@ -9,8 +11,10 @@
 
 enum { CONTROL_PATH_BYTES = 108, CONTROL_NAME_BYTES = 64 };
 
-/* The project's folder for this conf (project.h).  -EEXIST with a sentence: several are equally near. */
+/* The project's folder for this conf (project.h).  -EEXIST with a sentence: several are equally
+ * near. */
 int control_folder_of(char folder[FOLDER_BYTES], const struct conf *c, char *why);
 void control_site_name(char name[CONTROL_NAME_BYTES], const struct conf *c, const char *folder);
 /* Option control, or the path that a site started in `folder` takes.  Touches nothing. */
-int control_path(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *folder, char *why);
+int control_path(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *folder,
+                 char *why);

@@ -1,7 +1,8 @@
-/* env_file.c - one statement after the other, as python-dotenv's parser.py takes them, then its variables.py.
+/* env_file.c - one statement after the other, as python-dotenv's parser.py takes them, then its
+ * variables.py.
  *
- * Start with parse_statement().  `at` only moves forward; a quote that is never closed is refused, so no byte is
- * read more than twice.
+ * Start with parse_statement().  `at` only moves forward; a quote that is never closed is refused,
+ * so no byte is read more than twice.
  */
 #include "conf/env_file.h"
 #include <errno.h>
@@ -26,15 +27,16 @@ struct parser {
 static size_t space_bytes(const char *at, const char *end)
 {
     static const struct span wide[] = {
-        SPAN("\xc2\x85"), SPAN("\xc2\xa0"), SPAN("\xe1\x9a\x80"), SPAN("\xe2\x80\xa8"), SPAN("\xe2\x80\xa9"),
-        SPAN("\xe2\x80\xaf"), SPAN("\xe2\x81\x9f"), SPAN("\xe3\x80\x80"),
+        SPAN("\xc2\x85"),     SPAN("\xc2\xa0"),     SPAN("\xe1\x9a\x80"), SPAN("\xe2\x80\xa8"),
+        SPAN("\xe2\x80\xa9"), SPAN("\xe2\x80\xaf"), SPAN("\xe2\x81\x9f"), SPAN("\xe3\x80\x80"),
     };
     struct span rest = { at, (size_t)(end - at) };
     if (rest.len == 0)
         return 0;
     if (*at == ' ' || (*at >= '\t' && *at <= '\r') || (*at >= 0x1c && *at <= 0x1f))
         return 1;
-    if (rest.len >= 3 && memcmp(at, "\xe2\x80", 2) == 0 && (unsigned char)at[2] >= 0x80 && (unsigned char)at[2] <= 0x8a)
+    if (rest.len >= 3 && memcmp(at, "\xe2\x80", 2) == 0 && (unsigned char)at[2] >= 0x80 &&
+        (unsigned char)at[2] <= 0x8a)
         return 3;                                      /* U+2000 to U+200A */
     for (size_t i = 0; i < ARRAY_LEN(wide); i++)
         if (span_starts(rest, wide[i]))
@@ -61,10 +63,14 @@ static bool is_next(const struct parser *p, char byte)
     return p->at < p->end && *p->at == byte;
 }
 
-/* Bytes of the UTF-8 character at `at`, 0 when it is none (overlong, a surrogate, past U+10FFFF, cut). */
+/* Bytes of the UTF-8 character at `at`, 0 when it is none (overlong, a surrogate, past U+10FFFF,
+ * cut). */
 static size_t utf8_bytes(const unsigned char *at, const unsigned char *end)
 {
-    static const struct { unsigned char first, last, second_least, second_most; size_t bytes; } forms[] = {
+    static const struct {
+        unsigned char first, last, second_least, second_most;
+        size_t bytes;
+    } forms[] = {
         { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
         { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
         { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
@@ -73,7 +79,8 @@ static size_t utf8_bytes(const unsigned char *at, const unsigned char *end)
         if (*at < forms[i].first || *at > forms[i].last)
             continue;
         size_t bytes = forms[i].bytes;
-        if ((size_t)(end - at) < bytes || (bytes > 1 && (at[1] < forms[i].second_least || at[1] > forms[i].second_most)))
+        if ((size_t)(end - at) < bytes ||
+            (bytes > 1 && (at[1] < forms[i].second_least || at[1] > forms[i].second_most)))
             return 0;
         for (size_t n = 2; n < bytes; n++)
             if ((at[n] & 0xc0) != 0x80)
@@ -95,7 +102,8 @@ static unsigned line_of(const struct parser *p, const char *at)
 
 static int refuse(const struct parser *p, const char *at, int rc, const char *sentence)
 {
-    (void)snprintf(p->why, CONF_WHY_BYTES, "%.200s:%u: %s", folder_name(p->path), line_of(p, at), sentence);
+    (void)snprintf(p->why, CONF_WHY_BYTES, "%.200s:%u: %s", folder_name(p->path), line_of(p, at),
+                   sentence);
     return rc;
 }
 
@@ -128,7 +136,9 @@ static struct span resolve(const struct parser *p, struct span name, struct span
     const struct env_entry *entry = find_entry(p, name);
     if (entry)
         return span_of(entry->value);                  /* a name without '=' is there, and empty */
-    const char *value = name.len > 0 && span_find(name, '=') == name.len ? find_variable(p->envp, name) : NULL;
+    const char *value = name.len > 0 && span_find(name, '=') == name.len
+                            ? find_variable(p->envp, name)
+                            : NULL;
     return value ? span_of(value) : fallback;
 }
 
@@ -205,20 +215,24 @@ static int parse_quoted(struct parser *p, struct buf *value)
         size_t bytes = *p->at == '\\' ? 2 : 1;
         if ((size_t)(p->end - p->at) < bytes)
             break;
-        rc = buf_add(value, plain != '\0' ? (struct span){ &plain, 1 } : (struct span){ p->at, bytes });
+        rc = buf_add(value,
+                     plain != '\0' ? (struct span){ &plain, 1 } : (struct span){ p->at, bytes });
         p->at += bytes;
     }
     if (rc < 0)
         return rc;
     if (!is_next(p, quote))
-        return refuse(p, begin, -EBADMSG, quote == '"' ? "the quote (\") is never closed" : "the quote (') is never closed");
+        return refuse(p, begin, -EBADMSG,
+                      quote == '"' ? "the quote (\") is never closed"
+                                   : "the quote (') is never closed");
     p->at++;
     return 0;
 }
 
 static int parse_plain(struct parser *p, struct buf *value)
 {
-    const char *begin = p->at, *text_end = p->at;      /* behind the last character that is no white space */
+    const char *begin = p->at,
+               *text_end = p->at; /* behind the last character that is no white space */
     bool was_space = false, is_comment = false;
     while (p->at < p->end && *p->at != '\n') {
         size_t space = space_bytes(p->at, p->end);
@@ -310,7 +324,8 @@ static int parse_binding(struct parser *p, struct span name, struct buf *raw)
     if (p->at < p->end && *p->at != '\n')
         return refuse(p, p->at, -EBADMSG, has_value ? "something stands behind the closing quote"
                                                     : "this is neither NAME=value nor a comment");
-    if (name.len > ENV_VALUE_BYTES_MAX - buf_len(raw) || p->count >= ENV_ENTRIES_MAX || p->total_bytes > ENV_BYTES_MAX)
+    if (name.len > ENV_VALUE_BYTES_MAX - buf_len(raw) || p->count >= ENV_ENTRIES_MAX ||
+        p->total_bytes > ENV_BYTES_MAX)
         return -EMSGSIZE;
     return set_entry(p, name, has_value ? raw : NULL);
 }
@@ -381,7 +396,8 @@ static int parse_all(struct parser *p)
     return rc;
 }
 
-int env_parse(struct span text, const char *path, char *const *envp, struct env_entry **entries, char *why)
+int env_parse(struct span text, const char *path, char *const *envp, struct env_entry **entries,
+              char *why)
 {
     struct buf normal = { 0 };
     struct parser p = { .path = path, .envp = envp, .why = why };
@@ -401,7 +417,8 @@ int env_read(const char *path, char *const *envp, struct env_entry **entries, ch
     struct buf text = { 0 };
     int rc = folder_read_file(path, CONF_FILE_BYTES_MAX, &text);
     if (rc < 0)
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the env file %.300s: %s", path, strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the env file %.300s: %s", path,
+                       strerror(-rc));
     else
         rc = env_parse(buf_span(&text), path, envp, entries, why);
     buf_done(&text);

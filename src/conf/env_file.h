@@ -5,17 +5,21 @@
  *   'VALUE'    over lines; \\ and \' are one byte, every other backslash stays
  *   "VALUE"    over lines; \\ \' \" \a \b \f \n \r \t \v
  *   VALUE      to the end of the line or " #", white space at its end cut off
- * Then ${NAME} and ${NAME:-default} (default: when unset, not when empty) are replaced in every value, quoted or not,
- * by a value further up in the file, else of the process's environment, else "".
- * A name that is set again keeps its first place and has the last value.
+ * Then ${NAME} and ${NAME:-default} (default: when unset, not when empty) are replaced in every
+ * value, quoted or not, by a value further up in the file, else of the process's environment, else
+ * "".  A name that is set again keeps its first place and has the last value.
  *
- * Where python-dotenv warns and goes on (a statement that is none), this refuses the file with its line: a secret that is
- * silently not there is the worse start.
+ * Where python-dotenv warns and goes on (a statement that is none), this refuses the file with its
+ * line: a secret that is silently not there is the worse start.
  */
 #pragma once
 #include "base/span.h"
 
-enum { ENV_ENTRIES_MAX = 4096, ENV_VALUE_BYTES_MAX = 128 * 1024 - 1, ENV_BYTES_MAX = 2 * 1024 * 1024 };
+enum {
+    ENV_ENTRIES_MAX = 4096,
+    ENV_VALUE_BYTES_MAX = 128 * 1024 - 1,
+    ENV_BYTES_MAX = 2 * 1024 * 1024
+};
 
 struct env_entry {
     struct env_entry *next;
@@ -24,12 +28,14 @@ struct env_entry {
 };
 
 /* Heap list in the file's order for env_free.  `why` has CONF_WHY_BYTES.
- * 0, -ENOMEM, -errno of the file, -EBADMSG or -EMSGSIZE (the bounds above) with "FILE:LINE: ..." in why. */
+ * 0, -ENOMEM, -errno of the file, -EBADMSG or -EMSGSIZE (the bounds above) with "FILE:LINE: ..." in
+ * why. */
 int env_read(const char *path, char *const *envp, struct env_entry **entries, char *why);
-int env_parse(struct span text, const char *path, char *const *envp, struct env_entry **entries, char *why);
+int env_parse(struct span text, const char *path, char *const *envp, struct env_entry **entries,
+              char *why);
 void env_free(struct env_entry *entries);
 
-/* envp with the entries added whose names it lacks (the process's environment is the stronger one): one heap block for
- * sys_free, which borrows the strings of envp; NULL: no memory.  Names with '=' cannot be in an environment and are left
- * out. */
+/* envp with the entries added whose names it lacks (the process's environment is the stronger one):
+ * one heap block for sys_free, which borrows the strings of envp; NULL: no memory.  Names with '='
+ * cannot be in an environment and are left out. */
 char **env_merge(char *const *envp, const struct env_entry *entries);

@@ -70,8 +70,8 @@ static bool has(const char *folder, const char *name, mode_t bits)
 {
     char path[FOLDER_BYTES];
     struct stat st;
-    return folder_join(path, folder, name) == 0 && sys_stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-           (bits == 0 || (st.st_mode & bits));
+    return folder_join(path, folder, name) == 0 && sys_stat(path, &st) == 0 &&
+           S_ISREG(st.st_mode) && (bits == 0 || (st.st_mode & bits));
 }
 
 bool folder_has_file(const char *folder, const char *name)
@@ -140,7 +140,8 @@ int folder_read_file(const char *path, size_t limit_bytes, struct buf *into)
     if (fd < 0)
         return fd;
     int rc = sys_fstat(fd, &st);
-    if (rc == 0 && !S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))      /* /dev/null is an empty file to people */
+    if (rc == 0 && !S_ISREG(st.st_mode) &&
+        !S_ISCHR(st.st_mode)) /* /dev/null is an empty file to people */
         rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     if (rc == 0)
         rc = read_all(fd, limit_bytes, into);

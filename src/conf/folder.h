@@ -8,19 +8,21 @@
 
 enum { FOLDER_BYTES = 4096 };
 
-/* `path` as it is when absolute, else below `base`; "//", "/./" and a '/' at the end are taken out, ".." stays (what
- * it means depends on links). */
+/* `path` as it is when absolute, else below `base`; "//", "/./" and a '/' at the end are taken out,
+ * ".." stays (what it means depends on links). */
 int folder_join(char into[FOLDER_BYTES], const char *base, const char *path);
 int folder_parent(char into[FOLDER_BYTES], const char *path);       /* -ENOENT above "/" */
 const char *folder_name(const char *path);                          /* its last part, "" of "/" */
 bool folder_exists(const char *path);
-bool folder_has_file(const char *folder, const char *name);         /* a regular file, perhaps through links */
+bool folder_has_file(const char *folder, const char *name);         /* regular, links followed */
 bool folder_has_program(const char *folder, const char *name);      /* one with an execute bit */
-/* Others may put files there: what is found in or above such a folder is not to be trusted by itself. */
+/* Everybody may put files there: what is found in it is not to be trusted for being there. */
 bool folder_is_public(const char *path);
 
-/* Calls `each` with every name in the folder but "." and ".." until it returns other than 0, which is the result. */
+/* Calls `each` with every name in the folder but "." and ".." until it returns other than 0, which
+ * is the result. */
 int folder_each(const char *path, int (*each)(void *ctx, const char *name), void *ctx);
 
-/* Appends a whole regular file.  -EFBIG above limit_bytes, -EISDIR, -EINVAL for what is no regular file. */
+/* Appends a whole file.  -EFBIG above limit_bytes, -EISDIR, -EINVAL for what is neither a regular
+ * file nor a character device (/dev/null is an empty file to people). */
 int folder_read_file(const char *path, size_t limit_bytes, struct buf *into);

@@ -1,4 +1,5 @@
-/* machine.c - /proc/self/cgroup names our groups, their files say what they grant, the strictest level counts. */
+/* machine.c - /proc/self/cgroup names our groups, their files say what they grant, the strictest
+ * level counts. */
 #include "conf/machine.h"
 #include <errno.h>
 #include <stdio.h>
@@ -7,8 +8,9 @@
 
 enum { FILE_BYTES_MAX = 64 * 1024, LEVELS_MAX = 32, WORKERS_MAX = 1024 };
 
-/* Rules of thumb for a Django site: what a worker comes to own, and all other processes together.  A worker that
- * needs more is a reason to set `workers`; too few workers by default would be slow for no reason. */
+/* Rules of thumb for a Django site: what a worker comes to own, and all other processes together.
+ * A worker that needs more is a reason to set `workers`; too few workers by default would be slow
+ * for no reason. */
 enum { MIB = 1024 * 1024, WORKER_BYTES = 128 * MIB, OTHERS_BYTES = 96 * MIB };
 
 struct limits {
@@ -72,8 +74,8 @@ static void take_folder(struct limits *l, const char *root, const char *folder)
         l->memory_bytes = least_of(l->memory_bytes, n[0]);
 }
 
-/* The group and all above it.  In a container the name may be one of the host, and not be there: its parents are
- * tried up to the mount itself, which then is the container's own group. */
+/* The group and all above it.  In a container the name may be one of the host, and not be there:
+ * its parents are tried up to the mount itself, which then is the container's own group. */
 static void take_group(struct limits *l, const char *root, const char *mount, struct span group)
 {
     char name[FOLDER_BYTES], folder[FOLDER_BYTES];
@@ -81,7 +83,8 @@ static void take_group(struct limits *l, const char *root, const char *mount, st
         return;
     *(char *)mempcpy(name, group.at, group.len) = '\0';
     for (int i = 0; i < LEVELS_MAX; i++) {
-        if (snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s%s", mount, name) < (int)sizeof(folder))
+        if (snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s%s", mount, name) <
+            (int)sizeof(folder))
             take_folder(l, root, folder);
         char *slash = strrchr(name, '/');
         if (!slash || name[1] == '\0')
@@ -114,7 +117,8 @@ static void take_line(struct limits *l, const char *root, struct span line)
     if (controllers.len == 0) {
         take_group(l, root, "", group);
         take_group(l, root, "/unified", group);
-    } else if (has_controller(controllers, SPAN("cpu")) || has_controller(controllers, SPAN("memory"))) {
+    } else if (has_controller(controllers, SPAN("cpu")) ||
+               has_controller(controllers, SPAN("memory"))) {
         (void)snprintf(mount, sizeof(mount), "/%.*s", (int)controllers.len, controllers.at);
         take_group(l, root, mount, group);
         take_group(l, root, has_controller(controllers, SPAN("cpu")) ? "/cpu" : "/memory", group);
@@ -163,7 +167,9 @@ int64_t machine_memory_bytes(const char *root)
 
 unsigned machine_workers(const char *root)
 {
-    unsigned cpus = machine_cpus(root), wanted = cpus < 2 ? 2 : cpus < WORKERS_MAX ? cpus : WORKERS_MAX;
+    unsigned cpus = machine_cpus(root), wanted = cpus < 2             ? 2
+                                                 : cpus < WORKERS_MAX ? cpus
+                                                                      : WORKERS_MAX;
     int64_t fitting = (machine_memory_bytes(root) - OTHERS_BYTES) / WORKER_BYTES;
     return fitting < 1 ? 1 : fitting < wanted ? (unsigned)fitting : wanted;
 }

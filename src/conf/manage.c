@@ -7,7 +7,8 @@ enum { MANAGE_FILE_BYTES_MAX = 256 * 1024, FOLDERS_ABOVE_MAX = 32 };
 /* By its name: other people's packages and caches bring their own manage.py along. */
 static bool is_foreign(const char *name)
 {
-    return name[0] == '.' || strcmp(name, "node_modules") == 0 || strcmp(name, "site-packages") == 0;
+    return name[0] == '.' || strcmp(name, "node_modules") == 0 ||
+           strcmp(name, "site-packages") == 0;
 }
 
 static bool is_project(const char *folder)
@@ -66,7 +67,8 @@ int manage_find(char folder[FOLDER_BYTES], const char *start, char other[FOLDER_
 
 static struct span skip_blanks(struct span text)
 {
-    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t' || text.at[0] == '\n' || text.at[0] == '\r'))
+    while (text.len > 0 &&
+           (text.at[0] == ' ' || text.at[0] == '\t' || text.at[0] == '\n' || text.at[0] == '\r'))
         text = span_skip(text, 1);
     return text;
 }
@@ -82,8 +84,8 @@ static bool take_byte(struct span *text, char byte)
 
 static bool is_module_byte(char byte)
 {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-           byte == '_' || byte == '.' || (byte & 0x80);
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || (byte & 0x80);
 }
 
 /* What follows the variable's name: `", "x"` of setdefault or `"] = "x"`. */

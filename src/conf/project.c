@@ -8,7 +8,8 @@
 #include "conf/machine.h"
 #include "conf/manage.h"
 
-_Static_assert((int)FOLDER_BYTES == (int)sizeof(((struct project *)0)->folder), "paths have one size");
+_Static_assert((int)FOLDER_BYTES == (int)sizeof(((struct project *)0)->folder),
+               "paths have one size");
 
 static const char *variable(char *const *envp, const char *name)
 {
@@ -26,7 +27,8 @@ static bool take_venv(struct project *p, const char *venv)
     static const char *const names[] = { "bin/python", "bin/python3" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (folder_has_program(venv, names[i]))
-            return folder_join(p->python, venv, names[i]) == 0 && folder_join(p->venv, "/", venv) == 0;
+            return folder_join(p->python, venv, names[i]) == 0 &&
+                   folder_join(p->venv, "/", venv) == 0;
     return false;
 }
 
@@ -48,7 +50,7 @@ static bool take_from_path(struct project *p, const char *name, char *const *env
         rest = SPAN("/usr/local/bin:/usr/bin:/bin");
     while (rest.len > 0) {
         size_t end = span_find(rest, ':');
-        if (end > 0 && end < sizeof(folder)) {         /* an empty part means the working folder: never */
+        if (end > 0 && end < sizeof(folder)) { /* an empty part means the working folder: never */
             *(char *)mempcpy(folder, rest.at, end) = '\0';
             if (folder_has_program(folder, name))
                 return folder_join(p->python, folder, name) == 0;
@@ -58,24 +60,29 @@ static bool take_from_path(struct project *p, const char *name, char *const *env
     return false;
 }
 
-/* An interpreter named by path may be one of a virtual environment: DIR/bin/python beside DIR/pyvenv.cfg. */
+/* An interpreter named by path may be one of a virtual environment: DIR/bin/python beside
+ * DIR/pyvenv.cfg. */
 static void take_venv_of_python(struct project *p)
 {
     char venv[FOLDER_BYTES];
-    if (folder_parent(venv, p->python) == 0 && folder_parent(venv, venv) == 0 && folder_has_file(venv, "pyvenv.cfg"))
+    if (folder_parent(venv, p->python) == 0 && folder_parent(venv, venv) == 0 &&
+        folder_has_file(venv, "pyvenv.cfg"))
         (void)folder_join(p->venv, "/", venv);
 }
 
 static int take_python(struct project *p, const struct conf *c, char *const *envp, char *why)
 {
     bool is_path = strchr(c->python, '/');
-    bool is_found = is_path ? folder_has_program("/", c->python) && folder_join(p->python, "/", c->python) == 0
+    bool is_found = is_path ? folder_has_program("/", c->python) &&
+                                  folder_join(p->python, "/", c->python) == 0
                             : take_from_path(p, c->python, envp);
     if (is_found) {
         take_venv_of_python(p);
         return 0;
     }
-    (void)snprintf(why, CONF_WHY_BYTES, is_path ? "%s: there is no program %.300s" : "%s: there is no program '%.300s' on PATH",
+    (void)snprintf(why, CONF_WHY_BYTES,
+                   is_path ? "%s: there is no program %.300s"
+                           : "%s: there is no program '%.300s' on PATH",
                    conf_origin_text(c, CONF_python), c->python);
     return -ENOENT;
 }
@@ -89,7 +96,8 @@ static int find_python(struct project *p, const struct conf *c, char *const *env
     if (c->venv[0] != '\0') {
         if (take_venv(p, c->venv))
             return 0;
-        (void)snprintf(why, CONF_WHY_BYTES, "%s: there is no bin/python in %.300s; make one by: python3 -m venv %.100s",
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "%s: there is no bin/python in %.300s; make one by: python3 -m venv %.100s",
                        conf_origin_text(c, CONF_venv), c->venv, c->venv);
         return -ENOENT;
     }
@@ -99,8 +107,11 @@ static int find_python(struct project *p, const struct conf *c, char *const *env
         return 0;
     if (take_from_path(p, "python3", envp))
         return 0;
-    (void)snprintf(why, CONF_WHY_BYTES, "no Python: there is neither a virtual environment in %.200s nor python3 on PATH; "
-                   "name one with --venv or --python", p->folder);
+    (void)snprintf(
+        why, CONF_WHY_BYTES,
+        "no Python: there is neither a virtual environment in %.200s nor python3 on PATH; "
+        "name one with --venv or --python",
+        p->folder);
     return -ENOENT;
 }
 
@@ -109,7 +120,8 @@ static int find_python(struct project *p, const struct conf *c, char *const *env
 static int take_settings(struct project *p, const char *module, const char *from, char *why)
 {
     if (strlen(module) >= sizeof(p->settings)) {
-        (void)snprintf(why, CONF_WHY_BYTES, "%s: the name of the settings module is too long", from);
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: the name of the settings module is too long",
+                       from);
         return -ENAMETOOLONG;
     }
     (void)snprintf(p->settings, sizeof(p->settings), "%s", module);
@@ -117,14 +129,16 @@ static int take_settings(struct project *p, const char *module, const char *from
     return 0;
 }
 
-static int take_settings_of_env_file(struct project *p, const struct conf *c, char *const *envp, char *why)
+static int take_settings_of_env_file(struct project *p, const struct conf *c, char *const *envp,
+                                     char *why)
 {
     struct env_entry *entries = NULL;
     int rc = c->env_file[0] != '\0' ? env_read(c->env_file, envp, &entries, why) : 0;
     for (const struct env_entry *e = entries; e && rc == 0; e = e->next)
         if (strcmp(e->name, "DJANGO_SETTINGS_MODULE") == 0 && e->value && e->value[0] != '\0') {
             char from[100];
-            (void)snprintf(from, sizeof(from), "%.50s: DJANGO_SETTINGS_MODULE", folder_name(c->env_file));
+            (void)snprintf(from, sizeof(from), "%.50s: DJANGO_SETTINGS_MODULE",
+                           folder_name(c->env_file));
             rc = take_settings(p, e->value, from, why);
         }
     env_free(entries);
@@ -152,15 +166,21 @@ static int check_app(const struct project *p, const struct conf *c, char *why)
     if (c->app[0] != '\0' || p->settings[0] != '\0')
         return 0;
     if (p->has_manage_py)
-        (void)snprintf(why, CONF_WHY_BYTES, "%.300s/manage.py does not say its settings module; name it: --settings MODULE",
-                       p->folder);
+        (void)snprintf(
+            why, CONF_WHY_BYTES,
+            "%.300s/manage.py does not say its settings module; name it: --settings MODULE",
+            p->folder);
     else
-        (void)snprintf(why, CONF_WHY_BYTES, "no Django project here: there is no manage.py in %.200s, above or one folder below; "
-                       "go to the project, or name it: --chdir DIR, or an application: MODULE:CALLABLE", c->chdir);
+        (void)snprintf(
+            why, CONF_WHY_BYTES,
+            "no Django project here: there is no manage.py in %.200s, above or one folder below; "
+            "go to the project, or name it: --chdir DIR, or an application: MODULE:CALLABLE",
+            c->chdir);
     return -ENOENT;
 }
 
-int project_find(struct project *p, const struct conf *c, char *const *envp, bool wants_app, char *why)
+int project_find(struct project *p, const struct conf *c, char *const *envp, bool wants_app,
+                 char *why)
 {
     memset(p, 0, sizeof(*p));
     int rc = control_folder_of(p->folder, c, why);
