@@ -239,10 +239,12 @@ def prepare(start: Message) -> None:
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback without the frames of these files."""
+    """The traceback without the frames of these files; "" when no others are left."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(HERE):
         trace = trace.tb_next
+    if trace is None:
+        return ""
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
