@@ -45,12 +45,14 @@ class Sites:
         verb: str = "serve",
         program: str = SLIPWAY,
         waits: bool = True,
+        options_of_count: bool = True,
     ) -> Site:
         assert os.access(program, os.X_OK), f"no program {program}: `make build`, or set SLIPWAY"
         self._count += 1
         arguments = [app if ":" in app else f"{app}:application"] if app else []
         arguments += ["--chdir", str(chdir)]
-        arguments += ["--workers", str(workers), "--threads", str(threads)]
+        if options_of_count:
+            arguments += ["--workers", str(workers), "--threads", str(threads)]
         arguments += ["--listen", listen] if listen else []
         arguments += ["--python", python] if python else []
         site = Site(
