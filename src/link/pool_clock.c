@@ -204,6 +204,8 @@ static int64_t wait_of_all(const struct pool *p)
         int64_t due_us = oldest->submitted_us + p->conf->queue_timeout_ms * 1000;
         wait_us = sooner(wait_us, until(p, due_us));
     }
+    if (p->yields)
+        wait_us = sooner(wait_us, POOL_LOOK_US);
     if (p->is_clogged || p->owed > 0)
         wait_us = sooner(wait_us, POOL_AGAIN_US);
     return wait_us;

@@ -162,13 +162,16 @@ void lease_abandon(struct lease *l)
     list_remove(&l->look);
 }
 
-/* Not by the table when the word was wrecked: who did it is dead, so nobody else writes it now. */
+void lease_mend(struct lease *l)
+{
+    log_error("slot mended", "generation=%u slot=%u", l->generation->number, l->slot);
+    atomic_store(&l->at->word, slot_pack((struct slot_word){ .sequence = l->sequence }));
+}
+
 void lease_reclaim(struct lease *l)
 {
-    bool is_by_table = l->state != LEASE_WRECKED &&
-                       slot_try(&l->at->word, SLOT_RECLAIM, 0, 0, NULL);
-    if (!is_by_table)
-        atomic_store(&l->at->word, slot_pack((struct slot_word){ .sequence = l->sequence }));
+    if (l->state == LEASE_WRECKED || !slot_try(&l->at->word, SLOT_RECLAIM, 0, 0, NULL))
+        lease_mend(l);                /* who wrecked it is dead */
     if (l->state == LEASE_WRECKED)
         list_remove(&l->node);
     else
@@ -186,13 +189,9 @@ void lease_wreck(struct lease *l, const char *why)
         list_remove(&l->node);
     list_remove(&l->look);
     l->state = LEASE_WRECKED;
-    if (w)
-        list_add_before(&w->wrecks, &l->node);
-    if (w && w->is_open && w->pid == l->worker_pid)
+    list_add_before(&w->wrecks, &l->node);
+    if (w->is_open && w->pid == l->worker_pid)
         pool_broke(w, why);
-    else if (!w)
-        log_error("slot lost", "reason=\"%s\" generation=%u slot=%u", why, l->generation->number,
-                  l->slot);
     if (c)
         pool_fail(l->generation->pool, c, CALL_BROKEN);
 }

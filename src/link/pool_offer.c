@@ -48,11 +48,17 @@ static unsigned waiting_edges(const struct pool_generation *g)
     return waiting;
 }
 
-/* Who gets hands back could always use them first: while others wait, each takes its share. */
-static bool has_its_share(const struct pool_generation *g, unsigned most)
+/* Who gets hands back could always use them first.  So while others wait each keeps to its share,
+ * and where there are fewer hands than edges, leaves those that just became free to the others. */
+static bool has_its_share(struct pool_generation *g, unsigned most)
 {
     unsigned waiting = g->pool->edges > 1 ? waiting_edges(g) : 0;
-    return waiting > 0 && g->in_hand > 0 && g->in_hand >= g->open_count * most / (waiting + 1);
+    if (waiting == 0)
+        return false;
+    unsigned share = g->open_count * most / (waiting + 1);
+    if (share == 0 && g->is_lowered)
+        g->pool->yields = true;       /* looks again soon: perhaps nobody wanted them */
+    return (g->in_hand > 0 && g->in_hand >= share) || (share == 0 && g->is_lowered);
 }
 
 /* NULL: all have as much in hand as they may. */
@@ -159,15 +165,18 @@ static int write_body(struct lease *l, const struct pool_worker *w, const struct
 }
 
 /* 0, -EMSGSIZE (too large), -EAGAIN (this worker's socket is full), -EPIPE (it is gone), -ESTALE
- * (the slot's word is wrecked), or -errno of what the body took. */
+ * (the slot's word is being wrecked), or -errno of what the body took. */
 static int write_request(struct lease *l, const struct pool_worker *w, const struct call *c,
                          uint32_t *sequence)
 {
     const struct yard *y = &w->generation->yard;
     struct slot_word word = slot_unpack(atomic_load(&l->at->word));
     uint64_t next;
-    if (word.sequence != l->sequence || !slot_next(slot_pack(word), SLOT_OFFER, 0, 0, &next))
-        return -ESTALE;
+    if (word.sequence != l->sequence || !slot_next(slot_pack(word), SLOT_OFFER, 0, 0, &next)) {
+        lease_mend(l);                /* some worker wrote where it must not */
+        word = (struct slot_word){ .sequence = l->sequence };
+        (void)slot_next(slot_pack(word), SLOT_OFFER, 0, 0, &next);
+    }
     *sequence = slot_unpack(next).sequence;
     frame_prepare(y, l->slot);
     ssize_t vars = uwsgi_put_request(yard_request(y, l->slot), YARD_REQUEST_BYTES, c->request,
@@ -194,11 +203,8 @@ static void put_back(struct lease *l)
 static void cope(struct lease *l, struct pool_worker *w, struct call *c, int rc)
 {
     struct pool *p = w->generation->pool;
-    if (rc == -ESTALE)
-        lease_wreck(l, "a free slot was written to");
-    else
-        put_back(l);
-    if (rc == -EAGAIN)
+    put_back(l);
+    if (rc == -EAGAIN || rc == -ESTALE)
         p->is_clogged = w->is_clogged = true;
     if (rc == -EPIPE)
         pool_rest(w);                 /* the master will say that it died */
@@ -236,6 +242,7 @@ static void offer_all(struct pool_generation *g)
 void pool_dispatch(struct pool *p)
 {
     struct pool_generation *g = p->current;
+    p->yields = false;
     if (!g)
         return;
     offer_all(g);

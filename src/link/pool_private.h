@@ -25,7 +25,7 @@ enum {
     POOL_CHECK_US = 100 * 1000,       /* between two looks at all words in hand */
     POOL_OWED_US = 2000,              /* first look for bells that a busy worker may owe */
     POOL_SLEEP_US = 1000 * 1000,      /* longest sleep with something in hand */
-    POOL_AGAIN_US = 5000,             /* when a socket to a worker or the master was full */
+    POOL_AGAIN_US = 5000,             /* when something to a worker or the master was full */
     POOL_FILES_AT_ONCE = 64,          /* messages read from a passing socket in one go */
     POOL_TRIM_MS = 1000,              /* between two rounds of giving pages back */
     POOL_TRIM_IDLE_US = 10 * 1000 * 1000,
@@ -150,7 +150,8 @@ struct pool {
     int64_t look_us;                  /* when streams are looked at next */
     int64_t moved_us;                 /* when something was last offered or found */
     int64_t slept_from_us, slept_us;  /* the latest wait */
-    bool bell_rang, is_clogged, may_owe;
+    bool bell_rang, is_clogged;
+    bool yields;                      /* left free hands to another edge this turn */
     unsigned owed;                    /* messages to the master that did not fit its socket yet */
     struct timer trim;
     struct kill kills[POOL_KILLS];
@@ -208,6 +209,8 @@ void lease_release(struct lease *l);                      /* DONE > FREE */
 bool lease_withdraw(struct lease *l);                     /* OFFERED > FREE; false: it was taken */
 void lease_abandon(struct lease *l);                      /* nobody wants its answer: has no call */
 void lease_reclaim(struct lease *l);                      /* whatever it is, its worker is dead */
+/* Makes the word FREE, past the table: it was wrecked, and nobody may write it but the edge. */
+void lease_mend(struct lease *l);
 /* The word is none of those that may follow: the worker is reported and the call fails. */
 void lease_wreck(struct lease *l, const char *why);
 void lease_trim(struct timer *t);

@@ -150,7 +150,7 @@ static void inherit(struct lease *l, struct slot_word w)
     if (slot_try(&l->at->word, SLOT_RELEASE, 0, 0, NULL))
         return;
     if (worker >= g->yard.shape.workers) {
-        lease_wreck(l, "an inherited slot makes no sense");
+        lease_mend(l);
         return;
     }
     struct yard_worker *line = yard_worker(&g->yard, worker);

@@ -1,8 +1,8 @@
-/* pool_stage.h - a site for the tests of the pool: the master's messages, workers' ends and clients,
- * all in one thread.  Include it in one test program's only file.
+/* pool_stage.h - a site for the tests of the pool: the master's messages, workers' ends and
+ * clients, all in one thread.  Include it in one test program's only file.
  *
- * The workers are the real frame_worker functions over real pipes, eventfds and sockets, made as the
- * master makes them.  turn() is one turn's end of the loop without waiting, so that tests say what
+ * The workers are the real frame_worker functions over real pipes, eventfds and sockets, made as
+ * the master makes them.  turn() is one turn's end of the loop without waiting, so that tests say what
  * happens when; await() runs the loop until something is true, within unit_deadline_ms.
  * clock_ahead_us moves the process's clock: who tests a time limit need not wait for it.
  */
@@ -52,7 +52,10 @@ struct client {
     struct client *other;             /* for these */
 };
 
-static inline struct client *client_of(struct call *c) { return container_of(c, struct client, call); }
+static inline struct client *client_of(struct call *c)
+{
+    return container_of(c, struct client, call);
+}
 
 static inline int on_head(struct call *call, unsigned status, struct span head, bool is_complete,
                    int64_t body_bytes)
@@ -127,7 +130,8 @@ static inline void on_fail(struct call *call, enum call_failure why)
 
 static const struct reply_to on_reply = { on_head, on_body, on_file, on_fail };
 
-static inline void client_init(struct client *c, struct pool *p, const char *method, const char *path)
+static inline void client_init(struct client *c, struct pool *p, const char *method,
+                               const char *path)
 {
     *c = (struct client){ .pool = p, .file_fd = -1, .room = SIZE_MAX };
     c->request = (struct request){
@@ -247,8 +251,8 @@ static inline void stage_generation(struct stage *s, unsigned i, unsigned thread
         announce_generation(s, g, e);
 }
 
-static inline int announce_worker(struct stage *s, const struct stage_generation *g, unsigned worker,
-                           unsigned edge, int intake_fd, int passing_fd)
+static inline int announce_worker(struct stage *s, const struct stage_generation *g,
+                                  unsigned worker, unsigned edge, int intake_fd, int passing_fd)
 {
     const struct channel_msg msg = { .kind = CHANNEL_WORKER, .generation = g->number,
                                      .worker = worker, .pid = g->workers[worker].pid };

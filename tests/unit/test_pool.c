@@ -163,7 +163,7 @@ UNIT_TEST(fewest_in_hand_then_most_recently_used)
         ask(&d, s.pool, "/d");
         turn(&s);
         takes(&s, 1, NULL);
-        takes(&s, 0, "/d");           /* both idle: the one that was last at work, again and again */
+        takes(&s, 0, "/d");           /* both idle: the one that was last at work */
         answers(&s, 0, "d");
         turn(&s);
         has_answer(&d, "d");
@@ -648,7 +648,8 @@ UNIT_TEST(slots_long_idle_give_their_pages_back)
 UNIT_MAIN(an_answer_comes_whole, a_bell_wakes_the_edge,
           a_sleeping_edge_is_woken_from_another_thread,
           a_lost_bell_costs_a_second_and_is_counted, fewest_in_hand_then_most_recently_used,
-          tickets_of_a_turn_are_one_write_a_worker, one_worker_gets_as_much_as_a_millisecond_of_work,
+          tickets_of_a_turn_are_one_write_a_worker,
+          one_worker_gets_as_much_as_a_millisecond_of_work,
           slow_requests_are_offered_one_a_thread, an_offer_not_taken_goes_to_an_idle_worker,
           a_suspect_gets_no_more_than_its_threads, withdrawn_offers_keep_their_order,
           requests_wait_for_the_first_generation, a_request_that_waited_too_long_is_refused,
