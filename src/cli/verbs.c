@@ -185,7 +185,7 @@ int verb_stop(int argc, char **argv)
     if (!answer)
         return status;
     if (json_flag(answer, "ok", false))
-        (void)puts("stopped: every request under way was finished");
+        (void)puts("stopped");
     else
         status = verbs_refused(answer, "not stopped");
     json_decref(answer);

@@ -53,7 +53,7 @@ void conf_free(struct conf *c);                           /* takes NULL */
 
 /* Sets one option from its text.  A value from a weaker source than the present one is checked and
  * then left out.  A LIST is replaced by the first value from a stronger source and grows with more
- * from the same.  `place` is copied.  0, -ENOMEM, or -EINVAL with a sentence such as "unknown option
+ * from the same.  `place` is copied.  0, -ENOMEM, or -EINVAL with a sentence: "unknown option
  * 'wokers', did you mean 'workers'?" or "--workers takes a number from 0 to 1024, not 'many'". */
 int conf_set(struct conf *c, struct span name, struct span value, enum conf_source source,
              const char *place, char *why);
