@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { EXPLORER_DEPTH_MAX = 4096, EXPLORER_STEPS_MAX = 1 << 20 };
 
@@ -23,7 +24,7 @@ struct explorer {
     const void *rules;                      /* the caller's */
     char *states;
     double *paths;                          /* from here to an end; 0: new, -1: on the stack */
-    uint32_t *index;                        /* open addressing: number of a state + 1 */
+    uint64_t *index;                        /* open addressing: half of the hash, state + 1 */
     size_t states_count, states_max, index_mask;
     uint64_t transitions;
     struct { uint32_t state, first, next; const char *step; } *stack;
@@ -35,6 +36,17 @@ struct explorer {
     const char *wrong;                      /* NULL: all is well */
 };
 
+/* Huge pages, if the kernel has some: the walk jumps about, and half its time would be the TLB. */
+static void *big_block(size_t bytes)
+{
+    enum { HUGE_BYTES = 2 << 20 };
+    size_t whole = (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+    void *at = aligned_alloc(HUGE_BYTES, whole);
+    if (at)
+        (void)madvise(at, whole, MADV_HUGEPAGE);
+    return at;
+}
+
 static void explorer_init(struct explorer *x, size_t state_bytes, size_t states_max)
 {
     size_t places = 1;
@@ -42,9 +54,9 @@ static void explorer_init(struct explorer *x, size_t state_bytes, size_t states_
         places *= 2;
     *x = (struct explorer){ .state_bytes = state_bytes, .states_max = states_max,
                             .index_mask = places - 1 };
-    x->states = malloc(states_max * state_bytes);
-    x->paths = malloc(states_max * sizeof *x->paths);
-    x->index = malloc(places * sizeof *x->index);
+    x->states = big_block(states_max * state_bytes);
+    x->paths = big_block(states_max * sizeof *x->paths);
+    x->index = big_block(places * sizeof *x->index);
     x->stack = malloc(EXPLORER_DEPTH_MAX * sizeof *x->stack);
     x->following = malloc(EXPLORER_STEPS_MAX * sizeof *x->following);
     x->names = malloc(EXPLORER_STEPS_MAX * sizeof *x->names);
@@ -80,19 +92,27 @@ static void *state_at(const struct explorer *x, uint32_t number)
     return x->states + number * x->state_bytes;
 }
 
+/* found: an entry of the index without the half of the hash that is looked for. */
+static bool is_state(const struct explorer *x, uint64_t found, const void *state)
+{
+    return found <= UINT32_MAX &&
+           memcmp(state_at(x, (uint32_t)found - 1), state, x->state_bytes) == 0;
+}
+
 static uint32_t state_number(struct explorer *x, const void *state)
 {
-    size_t i = hash_of(x, state) & x->index_mask;
-    while (x->index[i] != 0 && memcmp(state_at(x, x->index[i] - 1), state, x->state_bytes) != 0)
+    uint64_t hash = hash_of(x, state), half = hash & 0xffffffff00000000U;
+    size_t i = hash & x->index_mask;
+    while (x->index[i] != 0 && !is_state(x, x->index[i] ^ half, state))
         i = (i + 1) & x->index_mask;
     if (x->index[i] == 0) {
         if (x->states_count == x->states_max)
             abort();                        /* the caller's bound is too small */
         memcpy(state_at(x, (uint32_t)x->states_count), state, x->state_bytes);
         x->paths[x->states_count] = 0;
-        x->index[i] = (uint32_t)++x->states_count;
+        x->index[i] = half | ++x->states_count;
     }
-    return x->index[i] - 1;
+    return (uint32_t)x->index[i] - 1;
 }
 
 /* ---- for the caller's steps ---- */

@@ -65,6 +65,32 @@ UNIT_TEST(areas_are_in_order_and_apart)
     }
 }
 
+/* Each pair of indexes its own line: what is written there is found there. */
+UNIT_TEST(every_index_has_its_line)
+{
+    const struct yard_shape *s = &shapes[2];
+    struct yard y;
+    int fd;
+    assert_int_equal(yard_make(&y, s, 0, &fd), 0);
+    for (unsigned w = 0; w < s->workers; w++) {
+        for (unsigned e = 0; e < s->edges; e++)
+            yard_hand(&y, w, e)->tickets = yard_ring(&y, w, e)->head = 10 * w + e;
+        for (unsigned t = 0; t < s->threads; t++)
+            yard_thread(&y, w, t)->requests = 10 * w + t;
+        yard_worker(&y, w)->tickets_read = w;
+    }
+    for (unsigned w = 0; w < s->workers; w++) {
+        for (unsigned e = 0; e < s->edges; e++)
+            assert_int_equal(yard_hand(&y, w, e)->tickets + yard_ring(&y, w, e)->head,
+                             20 * w + 2 * e);
+        for (unsigned t = 0; t < s->threads; t++)
+            assert_int_equal(yard_thread(&y, w, t)->requests, 10 * w + t);
+        assert_int_equal(yard_worker(&y, w)->tickets_read, w);
+    }
+    yard_done(&y);
+    (void)close(fd);
+}
+
 UNIT_TEST(impossible_shapes_are_refused)
 {
     for (size_t i = 0; i < ARRAY_LEN(impossible); i++) {
@@ -353,7 +379,8 @@ UNIT_TEST(trimmed_pages_are_given_back)
     site_end(&s);
 }
 
-UNIT_MAIN(areas_are_in_order_and_apart, impossible_shapes_are_refused,
+UNIT_MAIN(areas_are_in_order_and_apart, every_index_has_its_line,
+          impossible_shapes_are_refused,
           a_shape_fits_any_number_of_hands, marks_tell_threads_apart, both_views_are_one_memory,
           a_changed_header_is_refused, size_and_seals_must_fit, a_prepared_slot_remembers_nothing,
           readable_runs_at_every_position, an_impossible_position_is_refused, a_broken_ring_is_seen,

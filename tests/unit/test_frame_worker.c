@@ -65,6 +65,7 @@ UNIT_TEST(tickets_are_only_hints)
     assert_true(slot_try(&yard_slot(&s.yard, 0)->word, SLOT_WITHDRAW, 0, 0, NULL));
     again = offer(&s, 0, "b");
     struct ticket nowhere = { 24, 1 }, sent[] = { first, nowhere, again, again, { 5, 0 } };
+    yard_slot(&s.yard, 24)->word = slot_pack((struct slot_word){ 1, SLOT_OFFERED, 0, 0 });
     send_tickets(&s, 0, sent, ARRAY_LEN(sent));
     assert_int_equal(frame_take(&s.thread, 0), 0);
     assert_span_equal(frame_vars(&s.thread), SPAN("b"));
@@ -123,12 +124,16 @@ UNIT_TEST(a_worker_must_fit_its_yard)
 {
     struct frame_site s;
     struct frame_worker w;
-    int none[YARD_EDGES_MAX] = { -1, -1 };
+    static const int none[YARD_EDGES_MAX] = { -1, -1 };
     site_start(&s, 2, 1);
     assert_int_equal(frame_worker_init(&w, s.yard_fd, 1, -1, none, none, 2), -EINVAL);
     assert_int_equal(frame_worker_init(&w, s.yard_fd, 0, -1, none, none, 1), -EINVAL);
     assert_int_equal(frame_worker_init(&w, -1, 0, -1, none, none, 2), -EBADF);
     assert_int_equal(yard_worker(&s.yard, 0)->pid, getpid());
+    yard_worker(&s.yard, 0)->tickets_read = 5;                 /* by the process before */
+    assert_int_equal(frame_worker_init(&w, s.yard_fd, 0, -1, none, none, 2), 0);
+    assert_int_equal(yard_worker(&s.yard, 0)->tickets_read, 0);
+    frame_worker_done(&w);
     site_end(&s);
 }
 
@@ -376,7 +381,7 @@ UNIT_TEST(a_left_over_flag_silences_nobody)
     struct frame_site s;
     site_start(&s, 1, 1);
     take_slot(&s, 4);
-    yard_slot(&s.yard, 4)->posted = s.thread.sequence - 1;  /* a taker overtaken after its FINISH */
+    yard_slot(&s.yard, 4)->posted = s.thread.sequence + 1;  /* a taker overtaken after its FINISH */
     frame_finish(&s.thread, FRAME_OK);
     assert_int_equal(frame_next_posted(&s.yard, 0, 0, &s.tail[0]), 4);
     site_end(&s);
