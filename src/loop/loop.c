@@ -212,7 +212,8 @@ int loop_run(struct loop *l)
     while (rc == 0 && !l->is_stopping) {
         int64_t wait_us = run_turn_end_hooks(l);           /* before each wait, also the first */
         free_garbage(l);
-        wait_us = list_empty(&l->again) ? shorter(wait_us, timers_wait_us(l)) : 0;
+        bool waits = list_empty(&l->again) && !l->is_stopping;         /* a hook may have stopped it */
+        wait_us = waits ? shorter(wait_us, timers_wait_us(l)) : 0;
         rc = wait_and_note(l, wait_us);
         run_woken_hooks(l);
         timers_run(l);

@@ -180,6 +180,27 @@ UNIT_TEST(the_shortest_wish_bounds_the_wait)
     tear_down(&s);
 }
 
+static int64_t stop_at_once(struct loop_hook *h)
+{
+    struct wisher *w = container_of(h, struct wisher, hook);
+    w->ends++;
+    loop_stop(w->loop);
+    return -1;
+}
+
+UNIT_TEST(a_stop_at_the_end_of_a_turn_waits_for_nothing)
+{
+    struct stage s;
+    set_up(&s, count_run);
+    assert_int_equal(loop_run(s.loop), 0);           /* over the first readiness: it is quiet now */
+    struct wisher last = { .hook = { .turn_end = stop_at_once }, .loop = s.loop };
+    loop_hook_add(s.loop, &last.hook);
+    assert_int_equal(loop_run(s.loop), 0);           /* else for ever */
+    assert_int_equal(last.ends, 2);
+    loop_hook_remove(&last.hook);
+    tear_down(&s);
+}
+
 UNIT_TEST(a_quiet_loop_does_not_turn)
 {
     struct stage s;
@@ -353,6 +374,7 @@ UNIT_TEST(without_memory_there_is_no_loop)
 
 UNIT_MAIN(readiness_is_told_once_and_remembered, a_peer_that_leaves_is_a_hangup,
           again_runs_once_a_turn_without_waiting, the_shortest_wish_bounds_the_wait,
-          a_quiet_loop_does_not_turn, a_watch_taken_off_in_the_same_turn_does_not_run,
+          a_stop_at_the_end_of_a_turn_waits_for_nothing, a_quiet_loop_does_not_turn,
+          a_watch_taken_off_in_the_same_turn_does_not_run,
           a_listener_runs_until_the_queue_is_empty, signals_come_through_the_loop,
           what_cannot_be_watched_is_refused, a_stop_before_the_run_is_kept, without_memory_there_is_no_loop)
