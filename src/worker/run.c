@@ -46,6 +46,13 @@ static bool is_enough(const struct exchange *x)
     return x->is_cancelled || (x->is_started && exchange_is_bare(x));
 }
 
+/* All that Content-Length promised is in the ring: the finish, which follows at once, tells the edge.  A bell for
+ * the last block alone would cost Django, whose responses have one block, a wake-up of the edge a request. */
+static bool is_whole(const struct exchange *x)
+{
+    return x->length_bytes >= 0 && x->body_bytes >= (uint64_t)x->length_bytes;
+}
+
 static int send_blocks(struct thread *t, struct exchange *x, PyObject *result)   /* 0, or -1 raised */
 {
     PyObject *block, *blocks = PyObject_GetIter(result);
@@ -53,7 +60,7 @@ static int send_blocks(struct thread *t, struct exchange *x, PyObject *result)  
     while (rc == 0 && !is_enough(x) && (block = PyIter_Next(blocks))) {
         rc = exchange_put(x, block);
         Py_DECREF(block);
-        if (rc == 0 && x->is_head_sent)
+        if (rc == 0 && x->is_head_sent && !is_whole(x))
             exchange_publish(x);
         if (frame_cancelled(&t->frame))
             x->is_cancelled = true;
