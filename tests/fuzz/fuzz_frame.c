@@ -72,7 +72,7 @@ static void map_changed_header(struct span in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct yard_shape shape = { .edges = 2, .workers = 1, .threads = 1, .slots = SLOTS, .ring = RING };
+    const struct yard_shape shape = { 2, .workers = 1, .threads = 1, .slots = SLOTS, .ring = RING };
     struct span in = { (const char *)data, size };
     if (yard_fd < 0)
         must(yard_make(&yard, &shape, 1, &yard_fd) == 0);
