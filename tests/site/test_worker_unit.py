@@ -2,6 +2,7 @@
 
 import ast
 import os
+import selectors
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -110,6 +111,14 @@ def test_more_names_than_are_kept(worker: Worker) -> None:
         query = "sum(int(v) for k, v in environ.items() if k.startswith('HTTP_X_'))"
         answer = worker.get("/eval", query=query, **more)
         assert int(answer.body) == sum(range(start, start + 500))
+
+
+def test_names_past_those_kept_are_forgotten(worker: Worker) -> None:
+    query = "sum(k.startswith('HTTP_X_') for k in environ)"
+    for count in range(230, 260):
+        for names in (500, count):
+            more = {f"HTTP_X_{i}": "" for i in range(names)}
+            assert int(worker.get("/raw/eval", query=query, **more).body) == names
 
 
 def test_path_bytes_are_latin_1(worker: Worker) -> None:
@@ -579,6 +588,28 @@ def test_one_thread_is_the_main_one(worker: Worker) -> None:
     assert worker.get("/thread").body == b"MainThread [True, False]"
 
 
+# ---- garbage ----
+
+
+def test_garbage_is_collected_between_requests(make: Make) -> None:
+    worker = make()
+    alive = [int(worker.get("/raw/circle").body) for _ in range(40)]
+    assert max(alive) <= 10
+    assert alive.count(1) >= 3
+
+
+def test_garbage_is_collected_when_idle(make: Make, tmp_path: Path) -> None:
+    worker = make()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    fd = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    worker.get("/raw/circle", query=str(pipe))
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_READ)
+        assert selector.select(worker_harness.DEADLINE_S)
+    os.close(fd)
+
+
 # ---- nothing grows ----
 
 
@@ -613,6 +644,7 @@ def test_mistakes_leave_nothing(make: Make) -> None:
         for _ in range(300):
             worker.get("/raw/raises")
             worker.get("/raw/head", query="('200 OK', [('A', 'b\\n')])")
+            worker.get("/raw/head", query="('200 OK', [('A', chr(233) * 3000)])")
             worker.get("/raw/too_late")
             worker.get("/raw/closing", query="angry")
             worker.get("/raw/input", query="list(i)", body=BODY, method="POST")
