@@ -1,5 +1,6 @@
 /* The yard: where things lie, what is refused when it is mapped, and the edge's end. */
 #include "frame_site.h"
+#include "link/frame.h"
 
 /* ---- layout ---- */
 

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include "frame_site.h"
+#include "link/frame.h"
 
 /* ---- back-pressure: the taker in a thread of its own ---- */
 

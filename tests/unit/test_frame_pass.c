@@ -1,5 +1,6 @@
 /* Descriptors over the link: bodies of requests, files of responses, the stash. */
 #include "frame_site.h"
+#include "link/frame.h"
 
 /* ---- descriptors ---- */
 

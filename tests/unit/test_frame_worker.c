@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/time.h>
 #include "frame_site.h"
+#include "link/frame.h"
 
 /* ---- offers ---- */
 
