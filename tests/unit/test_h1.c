@@ -23,6 +23,7 @@ static const struct { const char *why, *in, *want; int status; } cases[] = {
       "GET / 11;!#$%&'*+-.^_`|~09azAZ=x", 0 },
     { "an unknown method of 32 bytes", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF * HTTP/1.1\r\n\r\n",
       "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF * 11", 0 },
+    { "a method of one byte", "X / HTTP/1.1\r\n\r\n", "X / 11", 0 },
     { "as many fields as are allowed", "GET / HTTP/1.1\r\nA:1\r\nB:2\r\nC:3\r\nD:4\r\n\r\n",
       "GET / 11;A=1;B=2;C=3;D=4", 0 },
 
@@ -60,6 +61,7 @@ static const struct { const char *why, *in, *want; int status; } cases[] = {
     { "empty target", "GET  HTTP/1.1\r\n", NULL, 400 },
     { "two spaces before the version", "GET /  HTTP/1.1\r\n", NULL, 400 },
     { "a space after the version", "GET / HTTP/1.1 \r\n", NULL, 400 },
+    { "no method", " / HTTP/1.1\r\n", NULL, 400 },
     { "a space before the method", " GET / HTTP/1.1\r\n", NULL, 400 },
     { "a space in the target", "GET /a b HTTP/1.1\r\n", NULL, 400 },
     { "a method that is no token", "G(T / HTTP/1.1\r\n", NULL, 400 },
@@ -72,6 +74,7 @@ static const struct { const char *why, *in, *want; int status; } cases[] = {
     { "no major digit", "GET / HTTP/x.1\r\n", NULL, 400 },
     { "a longer name of the protocol", "GET / HTTPS/1.1\r\n", NULL, 400 },
     { "HTTP/2 with prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", NULL, 505 },
+    { "a version far ahead", "GET / HTTP/9.9\r\n\r\n", NULL, 505 },
     { "HTTP/0.9 that says so", "GET / HTTP/0.9\r\n\r\n", NULL, 505 },
     { "a method of 33 bytes", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\n", NULL, 501 },
 
@@ -184,6 +187,19 @@ UNIT_TEST(a_limit_is_not_passed_by_a_head_that_came_at_once)
     arena_init(&arena, 1 << 16);
     assert_int_equal(
         h1_read_head(&r, SPAN("GET / HTTP/1.1\r\nA: b\r\n\r\n"), &scanned, &few, &arena), -431);
+    arena_done(&arena);
+}
+
+UNIT_TEST(a_full_buffer_without_an_end_is_refused_at_once)
+{
+    struct arena arena;
+    struct request r;
+    size_t scanned = 0;
+    struct h1_limits few = { .head_bytes = 20, .fields = 100 };
+    arena_init(&arena, 1 << 16);
+    assert_int_equal(h1_read_head(&r, SPAN("GET / HTTP/1.1\r\nA: "), &scanned, &few, &arena), 0);
+    assert_int_equal(h1_read_head(&r, SPAN("GET / HTTP/1.1\r\nA: b"), &scanned, &few, &arena),
+                     -431);
     arena_done(&arena);
 }
 
@@ -323,6 +339,27 @@ UNIT_TEST(heads_are_appended_and_the_limit_of_the_buf_holds)
     buf_done(&out);
 }
 
+/* A block that is too small by a little shows only where its size happens to be just enough. */
+UNIT_TEST(room_is_asked_for_all_of_a_head)
+{
+    static char reason[3000], value[3000];
+    struct field fields[200];
+    memset(reason, 'r', sizeof(reason));
+    memset(value, 'v', sizeof(value));
+    for (size_t n = 0; n < sizeof(value); n += 7) {
+        struct buf out = { 0 };
+        struct h1_answer a = { 11, false, false, 0 };
+        struct response res = { .status = 200, .body_bytes = INT64_MAX, .fields = fields };
+        res.reason = (struct span){ reason, n };
+        res.fields_count = n % ARRAY_LEN(fields);
+        for (size_t i = 0; i < res.fields_count; i++)
+            fields[i] = (struct field){ { value, 1 }, { value, i == 0 ? n : 0 }, FIELD_OTHER };
+        assert_int_equal(h1_write_head(&out, &res, &a, span_of(date)), 0);
+        assert_true(out.end <= out.cap_bytes);
+        buf_done(&out);
+    }
+}
+
 UNIT_TEST(sizes_of_chunks)
 {
     static const struct { uint64_t bytes; const char *want; } sizes[] = {
@@ -338,6 +375,8 @@ UNIT_TEST(sizes_of_chunks)
 }
 
 UNIT_MAIN(every_case_at_every_cut, nul_is_refused_anywhere, what_follows_the_head_is_left_alone,
-          a_limit_is_not_passed_by_a_head_that_came_at_once, many_fields_keep_their_order,
-          no_memory_is_503, every_answer, the_reason_is_the_standard_one_or_none,
-          heads_are_appended_and_the_limit_of_the_buf_holds, sizes_of_chunks)
+          a_limit_is_not_passed_by_a_head_that_came_at_once,
+          a_full_buffer_without_an_end_is_refused_at_once, room_is_asked_for_all_of_a_head,
+          many_fields_keep_their_order, no_memory_is_503, every_answer,
+          the_reason_is_the_standard_one_or_none, heads_are_appended_and_the_limit_of_the_buf_holds,
+          sizes_of_chunks)

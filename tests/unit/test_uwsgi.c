@@ -59,6 +59,11 @@ static const struct {
       BASE("POST", "/", "/", "")
       "SERVER_NAME=h\nSERVER_PORT=8000\nSERVER_PROTOCOL=HTTP/1.1\nREQUEST_SCHEME=http\n" FROM_TCP "HTTP_HOST=h\n"
       FORWARDED("h") "CONTENT_LENGTH=9223372036854775807\n" },
+    { "a chunked body of none",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", &tcp, 0,
+      BASE("POST", "/", "/", "")
+      "SERVER_NAME=h\nSERVER_PORT=8000\nSERVER_PROTOCOL=HTTP/1.1\nREQUEST_SCHEME=http\n" FROM_TCP "HTTP_HOST=h\n"
+      FORWARDED("h") "CONTENT_LENGTH=0\n" },
     { "a body of none that was announced", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", &tcp, 0,
       GET_H "CONTENT_LENGTH=0\n" },
     { "names are spelt as CGI does", "GET / HTTP/1.1\r\nHost: h\r\nx-aBc-1!z: v\r\nUSER-AGENT: u\r\n\r\n", &tcp, 0,
@@ -141,6 +146,45 @@ UNIT_TEST(every_case_and_every_room_that_is_too_small)
         }
         arena_done(&arena);
     }
+}
+
+/* Known and other names, each in every order with each: the sieve may not lose one. */
+UNIT_TEST(no_repetition_is_missed_among_many_names)
+{
+    enum { NAMES = 60 };
+    static const char *const known[] = { "Accept-Encoding", "User-Agent", "Referer", "Vary" };
+    struct field fields[2 * NAMES];
+    char names[NAMES][24], into[8192];
+    struct request r = { .method_name = SPAN("GET"),
+                         .target = SPAN("/"),
+                         .path = SPAN("/"),
+                         .version = 20,
+                         .query = SPAN(""),
+                         .host = SPAN(""),
+                         .fields = fields };
+    r.fields_count = ARRAY_LEN(fields);
+    for (size_t i = 0; i < NAMES; i++) {
+        if (i % 10 == 5 && i / 10 < ARRAY_LEN(known))
+            strcpy(names[i], known[i / 10]);
+        else
+            sprintf(names[i], i % 3 ? "%c%zu" : "X-Name-%c%zu", 'a' + (char)(i % 26), i);
+        /* Own blocks of the exact length: overreads are caught. */
+        struct span name = { memcpy(malloc(strlen(names[i])), names[i], strlen(names[i])),
+                             strlen(names[i]) };
+        fields[i] = (struct field){ name, SPAN("1"), field_id_of(name) };
+        fields[2 * NAMES - 1 - i] = (struct field){ name, SPAN("2"), field_id_of(name) };
+    }
+    ssize_t used = uwsgi_put_request(into, sizeof(into), &r, SPAN(""), 0);
+    assert_true(used > 0);
+    struct span rest = { into, (size_t)used }, name, value;
+    size_t joined = 0;
+    while (uwsgi_next_var(&rest, &name, &value) > 0) {
+        joined += span_eq(value, SPAN("1, 2"));
+        assert_true(!span_eq(name, SPAN("SERVER_PROTOCOL")) || span_eq(value, SPAN("HTTP/2.0")));
+    }
+    assert_int_equal(joined, NAMES);
+    for (size_t i = 0; i < NAMES; i++)
+        free((char *)fields[i].name.at);
 }
 
 UNIT_TEST(the_mount_is_taken_off_whole_segments)
@@ -268,7 +312,8 @@ UNIT_TEST(variables_are_appended_while_there_is_room)
     free(large);
 }
 
-UNIT_MAIN(every_case_and_every_room_that_is_too_small, the_mount_is_taken_off_whole_segments,
+UNIT_MAIN(every_case_and_every_room_that_is_too_small, no_repetition_is_missed_among_many_names,
+          the_mount_is_taken_off_whole_segments,
           a_value_has_at_most_65535_bytes, a_block_may_be_longer_than_a_packet_to_strangers,
           a_block_is_read_whole_or_refused, lengths_past_255_are_little_endian,
           variables_are_appended_while_there_is_room)
