@@ -239,7 +239,7 @@ static void run_signals(struct watch *w)
     sigset_t seen;
     sigemptyset(&seen);
     ssize_t got = sys_read(w->fd, info, sizeof info);
-    if (got == (ssize_t)sizeof info)
+    if (got == (ssize_t)sizeof info || (got < 0 && got != -EAGAIN))     /* more, or it could not be read */
         loop_again(w);
     else
         w->ready &= ~(unsigned)LOOP_READ;
