@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "conf/conf.h"
-#include "master/listeners.h"
 #include "master/site.h"
 #include "master/status.h"
 #include "master/supervise.h"
@@ -261,7 +260,7 @@ static void run_listener(struct watch *watch)
 {
     struct control_server *s = container_of(watch, struct control_server, watch);
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
-        int fd = sys_accept(s->fd, NULL, NULL);
+        int fd = sys_accept(s->listener.fd, NULL, NULL);
         if (fd < 0)
             return;
         welcome(s, fd);
@@ -309,41 +308,29 @@ static int explain(int rc, const char *path, pid_t live_pid, char *why)
 
 int control_server_open(struct control_server *s, struct master *m, const char *path, char *why)
 {
-    struct stat st;
     pid_t live_pid;
-    *s = (struct control_server){ .master = m, .fd = -1, .watch = { .fd = -1 } };
+    *s = (struct control_server){ .master = m, .listener = { .fd = -1 }, .watch = { .fd = -1 } };
     list_init(&s->clients);
     list_init(&s->asking);
     list_init(&s->stopping);
     timer_init(&s->timer, time_up);
-    int fd = listener_open_unix(path, &live_pid);
-    if (fd < 0)
-        return explain(fd, path, live_pid, why);
-    s->fd = fd;
-    (void)snprintf(s->path, sizeof s->path, "%s", path);
+    (void)snprintf(s->listener.path, sizeof s->listener.path, "%s", path);
+    int rc = listener_open_unix(&s->listener, &live_pid);
+    if (rc < 0)
+        return explain(rc, path, live_pid, why);
     (void)sys_chmod(path, 0600);                  /* its folder is closed already; who connects is asked again */
-    if (sys_lstat(path, &st) == 0) {
-        s->dev = st.st_dev;
-        s->ino = st.st_ino;
-    }
     return 0;
 }
 
 int control_server_start(struct control_server *s)
 {
-    return loop_watch_listener(s->master->loop, &s->watch, s->fd, run_listener);
+    return loop_watch_listener(s->master->loop, &s->watch, s->listener.fd, run_listener);
 }
 
 void control_server_close(struct control_server *s)
 {
-    struct stat st;
-    if (s->fd < 0)
-        return;
     loop_unwatch(&s->watch);
-    if (sys_lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
-        (void)sys_unlink(s->path);
-    (void)sys_close(s->fd);
-    s->fd = -1;
+    listener_close(&s->listener);
 }
 
 /* Answers, and leaves the connection open: who waits for its end waits for ours. */
@@ -363,13 +350,11 @@ void control_server_done(struct control_server *s)
     if (!s->master)
         return;
     control_server_close(s);
-    while (s->clients.next && !list_empty(&s->clients)) {
+    while (!list_empty(&s->clients)) {
         struct control_client *c = container_of(s->clients.next, struct control_client, node);
-        int fd = c->fd;                           /* not closed: the process's end closes it */
-        loop_unwatch(&c->watch);
+        loop_unwatch(&c->watch);                  /* the descriptor is closed by the process's end */
         list_remove(&c->node);
         list_remove(&c->waiting);
-        (void)fd;
         client_free(&c->garbage);
     }
     if (s->master->loop)

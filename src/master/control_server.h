@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "loop/loop.h"
+#include "master/listeners.h"
 
 struct master;
 
@@ -24,10 +25,7 @@ struct control_client {
 
 struct control_server {
     struct master *master;
-    int fd;                       /* -1 while it does not listen */
-    char path[108];
-    dev_t dev;
-    ino_t ino;
+    struct listener listener;     /* .fd is -1 while it does not listen */
     struct watch watch;
     unsigned clients_count;
     struct list clients, asking, stopping;      /* asking: for status, until the edges answered */

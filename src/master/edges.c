@@ -91,12 +91,11 @@ static void post(struct edge_place *e, struct channel_msg msg, struct span text,
             wait_to_send(e, rc);
         rc = keep(e, &msg, text, fds, fds_count);
     }
-    if (rc == -EPIPE || rc == -ECONNRESET)       /* it ended: SIGCHLD is on its way */
+    if (rc == 0)
         return;
-    if (rc < 0) {                                /* it would miss a message: a new one is told everything */
+    if (rc != -EPIPE && rc != -ECONNRESET)       /* those two: it ended by itself */
         log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, msg.kind, -rc);
-        child_signal(&e->child, SIGKILL);
-    }
+    child_signal(&e->child, SIGKILL);            /* it would miss a message; the next one is told everything */
 }
 
 static void flush(struct edge_place *e)

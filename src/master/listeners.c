@@ -214,24 +214,64 @@ static int is_answered(const union address *to, socklen_t len, pid_t *live_pid)
     return rc == -ECONNREFUSED || rc == -ENOENT ? 0 : rc;
 }
 
-int listener_open_unix(const char *path, pid_t *live_pid)
+/* Bound: from here on there is a file, which is ours as long as it is this one. */
+static int listen_unix(struct listener *l)
+{
+    struct stat st;
+    int rc = sys_listen(l->fd, INT_MAX);
+    if (rc == 0)
+        rc = sys_lstat(l->path, &st);
+    if (rc < 0) {
+        (void)sys_unlink(l->path);
+        return rc;
+    }
+    l->dev = st.st_dev;
+    l->ino = st.st_ino;
+    return 0;
+}
+
+static int bind_unix(struct listener *l, const union address *to)
+{
+    l->fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return l->fd;
+    int rc = sys_bind(l->fd, &to->any, sizeof to->local);
+    if (rc == 0)
+        rc = listen_unix(l);
+    if (rc < 0) {
+        (void)sys_close(l->fd);
+        l->fd = -1;
+    }
+    return rc;
+}
+
+int listener_open_unix(struct listener *l, pid_t *live_pid)
 {
     union address to = { .local = { .sun_family = AF_UNIX } };
     struct stat st;
-    size_t len = strlen(path);
     *live_pid = 0;
-    if (len == 0 || len >= sizeof to.local.sun_path)
-        return -ENAMETOOLONG;
-    memcpy(to.local.sun_path, path, len + 1);
-    if (sys_lstat(path, &st) == 0) {
+    l->fd = -1;
+    (void)snprintf(to.local.sun_path, sizeof to.local.sun_path, "%s", l->path);
+    if (sys_lstat(l->path, &st) == 0) {
         if (!S_ISSOCK(st.st_mode))
             return -EEXIST;
         int rc = is_answered(&to, sizeof to.local, live_pid);
         if (rc != 0)
             return rc < 0 ? rc : -EADDRINUSE;
-        (void)sys_unlink(path);
+        (void)sys_unlink(l->path);
     }
-    return open_socket(&to, sizeof to.local);
+    return bind_unix(l, &to);
+}
+
+void listener_close(struct listener *l)
+{
+    struct stat st;
+    if (l->fd < 0)
+        return;
+    if (l->path[0] && sys_lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+        (void)sys_unlink(l->path);
+    (void)sys_close(l->fd);
+    l->fd = -1;
 }
 
 static int explain_unix(const char *path, int rc, pid_t live_pid, char *why)
@@ -254,18 +294,11 @@ static int explain_unix(const char *path, int rc, pid_t live_pid, char *why)
 
 static int open_unix(struct listener *l, const struct listener_address *a, char *why)
 {
-    struct stat st;
     pid_t live_pid;
-    l->fd = listener_open_unix(a->path, &live_pid);
-    if (l->fd < 0)
-        return explain_unix(a->path, l->fd, live_pid, why);
     (void)snprintf(l->path, sizeof l->path, "%s", a->path);
     (void)snprintf(l->url, sizeof l->url, "unix:%s", a->path);
-    if (sys_lstat(a->path, &st) == 0) {
-        l->dev = st.st_dev;
-        l->ino = st.st_ino;
-    }
-    return 0;
+    int rc = listener_open_unix(l, &live_pid);
+    return rc < 0 ? explain_unix(a->path, rc, live_pid, why) : 0;
 }
 
 static int open_one(struct listener *l, const char *text, char *why)
@@ -294,16 +327,7 @@ int listeners_open(struct listeners *l, const struct conf *conf, char *why)
 
 void listeners_close(struct listeners *l)
 {
-    struct stat st;
-    for (size_t i = 0; i < l->count; i++) {
-        struct listener *one = &l->all[i];
-        bool is_ours = one->path[0] && sys_lstat(one->path, &st) == 0 && st.st_dev == one->dev &&
-                       st.st_ino == one->ino;
-        if (is_ours)
-            (void)sys_unlink(one->path);
-        (void)sys_close(one->fd);
-        one->fd = -1;
-        one->path[0] = '\0';
-    }
+    for (size_t i = 0; i < l->count; i++)
+        listener_close(&l->all[i]);
     l->count = 0;
 }

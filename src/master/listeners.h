@@ -36,6 +36,7 @@ struct listeners {
 int listeners_open(struct listeners *l, const struct conf *conf, char *why);
 void listeners_close(struct listeners *l);       /* and removes the socket files; idempotent */
 
-/* A Unix stream socket that listens at `path`.  A socket file that nobody answers is replaced; *live_pid is the one
+/* A Unix stream socket that listens at l->path.  A socket file that nobody answers is replaced; *live_pid is the one
  * that does answer (0: unknown) when -EADDRINUSE comes back.  No sentence. */
-int listener_open_unix(const char *path, pid_t *live_pid);
+int listener_open_unix(struct listener *l, pid_t *live_pid);
+void listener_close(struct listener *l);         /* and removes the socket file, if it is still ours; idempotent */

@@ -340,7 +340,8 @@ static void say_last_words(const struct master *m)
 
 static void close_down(struct master *m)
 {
-    control_server_close(&m->control);
+    if (m->control.master)
+        control_server_close(&m->control);
     listeners_close(&m->listeners);
     logs_done(&m->logs);
     edges_done(&m->edges);
@@ -390,7 +391,6 @@ int master_run(const struct master_start *start)
     m->start = start;
     m->conf = start->conf;
     m->started_us = sys_now_us();
-    m->control.fd = -1;
     list_init(&m->sites);
     children_init(&m->children);
     timer_init(&m->timer, time_up);

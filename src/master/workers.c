@@ -61,7 +61,8 @@ static const action_fn table[WORKER_STATES][WORKER_EVENTS] = {
     },
     [WORKER_FORKING] = {
         [WORKER_BORN] = claim, [WORKER_WORKS] = note_ready, [WORKER_HUNG_UP] = mourn,
-        [WORKER_DIED] = mourn, [WORKER_LEAVE] = finish, [WORKER_TIME_UP] = claim_or_give_up,
+        [WORKER_DIED] = mourn, [WORKER_BROKE] = mourn, [WORKER_LEAVE] = finish,
+        [WORKER_TIME_UP] = claim_or_give_up,
     },
     [WORKER_STARTING] = {
         [WORKER_WORKS] = announce, [WORKER_HUNG_UP] = expect_end, [WORKER_DIED] = mourn,
@@ -131,7 +132,8 @@ static void hear(struct worker *w, struct span text)
     } else if (strcmp(event, "ready") == 0) {
         happen(w, WORKER_WORKS);
     } else {
-        log_warn("worker says what is not known", "generation=%u worker=%u", w->generation->number, w->index);
+        log_error("worker cannot be understood", "generation=%u worker=%u", w->generation->number, w->index);
+        happen(w, WORKER_BROKE);                  /* without its word it would be waited for in vain */
     }
     json_decref(message);
 }
