@@ -117,6 +117,7 @@ static const struct {
     { "body-limit", "0", "0" },
     { "body-limit", "1024T", "1P" },
     { "body-limit", "1025T", NULL },
+    { "body-limit", "18014398509481985K", NULL },                  /* 2^64 + 1024 */
     { "body-limit", "b", NULL },
     { "body-limit", "1.5G", NULL },
     { "head-limit", "1023", NULL },
@@ -616,6 +617,7 @@ UNIT_TEST(a_failed_load_says_why_and_changes_nothing)
     temp_write(&t, "ini/slipway.ini", "threads=2\nbad\n");
     temp_write(&t, "env/.env", "A=1\nB='x\n");
     temp_write(&t, "word/.env", "SLIPWAY_WORKERS=x\n");
+    temp_write(&t, "word/slipway.ini", "threads=2\nsite=s\n");
     temp_write(&t, "late/.env", "SLIPWAY_CHDIR=/\n");
     const struct { char *option, *value; int rc; const char *want; } rows[] = {
         { "--chdir", temp_path(&t, "none"), -ENOENT, "there is no folder" },

@@ -356,6 +356,10 @@ UNIT_TEST(a_control_folder_of_others_is_refused)
     struct stat st;
     assert_int_equal(stat(temp_path(&t, "slipway"), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(temp_path(&t, "slipway"), 1, 1), 0);
+        assert_int_equal(project_control(path, c, true, why), -EPERM);
+    }
     conf_free(c);
     temp_done(&t);
 }
@@ -457,6 +461,10 @@ UNIT_TEST(version_1_groups_bound_cpus_and_memory)
     assert_int_equal(machine_memory_bytes(t.path), 8LL << 30);
     temp_write(&t, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "20000\n");
     temp_write(&t, "sys/fs/cgroup/memory/memory.limit_in_bytes", "1000000\n");
+    assert_int_equal(machine_cpus(t.path), 1);
+    temp_write(&t, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "150000\n");
+    assert_int_equal(machine_cpus(t.path), sys_cpus_allowed() < 2 ? 1 : 2);
+    temp_write(&t, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "20000\n");
     assert_int_equal(machine_cpus(t.path), 1);
     assert_int_equal(machine_memory_bytes(t.path), 1000000);
     temp_done(&t);
