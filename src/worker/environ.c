@@ -1,12 +1,14 @@
-/* environ.c - most requests have the same variables as the one before, in the same order, and many of the same
- * values.  So the dict of the request before is kept: what differs is set in it, and the application gets a copy,
- * which is one allocation of the right size instead of twenty insertions.
+/* environ.c - most requests have the same variables as the one before, in the same order, and
+ * many of the same values.  So the dict of the request before is kept: what differs is set in
+ * it, and the application gets a copy, which is one allocation of the right size instead of
+ * twenty insertions.
  *
- *   same names in the same order   compare each name and value with the one before, set what differs, copy
- *   other names                    base dict and everything set anew; it is the one to compare with next time
+ *   same names, same order   compare names and values with those before, set what differs, copy
+ *   other names              the base and everything set anew; the next one is compared with that
  *
- * Names and last values are kept by their bytes, so that an equal one costs a memcmp and no new object.  The
- * names come from strangers: past ENVIRON_NAMES_MAX of them everything is forgotten and learnt again.
+ * Names and last values are kept by their bytes, so that an equal one costs a memcmp and no new
+ * object.  The names come from strangers: past ENVIRON_NAMES_MAX of them everything is forgotten
+ * and learnt again.
  */
 #include "worker/worker.h"
 #include "base/hash.h"
@@ -98,7 +100,8 @@ static struct environ_name *find_name(struct environ *e, struct span name)      
 
 static bool has_value(const struct environ_name *n, struct span value)
 {
-    return n->bytes_len == value.len && (value.len == 0 || memcmp(n->bytes, value.at, value.len) == 0);
+    return n->bytes_len == value.len &&
+           (value.len == 0 || memcmp(n->bytes, value.at, value.len) == 0);
 }
 
 static void keep_bytes(struct environ_name *n, struct span value)
@@ -131,7 +134,7 @@ static int set_value(struct environ_name *n, struct span value)      /* 0, or -1
     return 0;
 }
 
-static int put_latest(struct environ *e, const struct environ_name *n)           /* 0, or -1 raised */
+static int put_latest(struct environ *e, const struct environ_name *n)         /* 0, or -1 raised */
 {
     if (PyDict_SetItem(e->latest, n->key, n->value) < 0)
         return -1;
@@ -144,7 +147,8 @@ static int raise_cut_short(void)
     return -1;
 }
 
-/* Brings `latest` up to date as long as the names are those of the request before.  1 it is, 0 they are not, -1 raised. */
+/* Brings `latest` up to date as long as the names are those of the request before.  1 it is, 0
+ * they are not, -1 raised. */
 static int refresh(struct environ *e, struct span block, bool *is_head)
 {
     struct span name, value;
@@ -163,7 +167,7 @@ static int refresh(struct environ *e, struct span block, bool *is_head)
 }
 
 /* One more name than is kept: a variable of this request only. */
-static int put_passing(struct environ *e, struct span name, struct span value)   /* 0, or -1 raised */
+static int put_passing(struct environ *e, struct span name, struct span value)
 {
     struct environ_name *n = new_name(name);
     int rc = n && set_value(n, value) == 0 ? put_latest(e, n) : -1;
@@ -177,7 +181,7 @@ static int put_kept(struct environ *e, struct environ_name *n, struct span value
     return !has_value(n, value) && set_value(n, value) < 0 ? -1 : put_latest(e, n);
 }
 
-static int rebuild(struct environ *e, struct span block, bool *is_head)          /* 0, or -1 raised */
+static int rebuild(struct environ *e, struct span block, bool *is_head)        /* 0, or -1 raised */
 {
     struct span name, value;
     bool is_all_kept = true;

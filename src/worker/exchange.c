@@ -4,8 +4,9 @@
  *   first byte       the head goes out before it, and cannot be taken back any more
  *   further bytes    counted against Content-Length: never more than it says
  *
- * start_response and write() are plain functions bound to the exchange.  They and it are used again for the next
- * request, unless the application kept one: then it keeps a dead one, which raises when it is called.
+ * start_response and write() are plain functions bound to the exchange.  They and it are used
+ * again for the next request, unless the application kept one: then it keeps a dead one, which
+ * raises when it is called.
  */
 #include "worker/worker.h"
 #include <errno.h>
@@ -16,8 +17,9 @@
 
 enum { RELEASE_BYTES = 64 * 1024, STATUS_BYTES_MIN = 4 };
 
-/* Text as bytes of latin-1; *keep (NULL when it was not needed) is to be released when they were used. */
-static int latin1_of(PyObject *text, const char *what, PyObject **keep, struct span *out)    /* 0, or -1 raised */
+/* Text as bytes of latin-1; *keep (NULL when it was not needed) is to be released when they were
+ * used. */
+static int latin1_of(PyObject *text, const char *what, PyObject **keep, struct span *out)
 {
     Py_ssize_t len;
     *keep = NULL;
@@ -28,7 +30,7 @@ static int latin1_of(PyObject *text, const char *what, PyObject **keep, struct s
     const char *at = PyUnicode_AsUTF8AndSize(text, &len);
     if (!at)
         return -1;
-    if (len != PyUnicode_GetLength(text)) {          /* else it is ASCII, and the bytes are those of the object */
+    if (len != PyUnicode_GetLength(text)) {  /* else it is ASCII, and its own bytes are these */
         char *copy;
         *keep = PyUnicode_AsLatin1String(text);
         if (!*keep || PyBytes_AsStringAndSize(*keep, &copy, &len) < 0)
@@ -142,10 +144,11 @@ static void reset_head(struct exchange *x)
     x->length_bytes = -1;
 }
 
-static int set_head(struct exchange *x, PyObject *status, PyObject *headers)     /* 0, or -1 raised */
+static int set_head(struct exchange *x, PyObject *status, PyObject *headers)   /* 0, or -1 raised */
 {
     if (!PyList_Check(headers)) {
-        PyErr_Format(PyExc_TypeError, "the headers must be a list, not %R", (PyObject *)Py_TYPE(headers));
+        PyErr_Format(PyExc_TypeError, "the headers must be a list, not %R",
+                     (PyObject *)Py_TYPE(headers));
         return -1;
     }
     reset_head(x);
@@ -156,7 +159,7 @@ static int set_head(struct exchange *x, PyObject *status, PyObject *headers)    
     return rc;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 void exchange_check_fork(const struct server *s)
 {
@@ -242,7 +245,8 @@ static struct span within_length(struct exchange *x, struct span bytes)
     if (bytes.len <= left_bytes)
         return bytes;
     if (!x->is_excess_told)
-        report_line(x->server, x->frame, "the body is longer than its Content-Length; the rest is dropped");
+        report_line(x->server, x->frame,
+                    "the body is longer than its Content-Length; the rest is dropped");
     x->is_excess_told = true;
     return (struct span){ bytes.at, (size_t)left_bytes };
 }
@@ -253,7 +257,8 @@ int exchange_put(struct exchange *x, PyObject *bytes)
     Py_ssize_t len;
     exchange_check_fork(x->server);
     if (!PyBytes_Check(bytes)) {
-        PyErr_Format(PyExc_TypeError, "the application must give bytes, not %R", (PyObject *)Py_TYPE(bytes));
+        PyErr_Format(PyExc_TypeError, "the application must give bytes, not %R",
+                     (PyObject *)Py_TYPE(bytes));
         return -1;
     }
     if (PyBytes_AsStringAndSize(bytes, &at, &len) < 0)
@@ -261,12 +266,15 @@ int exchange_put(struct exchange *x, PyObject *bytes)
     if (len == 0)
         return 0;
     if (!x->is_started) {
-        PyErr_SetString(PyExc_AssertionError, "the application gave bytes before it called start_response");
+        PyErr_SetString(PyExc_AssertionError,
+                        "the application gave bytes before it called start_response");
         return -1;
     }
     if (exchange_send_head(x) < 0)
         return -1;
-    struct span body = exchange_is_bare(x) ? SPAN("") : within_length(x, (struct span){ at, (size_t)len });
+    if (exchange_is_bare(x))
+        return 0;
+    struct span body = within_length(x, (struct span){ at, (size_t)len });
     return body.len > 0 ? send_bytes(x, body) : 0;
 }
 
@@ -283,10 +291,10 @@ void exchange_refuse(struct exchange *x)
         return;
     }
     if (!x->is_head_request)
-        x->body_bytes += frame_write(x->frame, body);        /* the ring is empty but for a head: it fits */
+        x->body_bytes += frame_write(x->frame, body);  /* after no more than a head: it fits */
 }
 
-/* ---- what the application calls ---------------------------------------------------------------------------------- */
+/* ---- what the application calls -------------------------------------------------------------- */
 
 static struct exchange *under_way(PyObject *self)            /* NULL raised */
 {
@@ -312,7 +320,9 @@ static PyObject *write_bytes(PyObject *self, PyObject *bytes)
     return Py_NewRef(Py_None);
 }
 
-static PyMethodDef write_def = { "write", write_bytes, METH_O, "write(bytes): sends them before it returns" };
+static PyMethodDef write_def = {
+    "write", write_bytes, METH_O, "write(bytes): sends them before it returns"
+};
 
 /* Raises what exc_info says: the head is sent, the error cannot be shown to the client any more. */
 static PyObject *raise_again(PyObject *exc_info)
@@ -323,7 +333,8 @@ static PyObject *raise_again(PyObject *exc_info)
         return NULL;
     }
     PyObject *value = PyTuple_GetItem(exc_info, 1), *trace = PyTuple_GetItem(exc_info, 2);
-    PyErr_Restore(Py_NewRef(PyTuple_GetItem(exc_info, 0)), value == Py_None ? NULL : Py_NewRef(value),
+    PyErr_Restore(Py_NewRef(PyTuple_GetItem(exc_info, 0)),
+                  value == Py_None ? NULL : Py_NewRef(value),
                   trace == Py_None ? NULL : Py_NewRef(trace));
     return NULL;
 }
@@ -335,15 +346,17 @@ static PyObject *write_of(struct exchange *x)                /* new, or NULL rai
     return x->write ? Py_NewRef(x->write) : NULL;
 }
 
-/* The third argument, by place or by its usual name: borrowed, NULL when it is absent, None or false. */
+/* The third argument, by place or by its usual name: borrowed, NULL when it is absent, None or
+ * false. */
 static int find_exc_info(PyObject *const *args, Py_ssize_t nargs, PyObject *names,
                          PyObject **exc_info)                /* 0, or -1 raised */
 {
     Py_ssize_t named = names ? PyTuple_Size(names) : 0;
-    bool is_known = named == 0 ||
-        (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "exc_info") == 0);
+    PyObject *name = named == 1 ? PyTuple_GetItem(names, 0) : NULL;
+    bool is_known = named == 0 || (name && PyUnicode_CompareWithASCIIString(name, "exc_info") == 0);
     if (nargs < 2 || nargs + named > 3 || !is_known) {
-        PyErr_SetString(PyExc_TypeError, "start_response(status, headers, exc_info=None) was called otherwise");
+        PyErr_SetString(PyExc_TypeError,
+                        "start_response(status, headers, exc_info=None) was called otherwise");
         return -1;
     }
     *exc_info = nargs + named == 3 ? args[2] : NULL;
@@ -352,7 +365,8 @@ static int find_exc_info(PyObject *const *args, Py_ssize_t nargs, PyObject *name
     return 0;
 }
 
-static PyObject *start_response(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+static PyObject *start_response(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                PyObject *names)
 {
     struct exchange *x = under_way(self);
     PyObject *exc_info;
@@ -361,7 +375,8 @@ static PyObject *start_response(PyObject *self, PyObject *const *args, Py_ssize_
     if (exc_info && x->is_head_sent)
         return raise_again(exc_info);
     if (x->is_started && !exc_info) {
-        PyErr_SetString(PyExc_AssertionError, "start_response was called a second time, without exc_info");
+        PyErr_SetString(PyExc_AssertionError,
+                        "start_response was called a second time, without exc_info");
         return NULL;
     }
     return set_head(x, args[0], args[1]) < 0 ? NULL : write_of(x);
@@ -372,11 +387,12 @@ static PyMethodDef start_response_def = {
     "start_response(status, headers, exc_info=None) -> write (PEP 3333)"
 };
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 PyObject *exchange_new(struct server *s)
 {
-    struct exchange *x = (struct exchange *)PyType_GenericAlloc((PyTypeObject *)s->state->exchange_type, 0);
+    PyTypeObject *type = (PyTypeObject *)s->state->exchange_type;
+    struct exchange *x = (struct exchange *)PyType_GenericAlloc(type, 0);
     if (x)
         x->server = (struct server *)Py_NewRef((PyObject *)s);
     return (PyObject *)x;

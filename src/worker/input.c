@@ -1,8 +1,10 @@
-/* input.c - wsgi.input over bytes of the slot, or over a file that the edge filled (PEP 3333, "Input and Error Streams").
+/* input.c - wsgi.input over bytes of the slot, or over a file that the edge filled (PEP 3333,
+ * "Input and Error Streams").
  *
- * The body is complete before the application sees any of it, so nothing here waits for a client; the end of the body
- * is the end of the file.  Bytes of the slot are read in place: they stay until the request is over, and after that
- * every call raises ValueError.  A file is read by pread(), so that a descriptor shared with the edge is never moved.
+ * The body is complete before the application sees any of it, so nothing here waits for a
+ * client; the end of the body is the end of the file.  Bytes of the slot are read in place: they
+ * stay until the request is over, and after that every call raises ValueError.  A file is read
+ * by pread(), so that a descriptor shared with the edge is never moved.
  */
 #include "worker/worker.h"
 #include <errno.h>
@@ -86,8 +88,10 @@ static uint64_t left_bytes(const struct input *in)
     return in->ready.len + (in->end - in->at);
 }
 
-/* How much a size argument allows: all of it for None, negative and absent ones.  0, or -1 raised. */
-static int read_limit(const struct input *in, PyObject *const *args, Py_ssize_t nargs, uint64_t *limit)
+/* How much a size argument allows: all of it for None, negative and absent ones.  0, or -1
+ * raised. */
+static int read_limit(const struct input *in, PyObject *const *args, Py_ssize_t nargs,
+                      uint64_t *limit)
 {
     if (nargs > 1) {
         PyErr_SetString(PyExc_TypeError, "wsgi.input takes at most one argument");
@@ -123,8 +127,9 @@ static ssize_t take_ready(struct input *in, char *into, size_t bytes)
     return (ssize_t)taken;
 }
 
-/* The file's next bytes, without the GIL: the range is taken first, so that a second reader gets another one. */
-static int read_file(struct input *in, char *into, size_t bytes)                 /* 0, or -1 raised */
+/* The file's next bytes, without the GIL: the range is taken first, so that a second reader gets
+ * another one. */
+static int read_file(struct input *in, char *into, size_t bytes)               /* 0, or -1 raised */
 {
     uint64_t at = in->at;
     ssize_t got = 1;
@@ -147,7 +152,7 @@ static int read_file(struct input *in, char *into, size_t bytes)                
     return done < bytes ? -1 : 0;
 }
 
-static PyObject *read_bytes(struct input *in, uint64_t limit)                    /* limit <= left_bytes(in) */
+static PyObject *read_bytes(struct input *in, uint64_t limit)          /* limit <= left_bytes(in) */
 {
     char *into;
     Py_ssize_t len;

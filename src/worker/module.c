@@ -1,11 +1,13 @@
-/* module.c - the module _slipway: its state, its types, and calls that are fast where Python has them. */
+/* module.c - the module _slipway: its state, its types, and calls that are fast where Python has
+ * them. */
 #include "worker/worker.h"
 #include <dlfcn.h>
 #include "base/sys.h"
 
 enum { VECTORCALL_SINCE = 0x030c0000 };      /* in the stable ABI from 3.12 on */
 
-static const size_t ARGUMENTS_OFFSET = (size_t)1 << (8 * sizeof(size_t) - 1);    /* the callee may use args[-1] */
+/* PY_VECTORCALL_ARGUMENTS_OFFSET: the callee may use args[-1]. */
+static const size_t ARGUMENTS_OFFSET = (size_t)1 << (8 * sizeof(size_t) - 1);
 
 PyObject *call_one(const struct state *state, PyObject *callable, PyObject *argument)
 {
@@ -26,9 +28,9 @@ struct state *state_of_type(PyObject *type)
     return PyType_GetModuleState((PyTypeObject *)type);
 }
 
-/* ---- what the state needs from other modules ----------------------------------------------------------------------- */
+/* ---- what the state needs from other modules ------------------------------------------------- */
 
-static PyObject *import_member(const char *module_name, const char *name)        /* new, or NULL raised */
+static PyObject *import_member(const char *module_name, const char *name)  /* new, or NULL raised */
 {
     PyObject *module = PyImport_ImportModule(module_name);
     PyObject *member = module ? PyObject_GetAttrString(module, name) : NULL;
@@ -36,9 +38,12 @@ static PyObject *import_member(const char *module_name, const char *name)       
     return member;
 }
 
-static PyObject *import_three(const char *first, const char *second, const char *third)      /* new, or NULL raised */
+/* Three classes of io: new, or NULL raised. */
+static PyObject *import_three(const char *first, const char *second, const char *third)
 {
-    PyObject *a = import_member("io", first), *b = import_member("io", second), *c = import_member("io", third);
+    PyObject *a = import_member("io", first);
+    PyObject *b = import_member("io", second);
+    PyObject *c = import_member("io", third);
     PyObject *three = a && b && c ? PyTuple_Pack(3, a, b, c) : NULL;
     Py_XDECREF(a);
     Py_XDECREF(b);
@@ -94,7 +99,7 @@ static int execute(PyObject *module)                         /* 0, or -1 raised 
            PyModule_AddType(module, (PyTypeObject *)s->wrapper_type) < 0 ? -1 : 0;
 }
 
-/* ---- the module ---------------------------------------------------------------------------------------------------- */
+/* ---- the module ------------------------------------------------------------------------------ */
 
 static PyObject *name_process(PyObject *module, PyObject *name)
 {
@@ -110,10 +115,10 @@ static PyObject *name_process(PyObject *module, PyObject *name)
 static PyObject **member_of(struct state *s, unsigned i)     /* NULL past the last */
 {
     PyObject **const members[] = {
-        &s->server_type, &s->exchange_type, &s->input_type, &s->wrapper_type, &s->special_files, &s->plain_files,
-        &s->collect, &s->generations[0], &s->generations[1], &s->format_exception, &s->empty, &s->text_close,
-        &s->text_fileno, &s->text_read, &s->text_tell, &s->text_write, &s->text_flush, &s->text_input,
-        &s->text_scheme,
+        &s->server_type, &s->exchange_type, &s->input_type, &s->wrapper_type, &s->special_files,
+        &s->plain_files, &s->collect, &s->generations[0], &s->generations[1],
+        &s->format_exception, &s->empty, &s->text_close, &s->text_fileno, &s->text_read,
+        &s->text_tell, &s->text_write, &s->text_flush, &s->text_input, &s->text_scheme,
     };
     return i < ARRAY_LEN(members) ? members[i] : NULL;
 }

@@ -1,5 +1,6 @@
-/* report.c - what a worker says about a request that went wrong, as one write to sys.stderr (which is wsgi.errors):
- * the line with the request, then the traceback.  The scribe stamps the lines.
+/* report.c - what a worker says about a request that went wrong, as one write to sys.stderr
+ * (which is wsgi.errors): the line with the request, then the traceback.  The scribe stamps the
+ * lines.
  */
 #include "worker/worker.h"
 #include <stdio.h>
@@ -43,7 +44,8 @@ static void write_text(const struct state *state, PyObject *text)    /* clears w
 /* The lines of traceback.format_exception as one text: new, or NULL (then raised). */
 static PyObject *format(const struct state *state, PyObject *type, PyObject *value, PyObject *trace)
 {
-    PyObject *lines = PyObject_CallFunctionObjArgs(state->format_exception, type, value ? value : Py_None,
+    PyObject *lines = PyObject_CallFunctionObjArgs(state->format_exception, type,
+                                                   value ? value : Py_None,
                                                    trace ? trace : Py_None, NULL);
     PyObject *nothing = lines ? PyUnicode_FromString("") : NULL;
     PyObject *text = nothing ? PyUnicode_Join(nothing, lines) : NULL;
@@ -62,11 +64,12 @@ void report_exception(struct thread *t, const char *what)
     if (trace && value)
         (void)PyException_SetTraceback(value, trace);
     PyObject *lines = format(state, type, value, trace);
-    if (!lines) {                    /* its own __str__ raised, or there is no memory: say at least which class */
+    if (!lines) {      /* its own __str__ raised, or there is no memory: say at least which class */
         PyErr_Clear();
         lines = PyUnicode_FromFormat("%R (its traceback cannot be shown)\n", type);
     }
-    PyObject *text = lines ? PyUnicode_FromFormat("%s: \"%s\"\n%U", what, request_line(&t->frame, line), lines) : NULL;
+    (void)request_line(&t->frame, line);
+    PyObject *text = lines ? PyUnicode_FromFormat("%s: \"%s\"\n%U", what, line, lines) : NULL;
     write_text(state, text);
     Py_XDECREF(text);
     Py_XDECREF(lines);

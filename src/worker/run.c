@@ -1,28 +1,33 @@
-/* run.c - one request: the application is called, what it returns is sent, close() is called, the slot is finished.
+/* run.c - one request: the application is called, what it returns is sent, close() is called,
+ * the slot is finished.
  *
- *   call --> result --> list or tuple of bytes     its length is known: Content-Length; nothing is sent in between
- *                       file_wrapper               a regular file goes as a descriptor
- *                       anything iterable          each block is visible to the client before the next is asked for
+ *   call --> result --> list or tuple   length known: Content-Length; nothing is sent in between
+ *                       file_wrapper    a regular file goes as a descriptor
+ *                       any iterable    each block is visible before the next one is asked for
  *
- * Whatever the application raises is reported once, with the request line.  Before the head was sent the client gets
- * a 500, after it a response that is visibly cut.  SystemExit and KeyboardInterrupt do the same, and then the
- * worker leaves; nothing that an application raises gets past thread_run().
+ * Whatever the application raises is reported once, with the request line.  Before the head was
+ * sent the client gets a 500, after it a response that is visibly cut.  SystemExit and
+ * KeyboardInterrupt do the same, and then the worker leaves; nothing that an application raises
+ * gets past thread_run().
  */
 #include "worker/worker.h"
 #include <errno.h>
 #include "base/sys.h"
+#include "http/response.h"
 
-/* ---- what the application returns --------------------------------------------------------------------------------- */
+/* ---- what the application returns ------------------------------------------------------------ */
 
-/* The only block of a list or tuple: its length is that of the body (PEP 3333, "Handling the Content-Length Header"). */
+/* The only block of a list or tuple: its length is that of the body (PEP 3333, "Handling the
+ * Content-Length Header"). */
 static int send_only(struct exchange *x, PyObject *block)    /* 0, or -1 raised */
 {
-    bool is_known = x->is_started && !x->is_head_sent && x->length_bytes < 0 && PyBytes_Check(block);
+    bool is_open = x->is_started && !x->is_head_sent && x->length_bytes < 0;
+    bool is_known = is_open && PyBytes_Check(block);
     Py_ssize_t len = is_known ? PyBytes_Size(block) : 0;
     bool is_bare = exchange_is_bare(x);
-    if (is_known && (!is_bare || (x->is_head_request && len > 0 && x->status != 204 && x->status != 304)))
-        if (exchange_set_length(x, (uint64_t)len) < 0)
-            return -1;
+    bool is_told = !is_bare || (len > 0 && !status_has_no_body(x->status));
+    if (is_known && is_told && exchange_set_length(x, (uint64_t)len) < 0)
+        return -1;
     return exchange_put(x, block);
 }
 
@@ -40,20 +45,22 @@ static int send_sequence(struct exchange *x, PyObject *result, Py_ssize_t count,
     return rc;
 }
 
-/* Nothing of a body would be sent: the blocks matter only as long as the head may still come with the first. */
+/* Nothing of a body would be sent: the blocks matter only as long as the head may still come
+ * with the first. */
 static bool is_enough(const struct exchange *x)
 {
     return x->is_cancelled || (x->is_started && exchange_is_bare(x));
 }
 
-/* All that Content-Length promised is in the ring: the finish, which follows at once, tells the edge.  A bell for
- * the last block alone would cost Django, whose responses have one block, a wake-up of the edge a request. */
+/* All that Content-Length promised is in the ring: the finish, which follows at once, tells the
+ * edge.  A bell for the last block alone would cost Django, whose responses have one block, a
+ * wake-up of the edge a request. */
 static bool is_whole(const struct exchange *x)
 {
     return x->length_bytes >= 0 && x->body_bytes >= (uint64_t)x->length_bytes;
 }
 
-static int send_blocks(struct thread *t, struct exchange *x, PyObject *result)   /* 0, or -1 raised */
+static int send_blocks(struct thread *t, struct exchange *x, PyObject *result)
 {
     PyObject *block, *blocks = PyObject_GetIter(result);
     int rc = blocks ? 0 : -1;
@@ -92,7 +99,7 @@ static int send_file(struct thread *t, struct exchange *x, PyObject *wrapper)
     return 1;
 }
 
-static int send_result(struct thread *t, struct exchange *x, PyObject *result)   /* 0, or -1 raised */
+static int send_result(struct thread *t, struct exchange *x, PyObject *result)
 {
     struct state *state = t->server->state;
     if (PyList_CheckExact(result))
@@ -108,31 +115,36 @@ static int send_result(struct thread *t, struct exchange *x, PyObject *result)  
 }
 
 /* The head of a response without a body, and the account of one with. */
-static int complete(struct thread *t, struct exchange *x, enum frame_result *how)        /* 0, or -1 raised */
+static int complete(struct thread *t, struct exchange *x, enum frame_result *how)
 {
     if (!x->is_started) {
         PyErr_SetString(PyExc_AssertionError, "the application did not call start_response");
         return -1;
     }
-    if (!x->is_head_sent && x->length_bytes < 0 && !exchange_is_bare(x) && exchange_set_length(x, 0) < 0)
+    bool is_empty = !x->is_head_sent && x->length_bytes < 0 && !exchange_is_bare(x);
+    if (is_empty && exchange_set_length(x, 0) < 0)
         return -1;
     if (exchange_send_head(x) < 0)
         return -1;
     if (x->length_bytes >= 0 && x->body_bytes < (uint64_t)x->length_bytes && !exchange_is_bare(x)) {
-        report_line(t->server, &t->frame, "the body is shorter than its Content-Length; the response is cut");
+        report_line(t->server, &t->frame,
+                    "the body is shorter than its Content-Length; the response is cut");
         *how = FRAME_CUT;
     }
     return 0;
 }
 
-/* ---- what may go wrong ------------------------------------------------------------------------------------------- */
+/* ---- what may go wrong ----------------------------------------------------------------------- */
 
-/* SystemExit's code as a status: nothing is 0, a number itself, anything else 1 (as the interpreter does). */
+/* SystemExit's code as a status: nothing is 0, a number itself, anything else 1 (as the
+ * interpreter does). */
 static int exit_status_of(PyObject *exception)
 {
     PyObject *code = PyObject_GetAttrString(exception, "code");
     int overflow = 0;
-    long status = !code || code == Py_None ? 0 : PyLong_Check(code) ? PyLong_AsLongAndOverflow(code, &overflow) : 1;
+    long status = !code || code == Py_None ? 0 : 1;
+    if (code && PyLong_Check(code))
+        status = PyLong_AsLongAndOverflow(code, &overflow);
     Py_XDECREF(code);
     PyErr_Clear();
     return overflow ? 1 : (int)(status & 0xff);
@@ -183,7 +195,8 @@ static void call_close(struct thread *t, PyObject *result)
 
 static enum frame_result give_up(struct thread *t, struct exchange *x)
 {
-    handle_exception(t, x->is_head_sent ? "exception within the response" : "exception in the application");
+    handle_exception(t, x->is_head_sent ? "exception within the response"
+                                        : "exception in the application");
     if (x->is_cancelled)
         return FRAME_LEFT;
     if (x->is_head_sent)
@@ -192,7 +205,7 @@ static enum frame_result give_up(struct thread *t, struct exchange *x)
     return x->is_head_sent ? FRAME_OK : FRAME_CUT;
 }
 
-/* ---- one request -------------------------------------------------------------------------------------------------- */
+/* ---- one request ----------------------------------------------------------------------------- */
 
 static int make_input(struct thread *t)                      /* 0, or -1 raised */
 {
@@ -219,7 +232,8 @@ static int make_exchange(struct thread *t)                   /* 0, or -1 raised 
     if (t->start_response)
         return 0;
     t->exchange = exchange_new(t->server);
-    t->start_response = t->exchange ? exchange_start_response((struct exchange *)t->exchange) : NULL;
+    if (t->exchange)
+        t->start_response = exchange_start_response((struct exchange *)t->exchange);
     if (!t->start_response)
         Py_CLEAR(t->exchange);
     return t->start_response ? 0 : -1;
@@ -245,7 +259,8 @@ static enum frame_result answer(struct thread *t, PyObject *vars)
         how = give_up(t, x);
     if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result))
         call_close(t, result);
-    Py_DECREF(result);               /* before the slot is given back: a generator may still look at wsgi.input */
+    Py_DECREF(result);               /* before the slot is given back: a generator may still look
+                                      * at wsgi.input */
     exchange_check_fork(t->server);
     return x->is_cancelled ? FRAME_LEFT : how;
 }

@@ -1,12 +1,14 @@
-/* server.c - _slipway.Server: a worker's end of the link, and the loop in which each of its threads takes offers.
+/* server.c - _slipway.Server: a worker's end of the link, and the loop in which each of its
+ * threads takes offers.
  *
- *   serve(thread) --> wait for an offer (without the GIL) --> thread_run() --> collect garbage when due --> ...
+ *   serve(thread) --> wait for an offer, without the GIL --> thread_run() --> garbage --> ...
  *
  * Woken  by the intake: an offer, or its end, which is the word to leave.
- * Owns   the mapped yard and the worker's descriptors; serve() owns the thread's struct while it runs.
- * Garbage is collected between requests: the young generation after YOUNG_REQUESTS, the middle one after ten of
- * these, all of it when the worker is idle for IDLE_US or was busy for FULL_REQUESTS.  A request leaves some dozens of
- * cyclic objects (measured: 33 a small Django page), so this is as fast as no collection, with pauses of 0.1 ms.
+ * Owns   the mapped yard and the worker's descriptors; serve() owns the thread's struct.
+ * Garbage is collected between requests: the young generation after YOUNG_REQUESTS, the middle
+ * one after ten of these, all of it when the worker is idle for IDLE_US or was busy for
+ * FULL_REQUESTS.  A request leaves some dozens of cyclic objects (measured: 33 a small Django
+ * page), so this is as fast as no collection, with pauses of 0.1 ms.
  */
 #include "worker/worker.h"
 #include <errno.h>
@@ -15,7 +17,7 @@
 
 enum { YOUNG_REQUESTS = 10, MIDDLE_COLLECTIONS = 10, FULL_REQUESTS = 10000, IDLE_US = 1000000 };
 
-/* ---- garbage ------------------------------------------------------------------------------------------------------- */
+/* ---- garbage --------------------------------------------------------------------------------- */
 
 static void collect(struct server *s, PyObject *generation)          /* NULL: all of them */
 {
@@ -49,9 +51,9 @@ static void after_request(struct server *s)
     collect(s, s->state->generations[is_middle]);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------ */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
-static int take(struct thread *t)                            /* 1: a request; 0: the intake is closed; -1 raised */
+static int take(struct thread *t)             /* 1: a request; 0: the intake is closed; -1 raised */
 {
     struct server *s = t->server;
     for (;;) {
@@ -134,17 +136,19 @@ static PyObject *server_busy(PyObject *self, PyObject *ignored)
     return PyLong_FromUnsignedLong(((struct server *)self)->busy);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-static int put(PyObject *dict, const char *name, PyObject *value)    /* takes the reference; 0, or -1 raised */
+/* Takes the reference of value.  0, or -1 raised. */
+static int put(PyObject *dict, const char *name, PyObject *value)
 {
     int rc = value ? PyDict_SetItemString(dict, name, value) : -1;
     Py_XDECREF(value);
     return rc;
 }
 
-/* What is the same for every request, and places for the two that are not, so that the dict never grows for them. */
-static PyObject *make_base(const struct state *state, bool is_threaded)          /* new, or NULL raised */
+/* What is the same for every request, and places for the two that are not, so that the dict
+ * never grows for them. */
+static PyObject *make_base(const struct state *state, bool is_threaded)    /* new, or NULL raised */
 {
     PyObject *base = PyDict_New();
     PyObject *errors = PySys_GetObject("stderr");            /* borrowed */
@@ -177,7 +181,8 @@ static int read_fds(PyObject *list, int fds[YARD_EDGES_MAX])         /* how many
     return PyErr_Occurred() ? -1 : (int)count;
 }
 
-static int open_link(struct server *s, unsigned worker, const int fds[2], PyObject *bells, PyObject *passings)
+static int open_link(struct server *s, unsigned worker, const int fds[2], PyObject *bells,
+                     PyObject *passings)
 {
     int bell_fds[YARD_EDGES_MAX], passing_fds[YARD_EDGES_MAX];
     int edges = read_fds(bells, bell_fds);
@@ -186,7 +191,8 @@ static int open_link(struct server *s, unsigned worker, const int fds[2], PyObje
             PyErr_SetString(PyExc_ValueError, "each edge needs a bell and a passing socket");
         return -1;
     }
-    int rc = frame_worker_init(&s->frame, fds[0], worker, fds[1], bell_fds, passing_fds, (unsigned)edges);
+    int rc = frame_worker_init(&s->frame, fds[0], worker, fds[1], bell_fds, passing_fds,
+                               (unsigned)edges);
     if (rc < 0) {
         errno = -rc;
         PyErr_SetFromErrno(PyExc_OSError);
@@ -203,8 +209,8 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *named)
     unsigned worker;
     int fds[2], collects;
     (void)named;
-    if (!PyArg_ParseTuple(args, "OiIiOOp:Server", &application, &fds[0], &worker, &fds[1], &bells, &passings,
-                          &collects))
+    if (!PyArg_ParseTuple(args, "OiIiOOp:Server", &application, &fds[0], &worker, &fds[1], &bells,
+                          &passings, &collects))
         return NULL;
     struct server *s = (struct server *)PyType_GenericAlloc(type, 0);
     if (!s)
@@ -253,15 +259,17 @@ static void dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     { "serve", server_serve, METH_O,
-      "serve(thread) -> None when the intake is closed, or the exit status that the application asked for" },
-    { "close", server_close, METH_NOARGS, "lets go of the link; a serve() that comes back ends the process" },
-    { "stop", server_stop, METH_NOARGS, "each serve() returns after the request it has, or the next one" },
+      "serve(thread) -> None when the intake is closed, or the exit status that was asked for" },
+    { "close", server_close, METH_NOARGS,
+      "lets go of the link; a serve() that comes back ends the process" },
+    { "stop", server_stop, METH_NOARGS,
+      "each serve() returns after the request it has, or the next one" },
     { "busy", server_busy, METH_NOARGS, "busy() -> int: threads inside the application" },
     { NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot slots[] = {
-    { Py_tp_doc, "Server(application, yard, worker, intake, bells, passings, collects): takes offers from the edges" },
+    { Py_tp_doc, "Server(application, yard, worker, intake, bells, passings, collects)" },
     { Py_tp_new, server_new },
     { Py_tp_dealloc, dealloc },
     { Py_tp_traverse, traverse },

@@ -1,10 +1,12 @@
 /* wrapper.c - wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling").
  *
- * An iterable over blocks of a file-like object.  When the application returns one as its result and the object stands
- * for a regular file, the edge gets the descriptor and sends the bytes itself, from the object's current position.
+ * An iterable over blocks of a file-like object.  When the application returns one as its result
+ * and the object stands for a regular file, the edge gets the descriptor and sends the bytes
+ * itself, from the object's current position.
  *
- * fileno() is believed, with one exception: the classes of module io whose read() gives something else than their
- * descriptor holds (gzip.GzipFile, text files, every subclass that could) are read.
+ * fileno() is believed, with one exception: the classes of module io whose read() gives
+ * something else than their descriptor holds (gzip.GzipFile, text files, every subclass that
+ * could) are read.
  */
 #include "worker/worker.h"
 #include "base/sys.h"
@@ -21,7 +23,8 @@ static PyObject *wrapper_new(PyTypeObject *type, PyObject *args, PyObject *named
 {
     PyObject *file, *block_bytes = NULL;
     if (named && PyDict_Size(named) > 0) {
-        PyErr_SetString(PyExc_TypeError, "file_wrapper(filelike, block_size=8192) takes no keywords");
+        PyErr_SetString(PyExc_TypeError,
+                        "file_wrapper(filelike, block_size=8192) takes no keywords");
         return NULL;
     }
     if (!PyArg_ParseTuple(args, "O|O:file_wrapper", &file, &block_bytes))
@@ -70,7 +73,7 @@ static PyObject *wrapper_close(PyObject *self, PyObject *ignored)
     return result;
 }
 
-/* ---- the descriptor ------------------------------------------------------------------------------------------------ */
+/* ---- the descriptor -------------------------------------------------------------------------- */
 
 static bool is_as_its_descriptor(const struct state *state, PyObject *file)
 {
@@ -104,8 +107,10 @@ int wrapper_file(struct state *state, PyObject *wrapper, int *fd, uint64_t *at, 
     int64_t number = ask_number(file, state->text_fileno);
     if (number < 0 || number > INT32_MAX || sys_fstat((int)number, &st) < 0 || !S_ISREG(st.st_mode))
         return -1;
-    int64_t place = ask_number(file, state->text_tell);      /* not lseek(): a buffered reader is ahead of itself */
-    if (place < 0 || place >= st.st_size)        /* nothing left, as far as fstat knows: /proc says 0 of all its files */
+    /* Not lseek(): a buffered reader is ahead of itself. */
+    int64_t place = ask_number(file, state->text_tell);
+    /* Nothing left, as far as fstat knows: /proc says 0 of all its files. */
+    if (place < 0 || place >= st.st_size)
         return -1;
     *fd = (int)number;
     *at = (uint64_t)place;
@@ -113,7 +118,7 @@ int wrapper_file(struct state *state, PyObject *wrapper, int *fd, uint64_t *at, 
     return 0;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int traverse(PyObject *self, visitproc visit, void *arg)
 {

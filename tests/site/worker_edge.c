@@ -1,7 +1,8 @@
 /* worker_edge.c - plays the edge for the tests of the worker: one worker, one edge, no network.
  *
- * Built by worker_harness.py with src/link and src/base into a library for ctypes.  Everything is kept in one struct;
- * a request is offered, its bytes are taken as they come, its slot is released.
+ * Built by worker_harness.py with src/link and src/base into a library for ctypes.  Everything
+ * is kept in one struct; a request is offered, its bytes are taken as they come, its slot is
+ * released.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,10 @@ struct edge {
     uint64_t tail, tickets;
 };
 
-struct edge_answer { uint32_t state, status, head_bytes, result, what; uint64_t written, file_at, file_bytes; };
+struct edge_answer {
+    uint32_t state, status, head_bytes, result, what;
+    uint64_t written, file_at, file_bytes;
+};
 
 struct edge *edge_new(unsigned threads)
 {
@@ -73,7 +77,8 @@ int edge_offer(struct edge *e, uint32_t slot, const char *vars, size_t vars_byte
     memcpy(yard_request(&e->yard, slot), vars, vars_bytes);
     s->vars_bytes = (uint32_t)vars_bytes;
     s->body_bytes = body_bytes;
-    s->body_kind = body_fd >= 0 ? FRAME_BODY_FD : body_bytes > 0 ? FRAME_BODY_INLINE : FRAME_BODY_NONE;
+    s->body_kind = body_fd >= 0 ? FRAME_BODY_FD
+                 : body_bytes > 0 ? FRAME_BODY_INLINE : FRAME_BODY_NONE;
     if (s->body_kind == FRAME_BODY_INLINE)
         memcpy(yard_request(&e->yard, slot) + vars_bytes, body, body_bytes);
     if (!slot_try(&s->word, SLOT_OFFER, 0, 0, &word))
@@ -121,7 +126,8 @@ void edge_look(const struct edge *e, uint32_t slot, struct edge_answer *a)
     a->file_bytes = s->file_bytes;
 }
 
-/* Copies what there is from `from` on and tells the worker that it may be overwritten.  Bytes or -EBADMSG. */
+/* Copies what there is from `from` on and tells the worker that it may be overwritten.  Bytes or
+ * -EBADMSG. */
 ssize_t edge_take(const struct edge *e, uint32_t slot, uint64_t from, char *into)
 {
     struct span runs[2];
@@ -154,7 +160,8 @@ int edge_file(const struct edge *e)
     return got == sizeof pass && count == 1 ? fds[0] : -ENOENT;
 }
 
-/* The same request `count` times, `depth` of them under way; -errno when one is not answered by 200. */
+/* The same request `count` times, `depth` of them under way; -errno when one is not answered by
+ * 200. */
 int edge_flood(struct edge *e, unsigned count, unsigned depth, const char *vars, size_t vars_bytes)
 {
     unsigned offered = 0, done = 0;
