@@ -1,9 +1,11 @@
 """Runs a zygote and a worker as the master would, and speaks to the worker as the edge would."""
 
+import atexit
 import ctypes
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,7 +31,9 @@ def build_edge() -> Path:
     sources = [ROOT / "tests/site/worker_edge.c", *sorted((ROOT / "src/link").glob("frame*.c"))]
     sources += [ROOT / "src/link/slot.c", *sorted((ROOT / "src/base").glob("*.c"))]
     sources = [source for source in sources if source.name != "json.c"]
-    library = Path(tempfile.mkdtemp(prefix="slipway-edge-")) / "edge.so"
+    folder = tempfile.mkdtemp(prefix="slipway-edge-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = Path(folder) / "edge.so"
     command = [
         "cc",
         "-shared",
