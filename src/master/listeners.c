@@ -268,7 +268,8 @@ void listener_close(struct listener *l)
     struct stat st;
     if (l->fd < 0)
         return;
-    if (l->path[0] && sys_lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+    bool is_anothers = sys_lstat(l->path, &st) == 0 && (st.st_dev != l->dev || st.st_ino != l->ino);
+    if (l->path[0] && !is_anothers)
         (void)sys_unlink(l->path);
     (void)sys_close(l->fd);
     l->fd = -1;
