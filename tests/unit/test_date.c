@@ -17,6 +17,7 @@ static const struct {
     { "a leap day", "Thu, 29 Feb 2024 00:00:00 GMT", 1709164800 },
     { "a leap day of a century", "Tue, 29 Feb 2000 12:00:00 GMT", 951825600 },
     { "a leap second", "Sat, 31 Dec 2016 23:59:60 GMT", 1483228800 },
+    { "the first second", "Sat, 01 Jan 0000 00:00:00 GMT", -62167219200 },
     { "the last second", "Fri, 31 Dec 9999 23:59:59 GMT", 253402300799 },
     { "two digits, 50 years ahead", "Monday, 24-Nov-75 00:00:00 GMT", 3341779200 },
     { "two digits, 51 years ahead", "Wednesday, 24-Nov-76 00:00:00 GMT", 217641600 },
@@ -53,6 +54,24 @@ UNIT_TEST(every_case)
         int rc = date_read(span_of(cases[i].text), now_s, &got);
         if (got != cases[i].want || rc != (got == INT64_MIN ? -EBADMSG : 0))
             fail_msg("%s: %d, %lld", cases[i].why, rc, (long long)got);
+    }
+}
+
+UNIT_TEST(no_month_is_a_day_too_long)
+{
+    static const struct { const char *name; int days; } months_of[] = {
+        { "Jan", 31 }, { "Feb", 28 }, { "Mar", 31 }, { "Apr", 30 }, { "May", 31 }, { "Jun", 30 },
+        { "Jul", 31 }, { "Aug", 31 }, { "Sep", 30 }, { "Oct", 31 }, { "Nov", 30 }, { "Dec", 31 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(months_of); i++) {
+        for (int day = 0; day <= 99; day++) {
+            char text[DATE_BYTES + 1];
+            int64_t got;
+            snprintf(text, sizeof(text), "Sun, %02d %s 2023 00:00:00 GMT", day, months_of[i].name);
+            bool is_real = day >= 1 && day <= months_of[i].days;
+            if ((date_read(span_of(text), now_s, &got) == 0) != is_real)
+                fail_msg("%s", text);
+        }
     }
 }
 
@@ -97,12 +116,14 @@ UNIT_TEST(the_calendar_agrees_with_libc_and_with_itself)
 
 UNIT_TEST(seconds_beyond_the_calendar_are_moved_to_its_ends)
 {
-    char text[DATE_BYTES + 1] = "";
+    char *text = malloc(DATE_BYTES);               /* own block: overruns are caught */
     date_write(text, INT64_MAX);
-    assert_string_equal(text, "Fri, 31 Dec 9999 23:59:59 GMT");
+    assert_memory_equal(text, "Fri, 31 Dec 9999 23:59:59 GMT", DATE_BYTES);
     date_write(text, INT64_MIN);
-    assert_string_equal(text, "Sat, 01 Jan 0000 00:00:00 GMT");
+    assert_memory_equal(text, "Sat, 01 Jan 0000 00:00:00 GMT", DATE_BYTES);
+    free(text);
 }
 
-UNIT_MAIN(every_case, a_date_cut_short_is_none, the_calendar_agrees_with_libc_and_with_itself,
+UNIT_MAIN(every_case, no_month_is_a_day_too_long, a_date_cut_short_is_none,
+          the_calendar_agrees_with_libc_and_with_itself,
           seconds_beyond_the_calendar_are_moved_to_its_ends)

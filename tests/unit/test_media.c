@@ -6,6 +6,7 @@ static const struct { const char *file, *type; } cases[] = {
     { "index.HTML", "text/html; charset=utf-8" }, { "a.min.js", "text/javascript; charset=utf-8" },
     { "a.json", "application/json" }, { "a.svg", "image/svg+xml" }, { "a.woff2", "font/woff2" },
     { "a.JPEG", "image/jpeg" }, { "site.webmanifest", "application/manifest+json" },
+    { "a.AVIF", "image/avif" }, { "a.ZIP", "application/zip" },
     { "a.3gp", "video/3gpp" }, { "a.zst", "application/zstd" }, { "a.tar.gz", "application/gzip" },
     { "README", "application/octet-stream" }, { "a.", "application/octet-stream" },
     { "", "application/octet-stream" }, { ".", "application/octet-stream" },
