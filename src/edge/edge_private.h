@@ -52,7 +52,7 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct h1_answer spelled;
     struct buf out;                   /* head and body bytes not yet sent */
     struct spill spill;               /* what did not fit: comes after `out` */
-    uint64_t spill_sent_bytes;
+    uint64_t spill_sent_bytes, spill_freed_bytes;     /* freed: given back to the disk */
     struct file *file;                /* what is sent last: a cached file, or a descriptor of its own */
     int file_fd;                      /* -1: none */
     uint64_t file_at, file_left_bytes;
@@ -88,5 +88,6 @@ extern const struct answer_out h1_answer_out;
 /* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */
 int h1_send(struct h1_conn *c);
 bool h1_has_unsent(const struct h1_exchange *hx);
+bool h1_takes_more(const struct h1_exchange *hx);     /* of the body, after it was full */
 struct h1_exchange *h1_exchange_take(struct edge *e);       /* NULL: no memory */
 void h1_exchange_give(struct edge *e, struct h1_exchange *hx);

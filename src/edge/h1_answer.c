@@ -14,7 +14,7 @@
 #include "edge/edge_private.h"
 #include "serve/files.h"
 
-enum { SENDFILE_BYTES = 1024 * 1024, CHUNK_OVERHEAD = 32 };
+enum { SENDFILE_BYTES = 1024 * 1024, CHUNK_OVERHEAD = 32, FREED_AT_ONCE_BYTES = 4 * 1024 * 1024 };
 
 static struct h1_exchange *of(struct exchange *x)
 {
@@ -146,7 +146,7 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bo
     size_t room_bytes, offered = runs[0].len + runs[1].len;
     if (!hx->spill.job) {
         int rc = spill_open(&hx->spill, hx->conn->edge->helpers, hx->conn->edge->bodies.folder, spill_woke);
-        hx->spill_sent_bytes = 0;
+        hx->spill_sent_bytes = hx->spill_freed_bytes = 0;
         if (rc < 0) {
             log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",
                      hx->conn->edge->bodies.folder, -rc);
@@ -190,6 +190,33 @@ static ssize_t take_body(struct h1_exchange *hx, const struct span runs[2], bool
     return keep_in_memory(hx, &p, (size_t)sent) < 0 ? -ENOMEM : (ssize_t)take;
 }
 
+/* Until all of it is taken or nothing more is: what the memory has no room for goes on to the spill. */
+static ssize_t take_all(struct h1_exchange *hx, const struct span given[2], bool is_last)
+{
+    struct span runs[2] = { given[0], given[1] };
+    size_t taken = 0;
+    ssize_t took;
+    do {
+        took = take_body(hx, runs, is_last);
+        if (took < 0)
+            return took;
+        size_t of_first = (size_t)took < runs[0].len ? (size_t)took : runs[0].len;
+        runs[0] = span_skip(runs[0], of_first);
+        runs[1] = span_skip(runs[1], (size_t)took - of_first);
+        taken += (size_t)took;
+    } while (took > 0 && runs[0].len + runs[1].len > 0);
+    return (ssize_t)taken;
+}
+
+bool h1_takes_more(const struct h1_exchange *hx)
+{
+    const struct conf *conf = hx->conn->edge->conf;
+    uint64_t held_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
+    if (hx->spill.job)
+        return !hx->spill.is_writing && hx->spill.error == 0 && held_bytes < (uint64_t)conf->response_spool_bytes;
+    return buf_len(&hx->out) < (size_t)conf->response_memory_bytes / 2;
+}
+
 static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_last)
 {
     struct h1_exchange *hx = of(x);
@@ -201,7 +228,7 @@ static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_l
         end(hx, true);
         return -EMSGSIZE;
     }
-    ssize_t took = take_body(hx, runs, is_last);
+    ssize_t took = take_all(hx, runs, is_last);
     if (took < 0) {
         end(hx, true);
         return took;
@@ -279,6 +306,16 @@ static ssize_t send_memory(struct h1_conn *c, struct h1_exchange *hx)
     return sent;
 }
 
+/* A file that only grows would hold all of an endless response; where holes cannot be punched it does.  Whole pages
+ * only: those under way in the socket keep their bytes, but part of one would be zeroed in place. */
+static void free_sent(struct h1_exchange *hx)
+{
+    uint64_t from = hx->spill_freed_bytes, to = hx->spill_sent_bytes - hx->spill_sent_bytes % FREED_AT_ONCE_BYTES;
+    if (to > from)
+        (void)sys_fallocate_punch(spill_fd(&hx->spill), (off_t)from, (off_t)(to - from));
+    hx->spill_freed_bytes = to;
+}
+
 static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
 {
     uint64_t left_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
@@ -291,6 +328,7 @@ static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
     ssize_t sent = send_file(c, spill_fd(&hx->spill), hx->spill_sent_bytes, left_bytes);
     if (sent > 0)
         hx->spill_sent_bytes += (uint64_t)sent;
+    free_sent(hx);
     return sent;
 }
 

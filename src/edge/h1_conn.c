@@ -620,8 +620,7 @@ static enum next step_answer(struct h1_conn *c)
         return NEXT_CLOSE;
     if (rc == 1 && hx->is_ended)
         return finish(c);
-    if (hx->is_full && buf_len(&hx->out) < (size_t)c->edge->conf->response_memory_bytes / 2 &&
-        !hx->spill.is_writing) {
+    if (hx->is_full && h1_takes_more(hx)) {
         hx->is_full = false;
         serve_resume(&hx->x);
     }
