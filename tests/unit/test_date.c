@@ -65,7 +65,7 @@ UNIT_TEST(no_month_is_a_day_too_long)
     };
     for (size_t i = 0; i < ARRAY_LEN(months_of); i++) {
         for (int day = 0; day <= 99; day++) {
-            char text[DATE_BYTES + 1];
+            char text[64];
             int64_t got;
             snprintf(text, sizeof(text), "Sun, %02d %s 2023 00:00:00 GMT", day, months_of[i].name);
             bool is_real = day >= 1 && day <= months_of[i].days;
