@@ -37,31 +37,31 @@ static int add_option(json_t *rows, const struct project *p, const char *item)
     return add_row(rows, url, root, false);
 }
 
-/* An option's URL at or below `url` stands for it. */
-static bool is_replaced(const json_t *rows, const char *url)
+/* The URL of one of the options' rows, at or below `url`, stands for it.  Django's own do not replace each other: its
+ * finders look in several folders for the same URL. */
+static bool is_replaced(const json_t *rows, size_t of_options, const char *url)
 {
-    size_t i;
-    json_t *row;
-    json_array_foreach(rows, i, row)
-        if (span_starts(span_of(json_text(row, "url", "")), span_of(url)))
+    for (size_t i = 0; i < of_options; i++)
+        if (span_starts(span_of(json_text(json_array_get(rows, i), "url", "")), span_of(url)))
             return true;
     return false;
 }
 
-static int add_reported(json_t *rows, const json_t *row, bool is_media)
+static int add_reported(json_t *rows, size_t of_options, const json_t *row, bool is_media)
 {
     char url[URL_BYTES];
     const char *root = json_text(row, "root", "");
-    if (!clean_url(span_of(json_text(row, "url", "")), url) || root[0] != '/' || is_replaced(rows, url))
+    if (!clean_url(span_of(json_text(row, "url", "")), url) || root[0] != '/' ||
+        is_replaced(rows, of_options, url))
         return 0;
     return add_row(rows, url, root, is_media);
 }
 
-static int add_media(json_t *rows, const json_t *media, char *note)
+static int add_media(json_t *rows, size_t of_options, const json_t *media, char *note)
 {
     const char *why = json_text(media, "why", "");
     if (json_flag(media, "serve", false))
-        return add_reported(rows, media, true);
+        return add_reported(rows, of_options, media, true);
     if (strstr(why, " holds "))                   /* the other reasons are nobody's mistake */
         (void)snprintf(note, CONF_WHY_BYTES, "%s", why);
     return 0;
@@ -75,10 +75,11 @@ static int add_all(json_t *rows, const struct master_start *start, const json_t 
     for (i = 0; i < options->count; i++)
         if (add_option(rows, start->project, options->items[i]) < 0)
             return -1;
+    size_t of_options = json_array_size(rows);
     json_array_foreach(json_object_get(report, "static"), i, row)
-        if (add_reported(rows, row, false) < 0)
+        if (add_reported(rows, of_options, row, false) < 0)
             return -1;
-    return add_media(rows, json_object_get(report, "media"), note);
+    return add_media(rows, of_options, json_object_get(report, "media"), note);
 }
 
 char *routes_text(const struct master_start *start, const json_t *report, char *note)
