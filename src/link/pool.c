@@ -151,16 +151,14 @@ void pool_resume(struct pool *p, struct call *c)
     l->ran_from_us += p->now_us - l->blocked_us;
     if (l->generation->check_us > p->now_us + POOL_CHECK_US)
         l->generation->check_us = p->now_us + POOL_CHECK_US;      /* its clock runs again */
-    list_remove(&l->look);
-    list_add_before(&p->looks, &l->look);
+    list_add_before(&p->looks, &l->look);                  /* in no list while it was blocked */
 }
 
 bool pool_is_waiting(const struct call *c)
 {
     if (c->state != CALL_LEASED)
         return c->state == CALL_QUEUED || c->state == CALL_REFUSED;
-    return c->lease->state == LEASE_OFFERED &&
-           slot_unpack(atomic_load(&c->lease->at->word)).state == SLOT_OFFERED;
+    return slot_unpack(atomic_load(&c->lease->at->word)).state == SLOT_OFFERED;
 }
 
 /* ---- the turn ---- */

@@ -304,11 +304,11 @@ void pool_withdraw_all(struct pool_worker *w)
     }
 }
 
-/* Where else could it start, after waiting so long? */
+/* Could it start elsewhere, after having waited so long?  (At least POOL_WITHDRAW_US.) */
 static bool has_other(const struct lease *l, int64_t waited_us)
 {
     const struct pool_generation *current = l->generation->pool->current;
-    if (!current || waited_us < POOL_WITHDRAW_US)
+    if (!current)
         return false;
     return has_idle(current, l->worker) ||
            (waited_us >= POOL_WITHDRAW_BUSY_US && has_better(current, l->worker));

@@ -104,7 +104,7 @@ static const char *check_file(const struct lease *l, bool *is_short)
         return "a file was promised and did not come";
     if (sys_fstat(l->file_fd, &st) < 0 || !S_ISREG(st.st_mode))
         return "what was passed is no regular file";
-    if (__builtin_add_overflow(l->file_at, l->file_bytes, &end) || end > INT64_MAX)
+    if (__builtin_add_overflow(l->file_at, l->file_bytes, &end))
         return "a file has an impossible length";
     *is_short = end > (uint64_t)st.st_size;
     return NULL;
@@ -152,7 +152,7 @@ static ssize_t copy_head(struct lease *l, unsigned *status)
 /* True when the receiver has the head and wants the body. */
 static bool deliver_head(struct lease *l)
 {
-    struct pool_generation *g = l->generation;
+    struct pool *p = l->generation->pool;
     uint32_t what = atomic_load_explicit(&l->at->what, memory_order_acquire);
     unsigned status = 0;
     if (!(what & FRAME_HAS_HEAD)) {
@@ -168,11 +168,9 @@ static bool deliver_head(struct lease *l)
     }
     int64_t body_bytes = complete_bytes(l, (uint32_t)bytes);
     l->has_head = true;
-    l->consumed = (uint64_t)bytes;
-    if (l->state != LEASE_DONE)
-        frame_consumed(&g->yard, l->slot, l->consumed);
+    l->consumed = (uint64_t)bytes;    /* published with the first of the body */
     struct call *c = lend(l);
-    int rc = c->to->head(c, status, (struct span){ g->pool->head, (size_t)bytes }, body_bytes >= 0,
+    int rc = c->to->head(c, status, (struct span){ p->head, (size_t)bytes }, body_bytes >= 0,
                          body_bytes);
     if (rc < 0 || !take_back(l, c)) {
         let_go(l);
@@ -354,8 +352,6 @@ static const char *check_done(const struct lease *l, bool *is_short)
 {
     if (l->result > FRAME_CUT)
         return "a response with an impossible result";
-    if (l->end < l->consumed || l->end - l->consumed > YARD_RESPONSE_BYTES)
-        return "an impossible position in the ring";
     return l->has_file ? check_file(l, is_short) : NULL;
 }
 

@@ -2,8 +2,8 @@
  * clients, all in one thread.  Include it in one test program's only file.
  *
  * The workers are the real frame_worker functions over real pipes, eventfds and sockets, made as
- * the master makes them.  turn() is one turn's end of the loop without waiting, so that tests say what
- * happens when; await() runs the loop until something is true, within unit_deadline_ms.
+ * the master makes them.  turn() is one turn's end of the loop without waiting, so that tests say
+ * what happens when; await() runs the loop until something is true, within unit_deadline_ms.
  * clock_ahead_us moves the process's clock: who tests a time limit need not wait for it.
  */
 #pragma once
@@ -16,7 +16,7 @@
 #include "unit.h"
 #include "no_memory.h"
 #include "base/log.h"
-#include "link/pool.h"
+#include "link/pool_private.h"
 #include "wire/uwsgi.h"
 
 enum { STAGE_EDGES = 2, STAGE_WORKERS = 4, STAGE_THREADS = 4, STAGE_GENERATIONS = 2 };
@@ -329,12 +329,12 @@ static inline void drop_pool(struct stage *s, unsigned edge)
 /* One generation that serves, with so many workers. */
 static inline void stage_begin(struct stage *s, unsigned edges, unsigned workers, unsigned threads)
 {
+    clock_ahead_us = 0;
     *s = (struct stage){ .edges = edges, .loop = loop_new(), .first = &s->generations[0],
                          .conf = { .queue_timeout_ms = 30000, .harakiri_ms = 60000,
                                    .retry = true } };
     assert_non_null(s->loop);
     (void)signal(SIGPIPE, SIG_IGN);
-    clock_ahead_us = 0;
     timer_init(&s->deadline, too_late);
     for (unsigned e = 0; e < edges; e++)
         new_pool(s, e);
@@ -373,6 +373,12 @@ static inline void turn(struct stage *s)
 {
     loop_stop(s->loop);
     assert_int_equal(loop_run(s->loop), 0);
+}
+
+/* The same, and how long the pool lets the loop wait, in us; -1: for ever. */
+static inline int64_t wait_of_turn(struct stage *s)
+{
+    return s->pool->hook.turn_end(&s->pool->hook);
 }
 
 static inline void await(struct stage *s, const char *what, bool (*is_true)(void *), void *of)

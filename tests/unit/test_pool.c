@@ -192,6 +192,16 @@ UNIT_TEST(tickets_of_a_turn_are_one_write_a_worker)
     for (unsigned i = 0; i < 6; i++)
         has_answer(&c[i], "x");
     assert_int_equal(atomic_load(&yard_hand(&s.first->yard, 0, 0)->tickets), 3);
+    ask(&c[0], s.pool, "/x");
+    turn(&s);
+    ask(&c[1], s.pool, "/x");
+    ask(&c[2], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(writes_seen, 2 + 3);                  /* each ticket once */
+    assert_int_equal(atomic_load(&yard_hand(&s.first->yard, 0, 0)->tickets) +
+                     atomic_load(&yard_hand(&s.first->yard, 1, 0)->tickets), 3 + 3 + 3 + 3);
+    for (unsigned i = 0; i < 3; i++)
+        pool_cancel(s.pool, &c[i].call);
     stage_end(&s);
 }
 
@@ -334,6 +344,145 @@ UNIT_TEST(withdrawn_offers_keep_their_order)
         pool_cancel(s.pool, &c[i].call);
         client_done(&c[i]);
     }
+    stage_end(&s);
+}
+
+UNIT_TEST(an_offer_stays_where_nobody_else_could_take_it)
+{
+    struct stage s;
+    struct client c, d;
+    stage_begin(&s, 1, 2, 1);
+    ask(&c, s.pool, "/stuck");
+    turn(&s);
+    clock_ahead_us += 3000;
+    turn(&s);                         /* from the one that does not take it to the other */
+    assert_int_equal(pool_stats(s.pool).withdrawn, 1);
+    clock_ahead_us += 50000;
+    turn(&s);                         /* which does not either: the first is a suspect already */
+    assert_int_equal(pool_stats(s.pool).withdrawn, 1);
+    pool_cancel(s.pool, &c.call);
+    stage_end(&s);
+
+    stage_begin(&s, 1, 1, 4);
+    ask(&d, s.pool, "/alone");        /* three idle threads, but of the very worker that has it */
+    turn(&s);
+    clock_ahead_us += 50000;
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).withdrawn, 0);
+    pool_cancel(s.pool, &d.call);
+    stage_end(&s);
+}
+
+UNIT_TEST(behind_a_slow_request_is_left_for_a_busy_worker_too)
+{
+    struct stage s;
+    struct client slow, behind, busy;
+    stage_begin(&s, 1, 2, 1);
+    learn_short_runs(&s, 1);
+    say(&s, CHANNEL_WORKER_REST, s.first, 0);
+    ask(&slow, s.pool, "/slow");
+    ask(&behind, s.pool, "/behind");
+    turn(&s);
+    takes(&s, 1, "/slow");
+    stage_worker(&s, 0, 2);
+    ask(&busy, s.pool, "/busy");
+    turn(&s);
+    takes(&s, 2, "/busy");            /* never idle from now on */
+    clock_ahead_us += 9000;
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).withdrawn, 0);
+    clock_ahead_us += 2000;
+    turn(&s);
+    assert_int_equal(pool_stats(s.pool).withdrawn, 1);
+    answers(&s, 2, "");
+    takes(&s, 2, "/behind");
+    turn(&s);
+    has_answer(&busy, "");
+    pool_cancel(s.pool, &slow.call);
+    pool_cancel(s.pool, &behind.call);
+    stage_end(&s);
+}
+
+/* ---- how long the edge may sleep ---- */
+
+UNIT_TEST(the_edge_sleeps_as_long_as_it_may)
+{
+    struct stage s;
+    struct client a, b;
+    stage_begin(&s, 1, 2, 1);
+    learn_short_runs(&s, 1);
+    assert_int_equal(wait_of_turn(&s), -1);                /* nothing in hand */
+    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_AWAKE);
+    ask(&a, s.pool, "/a");
+    assert_in_range(wait_of_turn(&s), 1000, 2000);         /* another is idle: a withdrawal */
+    takes(&s, 1, "/a");
+    clock_ahead_us += 2000;
+    assert_in_range(wait_of_turn(&s), 50000, 100000);      /* taken: until its word is looked at */
+    clock_ahead_us += 100000;
+    assert_in_range(wait_of_turn(&s), 900000, 1000000);
+    say(&s, CHANNEL_WORKER_REST, s.first, 0);
+    ask(&b, s.pool, "/b");
+    assert_in_range(wait_of_turn(&s), 1500, 2000);         /* behind it: a bell may be owed */
+    clock_ahead_us += 10000;
+    assert_in_range(wait_of_turn(&s), 8000, 20000);        /* less and less likely */
+    answers(&s, 1, "");
+    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_ASLEEP);
+    assert_true(wait_of_turn(&s) >= 0);
+    has_answer(&a, "");               /* found without its bell, and no harm in that */
+    assert_int_equal(pool_stats(s.pool).lost_bells, 0);
+    pool_cancel(s.pool, &b.call);
+    stage_end(&s);
+}
+
+UNIT_TEST(the_edge_wakes_for_the_queue)
+{
+    struct stage s;
+    struct client a, b;
+    stage_begin(&s, 1, 0, 1);
+    s.conf.queue_timeout_ms = 500;
+    ask(&a, s.pool, "/a");
+    assert_in_range(wait_of_turn(&s), 400000, 500000);
+    clock_ahead_us += 300000;
+    assert_in_range(wait_of_turn(&s), 100000, 200000);
+    clock_ahead_us += 300000;
+    assert_int_equal(wait_of_turn(&s), -1);
+    has_failed(&a, CALL_QUEUE_TIMEOUT);
+    s.conf.queue_timeout_ms = 0;      /* after a turn, so that the next one is refused by it */
+    ask(&b, s.pool, "/b");
+    assert_int_equal(wait_of_turn(&s), -1);
+    has_failed(&b, CALL_QUEUE_TIMEOUT);
+    stage_end(&s);
+}
+
+static struct stage *stage_of_answer;
+
+static void answer_meanwhile(struct client *c)
+{
+    (void)c;
+    answers(stage_of_answer, 0, "");
+}
+
+/* What is posted while the edge is awake rings no bell, so it must look before it sleeps. */
+UNIT_TEST(the_edge_looks_again_before_it_sleeps)
+{
+    struct stage s;
+    struct client a, b;
+    stage_begin(&s, 1, 1, 1);
+    s.conf.queue_timeout_ms = 10;
+    ask(&a, s.pool, "/a");
+    turn(&s);
+    takes(&s, 0, "/a");
+    ask(&b, s.pool, "/b");
+    b.at_end = answer_meanwhile;      /* when its time is up: the rings were looked at before */
+    stage_of_answer = &s;
+    clock_ahead_us += 20000;
+    s.pool->hook.woken(&s.pool->hook);
+    assert_int_equal(wait_of_turn(&s), 0);
+    assert_int_equal(a.ends, 0);
+    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_AWAKE);
+    has_failed(&b, CALL_QUEUE_TIMEOUT);
+    assert_int_equal(wait_of_turn(&s), -1);
+    has_answer(&a, "");
     stage_end(&s);
 }
 
@@ -615,6 +764,36 @@ UNIT_TEST(slots_run_out_and_requests_wait_for_them)
     stage_end(&s);
 }
 
+UNIT_TEST(the_slot_used_last_is_used_next)
+{
+    struct stage s;
+    struct client c[3], d;
+    uint32_t last = 0;
+    stage_begin(&s, 1, 1, 1);
+    learn_short_runs(&s, 0);
+    for (unsigned i = 0; i < 3; i++)
+        ask(&c[i], s.pool, "/x");
+    turn(&s);
+    for (unsigned i = 0; i < 3; i++) {
+        takes(&s, 0, "/x");
+        last = thread_of(&s, 0)->slot;
+        answers(&s, 0, "");
+    }
+    turn(&s);
+    for (unsigned i = 0; i < 3; i++)
+        has_answer(&c[i], "");
+    for (unsigned i = 0; i < 5; i++) {
+        ask(&d, s.pool, "/y");
+        turn(&s);
+        takes(&s, 0, "/y");
+        assert_int_equal(thread_of(&s, 0)->slot, last);    /* its pages are there already */
+        answers(&s, 0, "");
+        turn(&s);
+        has_answer(&d, "");
+    }
+    stage_end(&s);
+}
+
 static bool has_trimmed(void *of) { return trims_seen >= *(unsigned *)of; }
 
 UNIT_TEST(slots_long_idle_give_their_pages_back)
@@ -652,8 +831,12 @@ UNIT_MAIN(an_answer_comes_whole, a_bell_wakes_the_edge,
           one_worker_gets_as_much_as_a_millisecond_of_work,
           slow_requests_are_offered_one_a_thread, an_offer_not_taken_goes_to_an_idle_worker,
           a_suspect_gets_no_more_than_its_threads, withdrawn_offers_keep_their_order,
+          an_offer_stays_where_nobody_else_could_take_it,
+          behind_a_slow_request_is_left_for_a_busy_worker_too, the_edge_sleeps_as_long_as_it_may,
+          the_edge_wakes_for_the_queue, the_edge_looks_again_before_it_sleeps,
           requests_wait_for_the_first_generation, a_request_that_waited_too_long_is_refused,
           under_standing_overload_the_newest_is_served_first,
           a_hopeless_request_is_refused_at_once_but_not_from_inside, cancel_in_every_state,
           callbacks_may_cancel, a_call_may_be_reused_in_its_last_callback,
-          slots_run_out_and_requests_wait_for_them, slots_long_idle_give_their_pages_back)
+          slots_run_out_and_requests_wait_for_them, the_slot_used_last_is_used_next,
+          slots_long_idle_give_their_pages_back)

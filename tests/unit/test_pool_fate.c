@@ -83,6 +83,9 @@ static void dies_running(struct stage *s, struct client *c, const char *method, 
     pool_submit(s->pool, &c->call);
     turn(s);
     takes(s, 0, path);
+    clock_ahead_us += 3000;
+    turn(s);
+    assert_true(c->call.taken_seen_us > 0);
     worker_ends(s, 0, 0);
     assert_int_equal(slots_in_use(s), 0);
     stage_worker(s, 0, 0);
@@ -98,6 +101,8 @@ UNIT_TEST(a_safe_request_runs_once_more)
     log_set(LOG_ERROR, "test");
     for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
         dies_running(&s, &c, safe[i], "/safe");
+        assert_int_equal(c.call.taken_seen_us, 0);         /* it waits again */
+        assert_true(pool_is_waiting(&c.call));
         takes(&s, 0, "/safe");
         answers(&s, 0, "again");
         turn(&s);
@@ -250,6 +255,25 @@ UNIT_TEST(a_late_request_is_reported_and_its_worker_rests)
     stage_end(&s);
 }
 
+static bool is_seen_taken(void *of) { return ((struct client *)of)->call.taken_seen_us > 0; }
+
+UNIT_TEST(the_clock_of_harakiri_runs_by_itself)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    s.conf.harakiri_ms = 300;
+    ask(&c, s.pool, "/late");
+    turn(&s);
+    takes(&s, 0, "/late");
+    await(&s, "a look at what was taken", is_seen_taken, &c);
+    assert_in_range(c.call.taken_seen_us - c.call.offered_us, 0, 500 * 1000);
+    await_end(&s, &c);
+    assert_in_range(c.call.app_us, 300 * 1000, 800 * 1000);
+    has_failed(&c, CALL_LATE);
+    stage_end(&s);
+}
+
 UNIT_TEST(harakiri_names_the_thread_and_reaches_cancelled_requests)
 {
     struct stage s;
@@ -309,6 +333,33 @@ UNIT_TEST(time_blocked_on_the_client_does_not_count)
     stage_end(&s);
 }
 
+UNIT_TEST(the_clock_goes_on_when_a_blocked_client_leaves)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    s.conf.harakiri_ms = 1000;
+    ask(&c, s.pool, "/x");
+    c.room = 0;
+    turn(&s);
+    takes(&s, 0, "/x");
+    assert_int_equal(frame_head(thread_of(&s, 0), 200, SPAN("OK\r\n")), 0);
+    writes(thread_of(&s, 0), SPAN("abc"));
+    frame_publish(thread_of(&s, 0));
+    turn(&s);
+    clock_ahead_us += 5000 * 1000;
+    turn(&s);
+    pool_cancel(s.pool, &c.call);
+    clock_ahead_us += 900 * 1000;
+    turn(&s);
+    assert_int_equal(heard_kind(&s), -1);
+    clock_ahead_us += 1200 * 1000;
+    turn(&s);
+    assert_int_equal(heard_kind(&s), CHANNEL_LATE);
+    client_done(&c);
+    stage_end(&s);
+}
+
 /* ---- the worker that breaks rules ---- */
 
 typedef void (*breakage_fn)(struct stage *s, struct frame_thread *t);
@@ -338,6 +389,29 @@ static void long_head(struct stage *s, struct frame_thread *t)
 {
     (void)frame_head(t, 200, SPAN("OK\r\n"));
     atomic_store(&slot_of(s, t)->head_bytes, YARD_HEAD_BYTES + 1);
+    frame_finish(t, FRAME_OK);
+}
+static void long_head_all_there(struct stage *s, struct frame_thread *t)
+{
+    static const char bytes[YARD_HEAD_BYTES + 1];
+    (void)frame_head(t, 200, SPAN("OK\r\n"));
+    (void)frame_write(t, (struct span){ bytes, sizeof bytes });
+    long_head(s, t);
+}
+static void left_with_head(struct stage *s, struct frame_thread *t)
+{
+    (void)s;
+    (void)frame_head(t, 200, SPAN("OK\r\n"));
+    frame_finish(t, FRAME_LEFT);
+}
+static void two_descriptors(struct stage *s, struct frame_thread *t)
+{
+    struct frame_pass pass = { t->slot, t->sequence };
+    int fds[2] = { s->first->yard_fd, s->first->yard_fd };
+    (void)sys_send_fds(t->worker->passing_fds[0], &pass, sizeof pass, fds, 2, 0);
+    (void)frame_file(t, fds[0], 0, 1);
+    (void)frame_head(t, 200, SPAN("OK\r\n"));
+    atomic_fetch_or(&slot_of(s, t)->what, FRAME_HAS_FILE);
     frame_finish(t, FRAME_OK);
 }
 static void head_beyond_written(struct stage *s, struct frame_thread *t)
@@ -435,6 +509,9 @@ static const struct breakage {
     { "an odd result", odd_result },
     { "left though nobody cancelled", left_unasked },
     { "a head longer than allowed", long_head },
+    { "a head longer than allowed, and all there", long_head_all_there },
+    { "left, with a head, though nobody cancelled", left_with_head },
+    { "two descriptors", two_descriptors },
     { "a head longer than what was written", head_beyond_written },
     { "a status of two digits", odd_status },
     { "a position far ahead", written_far_ahead },
@@ -461,6 +538,8 @@ static void run_breakage(const struct breakage *b)
     turn(&s);
     if (bad.ends != 1 || !bad.is_failed || bad.why != CALL_BROKEN)
         fail_msg("%s: ends %u, failed %d, why %d", b->why, bad.ends, bad.is_failed, (int)bad.why);
+    if (bad.heads != 0)
+        fail_msg("%s: a head came", b->why);
     if (heard_kind(&s) != CHANNEL_BROKE || heard_kind(&s) != -1)
         fail_msg("%s: not reported, or twice", b->why);
     client_done(&bad);
@@ -511,6 +590,42 @@ UNIT_TEST(a_ring_entry_that_makes_no_sense_is_reported)
     answers(&s, 0, "x");
     turn(&s);
     has_answer(&c, "x");
+    stage_end(&s);
+}
+
+UNIT_TEST(a_slot_does_not_go_back_to_offered)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    ask(&c, s.pool, "/x");
+    turn(&s);
+    takes(&s, 0, "/x");
+    struct frame_thread *t = thread_of(&s, 0);
+    assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
+    frame_publish(t);
+    turn(&s);
+    assert_int_equal(c.heads, 1);
+    struct slot_word w = slot_unpack(atomic_load(&slot_of(&s, t)->word));
+    w.state = SLOT_OFFERED;
+    atomic_store(&slot_of(&s, t)->word, slot_pack(w));
+    writes(t, SPAN("x"));
+    frame_publish(t);
+    turn(&s);
+    has_failed(&c, CALL_BROKEN);
+    assert_int_equal(heard_kind(&s), CHANNEL_BROKE);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_free_slot_that_was_written_to_is_mended)
+{
+    struct stage s;
+    stage_begin(&s, 1, 1, 1);
+    learn_short_runs(&s, 0);
+    for (uint32_t i = 0; i < s.first->yard.shape.slots; i++)
+        atomic_store(&yard_slot(&s.first->yard, i)->word, 0xdeadbeef00000000U | i << 24);
+    learn_short_runs(&s, 0);
+    assert_int_equal(heard_kind(&s), -1);                  /* nobody knows who it was */
     stage_end(&s);
 }
 
@@ -867,8 +982,11 @@ UNIT_MAIN(what_a_dead_worker_had_not_taken_goes_to_another,
           a_late_request_is_reported_and_its_worker_rests,
           harakiri_names_the_thread_and_reaches_cancelled_requests,
           time_blocked_on_the_client_does_not_count,
+          the_clock_of_harakiri_runs_by_itself,
+          the_clock_goes_on_when_a_blocked_client_leaves,
           a_worker_that_breaks_a_rule_is_reported_and_survived,
-          a_ring_entry_that_makes_no_sense_is_reported, a_response_cannot_grow_after_it_was_done,
+          a_ring_entry_that_makes_no_sense_is_reported, a_slot_does_not_go_back_to_offered,
+          a_free_slot_that_was_written_to_is_mended, a_response_cannot_grow_after_it_was_done,
           no_damage_to_the_yard_harms_the_edge, a_reborn_edge_inherits_and_forgets,
           what_was_inherited_from_a_dead_worker_comes_back, a_switch_of_generations_loses_nothing,
           what_is_left_in_a_forgotten_generation_fails,

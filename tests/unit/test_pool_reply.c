@@ -52,32 +52,47 @@ UNIT_TEST(a_stream_comes_piece_by_piece)
     stage_end(&s);
 }
 
+static void run_quiet_stream(struct stage *s)
+{
+    struct client c;
+    struct frame_thread *t = begins(s, &c, "/stream");
+    assert_true(wants_bell(s, t->slot));                   /* the head is to be told of */
+    starts(t, "a");
+    turn(s);
+    assert_false(wants_bell(s, t->slot));                  /* more may follow at once */
+    clock_ahead_us += 1000;
+    turn(s);
+    assert_false(wants_bell(s, t->slot));
+    turn(s);                          /* not a look: within the millisecond */
+    assert_false(wants_bell(s, t->slot));
+    clock_ahead_us += 1000;
+    turn(s);
+    assert_true(wants_bell(s, t->slot));
+    writes(t, SPAN("bcde"));
+    frame_publish(t);
+    assert_int_equal(atomic_load(&yard_edge(&s->first->yard, 0)->sleeps), YARD_RUNG);
+    await(s, "bytes after the bell", has_body, &c);
+    assert_false(wants_bell(s, t->slot));
+    clock_ahead_us += 1000;
+    turn(s);
+    assert_false(wants_bell(s, t->slot));                  /* it counts anew */
+    clock_ahead_us += 1000;
+    turn(s);
+    assert_true(wants_bell(s, t->slot));
+    clock_ahead_us += 100 * 1000;     /* past the look for what was taken */
+    turn(s);
+    assert_in_range(wait_of_turn(s), 50 * 1000, 1000 * 1000);      /* no looks any more */
+    frame_finish(t, FRAME_OK);
+    await_end(s, &c);
+    has_answer(&c, "abcde");
+}
+
 UNIT_TEST(a_quiet_stream_is_looked_at_twice_then_it_rings)
 {
     struct stage s;
-    struct client c;
     stage_begin(&s, 1, 1, 1);
-    struct frame_thread *t = begins(&s, &c, "/stream");
-    assert_true(wants_bell(&s, t->slot));                  /* the head is to be told of */
-    starts(t, "a");
-    turn(&s);
-    assert_false(wants_bell(&s, t->slot));                 /* more may follow at once */
-    clock_ahead_us += 1000;
-    turn(&s);
-    assert_false(wants_bell(&s, t->slot));
-    turn(&s);                         /* not a look: within the millisecond */
-    assert_false(wants_bell(&s, t->slot));
-    clock_ahead_us += 1000;
-    turn(&s);
-    assert_true(wants_bell(&s, t->slot));
-    writes(t, SPAN("bcde"));
-    frame_publish(t);
-    assert_int_equal(atomic_load(&yard_edge(&s.first->yard, 0)->sleeps), YARD_RUNG);
-    await(&s, "bytes after the bell", has_body, &c);
-    assert_false(wants_bell(&s, t->slot));
-    frame_finish(t, FRAME_OK);
-    await_end(&s, &c);
-    has_answer(&c, "abcde");
+    run_quiet_stream(&s);
+    run_quiet_stream(&s);             /* in the same slot */
     stage_end(&s);
 }
 
@@ -90,6 +105,7 @@ UNIT_TEST(a_stream_without_bells_is_looked_at)
     starts(t, "a");
     turn(&s);
     assert_false(wants_bell(&s, t->slot));
+    assert_in_range(wait_of_turn(&s), 0, 1000);
     atomic_store(&yard_edge(&s.first->yard, 0)->sleeps, YARD_AWAKE);      /* so it does not ring */
     writes(t, SPAN("bcde"));
     frame_publish(t);
@@ -219,6 +235,47 @@ static void resume_self(struct client *c)
     pool_resume(c->pool, &c->call);
 }
 
+UNIT_TEST(a_stream_may_block_and_go_on_many_times)
+{
+    struct stage s;
+    struct client c;
+    char want[65] = "";
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/x");
+    starts(t, "");
+    for (unsigned i = 0; i < 8; i++) {
+        c.room = SIZE_MAX;            /* all of it: looked at again and again */
+        writes(t, SPAN("free"));
+        frame_publish(t);
+        turn(&s);
+        c.room = 1;
+        writes(t, SPAN("held"));
+        frame_publish(t);
+        turn(&s);
+        c.room = SIZE_MAX;
+        clock_ahead_us += 1000;
+        turn(&s);
+        assert_int_equal(c.body_len, 8 * i + 5);
+        pool_resume(s.pool, &c.call);
+        turn(&s);
+        assert_int_equal(c.body_len, 8 * i + 8);
+        strcat(want, "freeheld");
+    }
+    c.room = 0;
+    writes(t, SPAN("never"));
+    frame_publish(t);
+    turn(&s);
+    pool_resume(s.pool, &c.call);
+    pool_cancel(s.pool, &c.call);     /* resumed, but not looked at yet */
+    frame_finish(t, FRAME_LEFT);
+    turn(&s);
+    assert_span_equal(((struct span){ c.body, c.body_len }), span_of(want));
+    assert_int_equal(c.ends, 0);
+    assert_int_equal(slots_in_use(&s), 0);
+    client_done(&c);
+    stage_end(&s);
+}
+
 UNIT_TEST(room_may_come_while_body_runs)
 {
     struct stage s;
@@ -286,6 +343,49 @@ UNIT_TEST(a_cut_response_is_seen_as_cut)
     has_failed(&early, CALL_BROKEN);
     assert_int_equal(heard_kind(&s), -1);                  /* the application's fault */
     assert_int_equal(slots_in_use(&s), 0);
+    stage_end(&s);
+}
+
+/* 100,000 bytes go by, the next 60,000 wrap in the ring and wait for the client. */
+static void done_with_wrap(struct stage *s, struct client *c, struct frame_thread **t)
+{
+    static char bytes[100000];
+    *t = begins(s, c, "/wrap");
+    assert_int_equal(frame_head(*t, 200, SPAN("OK\r\nX-From: app\r\n")), 0);
+    memset(bytes, 'a', sizeof bytes);
+    writes(*t, (struct span){ bytes, sizeof bytes });
+    frame_publish(*t);
+    turn(s);
+    assert_int_equal(c->body_len, sizeof bytes);
+    c->room = 10;
+    memset(bytes, 'b', sizeof bytes);
+    writes(*t, (struct span){ bytes, 60000 });
+    frame_finish(*t, FRAME_OK);
+    turn(s);
+    assert_int_equal(c->body_len, sizeof bytes + 10);
+    c->room = SIZE_MAX;
+}
+
+UNIT_TEST(a_response_neither_grows_nor_shrinks_after_it_was_done)
+{
+    struct stage s;
+    struct client grows, shrinks;
+    struct frame_thread *t;
+    stage_begin(&s, 1, 1, 1);
+    done_with_wrap(&s, &grows, &t);
+    atomic_fetch_add(&yard_slot(&s.first->yard, t->slot)->written, 100);
+    pool_resume(s.pool, &grows.call);
+    turn(&s);
+    assert_true(grows.is_whole);
+    assert_int_equal(grows.body_len, 160000);
+    client_done(&grows);
+    assert_int_equal(heard_kind(&s), -1);
+    done_with_wrap(&s, &shrinks, &t);
+    atomic_fetch_sub(&yard_slot(&s.first->yard, t->slot)->written, 100);
+    pool_resume(s.pool, &shrinks.call);
+    turn(&s);
+    has_failed(&shrinks, CALL_BROKEN);
+    assert_int_equal(heard_kind(&s), CHANNEL_BROKE);
     stage_end(&s);
 }
 
@@ -363,6 +463,26 @@ UNIT_TEST(files_of_several_threads_find_their_requests)
     has_file(&c[0], "zero");
     assert_int_equal(c[1].heads + c[1].ends, 0);
     assert_int_equal(slots_in_use(&s), 0);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_file_of_an_earlier_exchange_is_not_taken_for_this_one)
+{
+    struct stage s;
+    struct client c;
+    int old = file_of("old"), new = file_of("new");
+    stage_begin(&s, 1, 1, 1);
+    struct frame_thread *t = begins(&s, &c, "/file");
+    struct frame_pass stale = { t->slot, t->sequence - 1 };
+    assert_int_equal(sys_send_fds(t->worker->passing_fds[0], &stale, sizeof stale, &old, 1, 0),
+                     sizeof stale);
+    assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
+    assert_int_equal(frame_file(t, new, 0, 3), 0);
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    has_file(&c, "new");
+    (void)sys_close(old);
+    (void)sys_close(new);
     stage_end(&s);
 }
 
@@ -509,8 +629,40 @@ UNIT_TEST(a_full_passing_socket_leaves_the_request_in_the_queue)
     answers(&s, 1, "");
     turn(&s);
     has_answer(last, "");
+    say(&s, CHANNEL_WORKER_REST, s.first, 1);
+    learn_short_runs(&s, 0);          /* what needs no descriptor is not held up by it */
     (void)sys_close(fd);
     free(c);
+    stage_end(&s);
+}
+
+UNIT_TEST(a_worker_whose_ends_are_closed_costs_nothing)
+{
+    struct stage s;
+    struct client c;
+    int fd = file_of("lent");
+    stage_begin(&s, 1, 2, 1);
+    (void)sys_close(s.first->workers[1].frame.passing_fds[0]);     /* died; nobody said so yet */
+    s.first->workers[1].frame.passing_fds[0] = -1;
+    post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
+    has_request_body(&s, 0, FRAME_BODY_FD, "lent", 4);
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&c, "");
+    (void)sys_close(fd);
+    stage_end(&s);
+
+    stage_begin(&s, 1, 2, 1);
+    (void)sys_close(s.first->workers[1].frame.intake_fd);
+    s.first->workers[1].frame.intake_fd = -1;
+    ask(&c, s.pool, "/x");
+    turn(&s);
+    assert_int_equal(in_hand(&s, 1), 0);
+    turn(&s);
+    takes(&s, 0, "/x");
+    answers(&s, 0, "");
+    turn(&s);
+    has_answer(&c, "");
     stage_end(&s);
 }
 
@@ -536,10 +688,14 @@ UNIT_TEST(variables_that_do_not_fit_are_refused)
 UNIT_MAIN(a_stream_comes_piece_by_piece, a_quiet_stream_is_looked_at_twice_then_it_rings,
           a_stream_without_bells_is_looked_at, a_big_response_passes_through_the_ring,
           a_slow_client_holds_the_worker_back_and_loses_nothing,
-          a_blocked_client_gets_nothing_until_it_resumes, room_may_come_while_body_runs,
+          a_blocked_client_gets_nothing_until_it_resumes,
+          a_stream_may_block_and_go_on_many_times, room_may_come_while_body_runs,
           a_client_that_is_gone_cancels_its_request, a_cut_response_is_seen_as_cut,
-          a_file_comes_as_a_descriptor, files_of_several_threads_find_their_requests,
+          a_response_neither_grows_nor_shrinks_after_it_was_done,
+          a_file_comes_as_a_descriptor,
+          a_file_of_an_earlier_exchange_is_not_taken_for_this_one,
+          files_of_several_threads_find_their_requests,
           a_file_shorter_than_promised_breaks_the_answer_not_the_worker,
           bodies_come_inline_in_a_memfd_or_as_lent, a_body_goes_elsewhere_when_the_offer_does,
           a_full_passing_socket_leaves_the_request_in_the_queue,
-          variables_that_do_not_fit_are_refused)
+          a_worker_whose_ends_are_closed_costs_nothing, variables_that_do_not_fit_are_refused)
