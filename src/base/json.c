@@ -1,8 +1,7 @@
 /* json.c - jansson, and members that may be missing or of another kind.
  *
  * jansson 2.14 reads on after a buffer of its own could not grow, and then writes past its end.  So it
- * keeps the C library's heap;
- * what would make an allocation of ours fail is asked once, before it begins.
+ * keeps the C library's heap; whether an allocation of ours would fail is asked once, before.
  */
 #include "base/json.h"
 #include "base/sys.h"
