@@ -1,9 +1,9 @@
 /* workers.c - [state][event] of one worker, and the actions.
  *
- * Woken  by its life socket ("born", "ready", its end), by SIGCHLD, by its timer, by what edges say of it, by its generation.
- * Owns   the process's life socket, the write end of its intake, the edges' ends of the passing sockets.
- * Not    when to give up on a whole generation: generation_look().
- * Start  with the table.
+ * Woken  by its life socket ("born", "ready", its end), by SIGCHLD, by its timer, by what edges say
+ * of it, by its generation. Owns   the process's life socket, the write end of its intake, the
+ * edges' ends of the passing sockets. Not    when to give up on a whole generation:
+ * generation_look(). Start  with the table.
  */
 #include "master/workers.h"
 #include <errno.h>
@@ -19,6 +19,7 @@
 enum {
     LIFE_BYTES_MAX = 4096,
     CLAIM_RETRY_MS = 2,           /* until the process between zygote and worker is gone */
+    LOOK_AT_LATE_MS = 20,         /* whether a worker past its limit has let go of its requests */
     END_LIMIT_MS = 1000,          /* from the end of the life socket to that of the process */
     LINE_BYTES_MAX = 512,
     USEFUL_REQUESTS = 100, READY_BACKOFF_MOST_MS = 1000,
@@ -49,6 +50,7 @@ static enum worker_state announce(struct worker *w);
 static enum worker_state expect_end(struct worker *w);
 static enum worker_state mourn(struct worker *w);
 static enum worker_state rest(struct worker *w);
+static enum worker_state look_at_late(struct worker *w);
 static enum worker_state kill_resting(struct worker *w);
 static enum worker_state kill_it(struct worker *w);
 static enum worker_state let_go(struct worker *w);
@@ -74,7 +76,7 @@ static const action_fn table[WORKER_STATES][WORKER_EVENTS] = {
     },
     [WORKER_RESTING] = {
         [WORKER_DIED] = mourn, [WORKER_BROKE] = kill_it, [WORKER_LEAVE] = let_go,
-        [WORKER_TIME_UP] = kill_it,
+        [WORKER_TIME_UP] = look_at_late,
     },
     [WORKER_LEAVING] = {
         [WORKER_DIED] = finish, [WORKER_BROKE] = kill_it, [WORKER_TIME_UP] = kill_it,
@@ -132,8 +134,9 @@ static void hear(struct worker *w, struct span text)
     } else if (strcmp(event, "ready") == 0) {
         happen(w, WORKER_WORKS);
     } else {
-        log_error("worker cannot be understood", "generation=%u worker=%u", w->generation->number, w->index);
-        happen(w, WORKER_BROKE);                  /* without its word it would be waited for in vain */
+        log_error("worker cannot be understood", "generation=%u worker=%u", w->generation->number,
+                  w->index);
+        happen(w, WORKER_BROKE); /* without its word it would be waited for in vain */
     }
     json_decref(message);
 }
@@ -165,7 +168,7 @@ static void run_life(struct watch *watch)
 
 /* ---- asking the zygote ---- */
 
-struct ends {                     /* what goes to the new process; closed here once it is under way */
+struct ends { /* what goes to the new process; closed here once it is under way */
     int fds[3 + 2 * YARD_EDGES_MAX];
     size_t count;                 /* yard, intake, life, then bell and passing of each edge */
 };
@@ -199,7 +202,7 @@ static int open_intake(struct worker *w, struct ends *theirs)
     if (rc < 0)
         return rc;
     w->intake_fd = fds[1];
-    theirs->fds[theirs->count++] = fds[0];                   /* the worker's end blocks, the edges' does not */
+    theirs->fds[theirs->count++] = fds[0]; /* the worker's end blocks, the edges' does not */
     return sys_set_nonblocking(fds[1]);
 }
 
@@ -242,7 +245,8 @@ static uint64_t scoreboard_requests(const struct worker *w)
     const struct generation *g = w->generation;
     uint64_t requests = 0;
     for (unsigned i = 0; g->yard.at && i < g->threads; i++)
-        requests += atomic_load_explicit(&yard_thread(&g->yard, w->index, i)->requests, memory_order_relaxed);
+        requests += atomic_load_explicit(&yard_thread(&g->yard, w->index, i)->requests,
+                                         memory_order_relaxed);
     return requests;
 }
 
@@ -255,10 +259,10 @@ uint64_t worker_requests(const struct worker *w)
 static int send_fork(const struct worker *w, const struct ends *theirs)
 {
     char text[128];
-    int len = snprintf(text, sizeof text, "{\"do\":\"fork\",\"worker\":%u,\"generation\":%u}", w->index,
-                       w->generation->number);
-    ssize_t sent = sys_send_fds(w->generation->zygote_fd, text, (size_t)len, theirs->fds, theirs->count,
-                                MSG_DONTWAIT);
+    int len = snprintf(text, sizeof text, "{\"do\":\"fork\",\"worker\":%u,\"generation\":%u}",
+                       w->index, w->generation->number);
+    ssize_t sent = sys_send_fds(w->generation->zygote_fd, text, (size_t)len, theirs->fds,
+                                theirs->count, MSG_DONTWAIT);
     return sent < 0 ? (int)sent : 0;
 }
 
@@ -280,8 +284,8 @@ static enum worker_state ask(struct worker *w)
     }
     close_ours(w);
     if (rc != -EAGAIN)
-        log_error("worker cannot be started", "generation=%u worker=%u error=%d", w->generation->number,
-                  w->index, -rc);
+        log_error("worker cannot be started", "generation=%u worker=%u error=%d",
+                  w->generation->number, w->index, -rc);
     set_timer(w, backoff_next(&w->backoff, 0, BACKOFF_MOST_MS));
     return WORKER_WAITING;
 }
@@ -295,16 +299,17 @@ static enum worker_state be_due(struct worker *w)
 static enum worker_state claim(struct worker *w)
 {
     int rc = child_claim(&master_of(w)->children, &w->child, w->claimed);
-    if (rc == -ECHILD) {                          /* the process between zygote and worker is not gone yet */
+    if (rc == -ECHILD) { /* the process between zygote and worker is not gone yet */
         set_timer(w, CLAIM_RETRY_MS);
         return WORKER_FORKING;
     }
     if (rc < 0) {
-        log_error("worker named a process that is not its own", "generation=%u worker=%u pid=%d error=%d",
-                  w->generation->number, w->index, (int)w->claimed, -rc);
+        log_error("worker named a process that is not its own",
+                  "generation=%u worker=%u pid=%d error=%d", w->generation->number, w->index,
+                  (int)w->claimed, -rc);
         return mourn(w);
     }
-    if (!child_runs(&w->child))                   /* ended before its first word was read: see worker_ended */
+    if (!child_runs(&w->child)) /* ended before its first word was read: see worker_ended */
         return w->state;
     w->pid = w->claimed;
     set_timer(w, w->generation->site->conf->start_timeout_ms);
@@ -323,8 +328,8 @@ static enum worker_state claim_or_give_up(struct worker *w)
     int64_t waited_ms = (sys_now_us() - w->asked_us) / 1000;
     if (w->claimed > 0 && waited_ms < w->generation->site->conf->start_timeout_ms)
         return claim(w);
-    log_error("worker did not start", "generation=%u worker=%u waited_ms=%" PRId64, w->generation->number,
-              w->index, waited_ms);
+    log_error("worker did not start", "generation=%u worker=%u waited_ms=%" PRId64,
+              w->generation->number, w->index, waited_ms);
     return mourn(w);
 }
 
@@ -339,7 +344,8 @@ static enum worker_state announce(struct worker *w)
 
 /* ---- its end ---- */
 
-/* Its socket goes with the process, a moment before SIGCHLD; when it does not, the application closed what is not its own. */
+/* Its socket goes with the process, a moment before SIGCHLD; when it does not, the application
+ * closed what is not its own. */
 static enum worker_state expect_end(struct worker *w)
 {
     set_timer(w, END_LIMIT_MS);
@@ -358,14 +364,16 @@ static bool is_to_follow(const struct worker *w)
     return generation_is_live(w->generation);
 }
 
-/* One that never came up waits longest: it may import for long.  One that worked costs the site more by its absence than by a
- * fork a second, or a single URL that kills workers could keep all of them away; and one that did much is no crash loop. */
+/* One that never came up waits longest: it may import for long.  One that worked costs the site
+ * more by its absence than by a fork a second, or a single URL that kills workers could keep all of
+ * them away; and one that did much is no crash loop. */
 static int64_t wait_before_next(struct worker *w)
 {
     int64_t lived_ms = (sys_now_us() - w->asked_us) / 1000;
     if (w->was_ready && worker_requests(w) >= USEFUL_REQUESTS)
         lived_ms = BACKOFF_QUICK_MS;
-    return backoff_next(&w->backoff, lived_ms, w->was_ready ? READY_BACKOFF_MOST_MS : BACKOFF_MOST_MS);
+    return backoff_next(&w->backoff, lived_ms,
+                        w->was_ready ? READY_BACKOFF_MOST_MS : BACKOFF_MOST_MS);
 }
 
 static enum worker_state mourn(struct worker *w)
@@ -393,8 +401,10 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
     w->pid = pid;
     (void)child_status_text(status, w->last_end);
     log_line(is_expected ? LOG_DEBUG : LOG_WARN, "worker died",
-             "generation=%u worker=%u pid=%d %s requests=%" PRIu64 " peak_kib=%" PRId64 " lived_ms=%" PRId64,
-             w->generation->number, w->index, (int)pid, w->last_end, worker_requests(w), peak_kib, lived_ms);
+             "generation=%u worker=%u pid=%d %s requests=%" PRIu64 " peak_kib=%" PRId64
+             " lived_ms=%" PRId64,
+             w->generation->number, w->index, (int)pid, w->last_end, worker_requests(w), peak_kib,
+             lived_ms);
     tell_death(w, status);
     happen(w, WORKER_DIED);
     control_server_step(&master_of(w)->control);
@@ -403,8 +413,28 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
 static enum worker_state rest(struct worker *w)
 {
     edges_tell_about(&master_of(w)->edges, CHANNEL_WORKER_REST, w, 0);
-    child_signal(&w->child, SIGUSR2);             /* it writes the stacks of its threads into the log */
-    set_timer(w, w->generation->site->conf->harakiri_grace_ms);
+    child_signal(&w->child, SIGUSR2); /* it writes the stacks of its threads into the log */
+    w->rest_ends_us = sys_now_us() + w->generation->site->conf->harakiri_grace_ms * 1000;
+    set_timer(w, LOOK_AT_LATE_MS);
+    return WORKER_RESTING;
+}
+
+static bool has_busy_thread(const struct worker *w)
+{
+    const struct generation *g = w->generation;
+    for (unsigned i = 0; i < g->threads; i++)
+        if (atomic_load(&yard_thread(&g->yard, w->index, i)->state) == THREAD_BUSY)
+            return true;
+    return false;
+}
+
+/* It is replaced in any case; as soon as its requests ended by themselves, or when the grace is
+ * over. */
+static enum worker_state look_at_late(struct worker *w)
+{
+    if (sys_now_us() >= w->rest_ends_us || !has_busy_thread(w))
+        return kill_it(w);
+    set_timer(w, LOOK_AT_LATE_MS);
     return WORKER_RESTING;
 }
 
@@ -417,6 +447,7 @@ static enum worker_state kill_it(struct worker *w)
 static enum worker_state kill_resting(struct worker *w)
 {
     edges_tell_about(&master_of(w)->edges, CHANNEL_WORKER_REST, w, 0);
+    w->rest_ends_us = 0;
     child_signal(&w->child, SIGKILL);
     return WORKER_RESTING;
 }
@@ -441,7 +472,11 @@ static enum worker_state finish(struct worker *w)
 
 void worker_init(struct worker *w, struct generation *g, unsigned index)
 {
-    *w = (struct worker){ .generation = g, .index = index, .life_fd = -1, .intake_fd = -1, .is_due = true,
+    *w = (struct worker){ .generation = g,
+                          .index = index,
+                          .life_fd = -1,
+                          .intake_fd = -1,
+                          .is_due = true,
                           .life = { .fd = -1 } };
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)
         w->passing_fds[i] = -1;
@@ -484,6 +519,7 @@ void worker_broke(struct worker *w, struct span rule)
 {
     char line[LINE_BYTES_MAX];
     log_error("worker broke a rule of the link", "generation=%u worker=%u pid=%d rule=\"%s\"",
-              w->generation->number, w->index, (int)w->child.pid, log_escape(line, sizeof line, rule));
+              w->generation->number, w->index, (int)w->child.pid,
+              log_escape(line, sizeof line, rule));
     happen(w, WORKER_BROKE);
 }

@@ -1,4 +1,5 @@
-/* workers.h - the master's side of one worker: asked from the zygote, named, announced, mourned, asked again.
+/* workers.h - the master's side of one worker: asked from the zygote, named, announced, mourned,
+ * asked again.
  *
  * The whole life is the table in workers.c.  A worker's place (its index) outlives its processes.
  */
@@ -40,6 +41,7 @@ struct worker {
     bool was_ready;               /* this process */
     bool was_told;                /* the edges know this process */
     int64_t asked_us;
+    int64_t rest_ends_us;         /* RESTING: then it is killed */
     uint64_t requests_before;     /* on the scoreboard, of its predecessors */
     unsigned deaths;
     char last_end[CHILD_STATUS_BYTES];   /* how the last process ended, "" before */
@@ -53,5 +55,5 @@ void worker_kill(struct worker *w);
 void worker_is_late(struct worker *w, const struct channel_msg *msg, struct span request_line);
 void worker_broke(struct worker *w, struct span rule);
 
-uint64_t worker_requests(const struct worker *w);        /* of the process that runs (or ended last) */
+uint64_t worker_requests(const struct worker *w); /* of the process that runs (or ended last) */
 const char *worker_state_name(enum worker_state state);
