@@ -1,5 +1,6 @@
-/* child.c - reaping: every child of this process, also those that an application left behind, because
- * the master is a subreaper.  A pid stays ours until it is reaped here, so it cannot mean another process.
+/* child.c - reaping: every child of this process, also those that an application left behind,
+ * because the master is a subreaper.  A pid stays ours until it is reaped here, so it cannot mean
+ * another process.
  */
 #include "master/child.h"
 #include <errno.h>
@@ -87,7 +88,7 @@ void child_signal(const struct child *c, int sig)
     if (c->pid == 0)
         return;
     if (c->pidfd < 0 || sys_pidfd_send_signal(c->pidfd, sig) < 0)
-        (void)sys_kill(c->pid, sig);          /* no descriptor was left; not reaped yet, so still ours */
+        (void)sys_kill(c->pid, sig); /* no descriptor was left; not reaped yet, so still ours */
 }
 
 void children_reap(struct children *all)
@@ -98,7 +99,7 @@ void children_reap(struct children *all)
     for (;;) {
         pid_t pid = sys_waitpid(-1, &status, WNOHANG, &peak_kib);
         if (pid < 0 && !list_empty(&all->all) && failures++ == 0)
-            continue;                             /* there is a child: nobody else would look again */
+            continue; /* there is a child: nobody else would look again */
         if (pid <= 0)
             return;
         struct child *c = find(all, pid);

@@ -1,7 +1,7 @@
 /* child.h - the processes that the master waits for, and who is told when one ended.
  *
- * Owner  a struct child lives inside the thing that the process is (a worker, an edge, ...); it is in the
- *        list only while the process runs.  Signals go by pidfd.
+ * Owner  a struct child lives inside the thing that the process is (a worker, an edge, ...); it is
+ *        in the list only while the process runs.  Signals go by pidfd.
  */
 #pragma once
 #include <stdbool.h>
@@ -22,7 +22,8 @@ struct child {
 
 struct children {
     struct list all;
-    /* The last ones reaped that nobody had named yet: a worker can die before its first word is read. */
+    /* The last ones reaped that nobody had named yet: a worker can die before its first word is
+     * read. */
     struct { pid_t pid; int status; int64_t peak_kib; } strangers[CHILDREN_STRANGERS];
     unsigned strangers_at;
 };
@@ -35,8 +36,8 @@ static inline bool child_runs(const struct child *c) { return c->pid != 0; }
 void child_add(struct children *all, struct child *c, pid_t pid);
 
 /* A process that says it is `pid` and ours: added when it is a child of ours that nobody has named.
- * 0; -ECHILD: no child of ours (yet); -EEXIST: somebody's.  One that ended already is added and told
- * as ended at once. */
+ * 0; -ECHILD: no child of ours (yet); -EEXIST: somebody's.  One that ended already is added and
+ * told as ended at once. */
 int child_claim(struct children *all, struct child *c, pid_t pid);
 
 void child_signal(const struct child *c, int sig);        /* nothing when it does not run */

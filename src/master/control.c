@@ -15,15 +15,19 @@ static int explain(int rc, const char *path, char *why)
 {
     switch (-rc) {
     case ENOENT: case ECONNREFUSED:
-        (void)snprintf(why, CONF_WHY_BYTES, "no slipway serves this project (nobody answers at %.200s); "
-                       "start it with `slipway run` or `slipway serve`", path);
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "no slipway serves this project (nobody answers at %.200s); "
+                       "start it with `slipway run` or `slipway serve`",
+                       path);
         break;
     case EACCES: case EPERM:
-        (void)snprintf(why, CONF_WHY_BYTES, "no permission to talk to the slipway at %.200s: it runs as another user",
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "no permission to talk to the slipway at %.200s: it runs as another user",
                        path);
         break;
     default:
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot talk to the slipway at %.200s: %s", path, strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot talk to the slipway at %.200s: %s", path,
+                       strerror(-rc));
     }
     return rc;
 }
@@ -95,7 +99,8 @@ static json_t *read_answer(int fd, const char *path, char *why)
     return answer;
 }
 
-/* The answer to `stop` comes just before the process is gone; its end of the connection goes with it. */
+/* The answer to `stop` comes just before the process is gone; its end of the connection goes with
+ * it. */
 static void wait_end(int fd)
 {
     struct pollfd in = { .fd = fd, .events = POLLIN };

@@ -1,6 +1,7 @@
 /* control_server.c - accept, split lines, dispatch, write what fits.
  *
- * A client waits for one answer at a time; lines behind it stay in its buffer.  Only our own user and root are heard.
+ * A client waits for one answer at a time; lines behind it stay in its buffer.  Only our own user
+ * and root are heard.
  */
 #include "master/control_server.h"
 #include <errno.h>
@@ -190,7 +191,8 @@ static void take_lines(struct control_client *c)
 
 static void read_in(struct control_client *c)
 {
-    while (c->fd >= 0 && !c->has_ended && (c->watch.ready & LOOP_READ) && buf_len(&c->in) < LINE_BYTES_MAX) {
+    while (c->fd >= 0 && !c->has_ended && (c->watch.ready & LOOP_READ) &&
+           buf_len(&c->in) < LINE_BYTES_MAX) {
         if (buf_reserve(&c->in, READ_BYTES) < 0) {
             hang_up(c);
             return;
@@ -300,9 +302,11 @@ static int explain(int rc, const char *path, pid_t live_pid, char *why)
         (void)snprintf(why, CONF_WHY_BYTES, "slipway already serves this project (pid %d); "
                        "`slipway reload` and `slipway stop` talk to it", (int)live_pid);
     else if (rc == -EADDRINUSE)
-        (void)snprintf(why, CONF_WHY_BYTES, "slipway already serves this project (at %.200s)", path);
+        (void)snprintf(why, CONF_WHY_BYTES, "slipway already serves this project (at %.200s)",
+                       path);
     else
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot make the control socket %.200s: %s", path, strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot make the control socket %.200s: %s", path,
+                       strerror(-rc));
     return rc;
 }
 
@@ -318,7 +322,7 @@ int control_server_open(struct control_server *s, struct master *m, const char *
     int rc = listener_open_unix(&s->listener, &live_pid);
     if (rc < 0)
         return explain(rc, path, live_pid, why);
-    (void)sys_chmod(path, 0600);                  /* its folder is closed already; who connects is asked again */
+    (void)sys_chmod(path, 0600); /* its folder is closed already; who connects is asked again */
     return 0;
 }
 
@@ -352,7 +356,7 @@ void control_server_done(struct control_server *s)
     control_server_close(s);
     while (!list_empty(&s->clients)) {
         struct control_client *c = container_of(s->clients.next, struct control_client, node);
-        loop_unwatch(&c->watch);                  /* the descriptor is closed by the process's end */
+        loop_unwatch(&c->watch); /* the descriptor is closed by the process's end */
         list_remove(&c->node);
         list_remove(&c->waiting);
         client_free(&c->garbage);

@@ -1,5 +1,5 @@
-/* control_server.h - the control socket: one JSON object a line in and out, several clients at once.
- * (master/control.h has the verbs.)
+/* control_server.h - the control socket: one JSON object a line in and out, several clients at once
+ * (master/control.h has the verbs).
  */
 #pragma once
 #include "base/buf.h"
@@ -36,8 +36,9 @@ struct control_server {
 int control_server_open(struct control_server *s, struct master *m, const char *path, char *why);
 int control_server_start(struct control_server *s);       /* once there is a loop */
 void control_server_step(struct control_server *s);       /* an edge answered, or ended */
-void control_server_close(struct control_server *s);      /* no new clients; the socket file is removed */
-void control_server_finish(struct control_server *s);     /* tells those who asked for it: everything ended */
+void control_server_close(struct control_server *s);      /* no new clients; removes the file */
+void control_server_finish(struct control_server *s);     /* tells who asked: everything ended */
 void control_server_done(struct control_server *s);
 
-void control_answer(struct control_client *c, const json_t *reply);      /* NULL: no memory was left to make it */
+/* reply NULL: no memory was left to make it. */
+void control_answer(struct control_client *c, const json_t *reply);

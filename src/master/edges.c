@@ -41,8 +41,8 @@ static void forget_posts(struct edge_place *e)
         post_free(e, container_of(e->outbox.next, struct post, node));
 }
 
-static int keep(struct edge_place *e, const struct channel_msg *msg, struct span text, const int *fds,
-                size_t fds_count)
+static int keep(struct edge_place *e, const struct channel_msg *msg, struct span text,
+                const int *fds, size_t fds_count)
 {
     struct post *p = e->posts < POSTS_MAX ? sys_malloc(sizeof *p + text.len) : NULL;
     if (!p)
@@ -65,7 +65,8 @@ static int keep(struct edge_place *e, const struct channel_msg *msg, struct span
     return 0;
 }
 
-static bool is_later(int rc)      /* ETOOMANYREFS: too many descriptors under way, no event says when not */
+/* ETOOMANYREFS: too many descriptors are under way; no event says when that is over. */
+static bool is_later(int rc)
 {
     return rc == -EAGAIN || rc == -ENOBUFS || rc == -ETOOMANYREFS;
 }
@@ -78,7 +79,8 @@ static void wait_to_send(struct edge_place *e, int rc)
         (void)timer_set(e->master->loop, &e->timer, RETRY_MS);
 }
 
-static void post(struct edge_place *e, struct channel_msg msg, struct span text, const int *fds, size_t fds_count)
+static void post(struct edge_place *e, struct channel_msg msg, struct span text, const int *fds,
+                 size_t fds_count)
 {
     if (e->channel_fd < 0)
         return;
@@ -95,15 +97,15 @@ static void post(struct edge_place *e, struct channel_msg msg, struct span text,
         return;
     if (rc != -EPIPE && rc != -ECONNRESET)       /* those two: it ended by itself */
         log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, msg.kind, -rc);
-    child_signal(&e->child, SIGKILL);            /* it would miss a message; the next one is told everything */
+    child_signal(&e->child, SIGKILL); /* it would miss a message; the next one is told everything */
 }
 
 static void flush(struct edge_place *e)
 {
     while (!list_empty(&e->outbox)) {
         struct post *p = container_of(e->outbox.next, struct post, node);
-        int rc = channel_send(e->channel_fd, &p->msg, (struct span){ p->text, p->text_bytes }, p->fds,
-                              p->fds_count);
+        int rc = channel_send(e->channel_fd, &p->msg, (struct span){ p->text, p->text_bytes },
+                              p->fds, p->fds_count);
         if (is_later(rc)) {
             wait_to_send(e, rc);
             return;
@@ -129,14 +131,16 @@ static void post_generation(struct edge_place *e, struct generation *g)
     g->known |= 1u << e->index;
     int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
     memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);
-    post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .generation = g->number }, span_of(g->text), fds,
-         1 + e->master->edges.count);
+    post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .generation = g->number },
+         span_of(g->text), fds, 1 + e->master->edges.count);
 }
 
 static void post_worker(struct edge_place *e, const struct worker *w)
 {
     int fds[2] = { w->intake_fd, w->passing_fds[e->index] };
-    struct channel_msg msg = { .kind = CHANNEL_WORKER, .generation = w->generation->number, .worker = w->index,
+    struct channel_msg msg = { .kind = CHANNEL_WORKER,
+                               .generation = w->generation->number,
+                               .worker = w->index,
                                .pid = w->child.pid };
     post(e, msg, SPAN(""), fds, 2);
 }
@@ -163,8 +167,11 @@ void edges_tell_worker(struct edges *all, const struct worker *w)
 
 void edges_tell_about(struct edges *all, enum channel_kind kind, const struct worker *w, int status)
 {
-    struct channel_msg msg = { .kind = kind, .generation = w->generation->number, .worker = w->index,
-                               .pid = w->pid, .a = (uint64_t)(unsigned)status };
+    struct channel_msg msg = { .kind = kind,
+                               .generation = w->generation->number,
+                               .worker = w->index,
+                               .pid = w->pid,
+                               .a = (uint64_t)(unsigned)status };
     for (unsigned i = 0; i < all->count; i++)
         if (knows(&all->places[i], w->generation))
             post(&all->places[i], msg, SPAN(""), NULL, 0);
@@ -289,7 +296,8 @@ static void run(struct watch *watch)
 static void tell_everything(struct edge_place *e)
 {
     struct master *m = e->master;
-    post(e, (struct channel_msg){ .kind = CHANNEL_WELCOME, .a = m->edges.count }, SPAN(""), NULL, 0);
+    post(e, (struct channel_msg){ .kind = CHANNEL_WELCOME, .a = m->edges.count }, SPAN(""), NULL,
+         0);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
         for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
@@ -393,8 +401,8 @@ static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
     timer_off(m->loop, &e->timer);
     generations_lost_edge(m, e->index);
     if (m->phase == MASTER_SERVING) {
-        log_error("edge died", "edge=%u pid=%d %s peak_kib=%" PRId64 " lived_ms=%" PRId64, e->index, (int)pid,
-                  child_status_text(status, text), peak_kib, lived_ms);
+        log_error("edge died", "edge=%u pid=%d %s peak_kib=%" PRId64 " lived_ms=%" PRId64, e->index,
+                  (int)pid, child_status_text(status, text), peak_kib, lived_ms);
         m->restarts++;
         start_later(e, lived_ms);
     } else if (status != 0 && !m->is_hurried) {
@@ -411,7 +419,8 @@ int edges_start(struct edges *all, struct master *m)
     all->count = (unsigned)m->conf->edges;       /* bounded by the table of options */
     for (unsigned i = 0; i < all->count; i++) {
         struct edge_place *e = &all->places[i];
-        *e = (struct edge_place){ .master = m, .index = i, .channel_fd = -1, .watch = { .fd = -1 } };
+        *e =
+            (struct edge_place){ .master = m, .index = i, .channel_fd = -1, .watch = { .fd = -1 } };
         child_init(&e->child, edge_ended);
         timer_init(&e->timer, time_up);
         list_init(&e->outbox);

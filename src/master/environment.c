@@ -57,7 +57,8 @@ static int read_file(struct environment *e, const struct master_start *start, ch
     why[0] = '\0';
     int rc = env_read(path, start->envp, &e->file, why);
     if (rc < 0 && !why[0])
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the environment file %.300s: %s", path, strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot read the environment file %.300s: %s", path,
+                       strerror(-rc));
     return rc;
 }
 
@@ -65,7 +66,8 @@ static int read_file(struct environment *e, const struct master_start *start, ch
 static const struct env_entry *overrides(struct environment *e, const struct master_start *start,
                                          struct env_entry room[3])
 {
-    static char venv_name[] = "VIRTUAL_ENV", path_name[] = "PATH", settings_name[] = "DJANGO_SETTINGS_MODULE";
+    static char venv_name[] = "VIRTUAL_ENV", path_name[] = "PATH",
+                settings_name[] = "DJANGO_SETTINGS_MODULE";
     struct env_entry *first = NULL;
     const struct project *p = start->project;
     if (p->venv[0] && (e->path = path_of(p, start->envp)) != NULL) {
@@ -74,7 +76,8 @@ static const struct env_entry *overrides(struct environment *e, const struct mas
         first = &room[1];
     }
     if (start->conf->settings[0]) {
-        room[2] = (struct env_entry){ first, settings_name, (char *)(uintptr_t)start->conf->settings };
+        room[2] = (struct env_entry){ first, settings_name,
+                                      (char *)(uintptr_t)start->conf->settings };
         first = &room[2];
     }
     return first;
@@ -82,7 +85,8 @@ static const struct env_entry *overrides(struct environment *e, const struct mas
 
 static char **add_defaults(char **envp, const char *settings)
 {
-    char buffered_name[] = "PYTHONUNBUFFERED", one[] = "1", lang_name[] = "LANG", lang[] = "C.UTF-8";
+    char buffered_name[] = "PYTHONUNBUFFERED", one[] = "1", lang_name[] = "LANG",
+         lang[] = "C.UTF-8";
     char settings_name[] = "DJANGO_SETTINGS_MODULE";
     struct env_entry entries[] = {
         { &entries[1], buffered_name, one },

@@ -1,7 +1,9 @@
-/* environment.h - what a generation's processes get as their environment, built anew for each generation.
+/* environment.h - what a generation's processes get as their environment, built anew for each
+ * generation.
  *
- * The master's own, then what the environment file has beyond it, then a few values of ours where neither says
- * anything (DJANGO_SETTINGS_MODULE, PYTHONUNBUFFERED, LANG).  A virtual environment is put as `activate` would.
+ * The master's own, then what the environment file has beyond it, then a few values of ours where
+ * neither says anything (DJANGO_SETTINGS_MODULE, PYTHONUNBUFFERED, LANG).  A virtual environment is
+ * put as `activate` would.
  */
 #pragma once
 #include "conf/env_file.h"

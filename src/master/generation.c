@@ -1,7 +1,7 @@
 /* generation.c - from the zygote's start to the last process's end.
  *
- * Woken  by the zygote's socket and its end, by its workers (generation_look), by edges (switched, drained), by the timer
- *        of its state, by its site.
+ * Woken  by the zygote's socket and its end, by its workers (generation_look), by edges (switched,
+ *        drained), by the timer of its state, by its site.
  * Owns   zygote, workers, yard, bells.
  * Not    which generation is to serve: site.c.
  */
@@ -19,14 +19,17 @@
 #include "master/zygote.h"
 
 enum {
-    FORKING_AT_ONCE = 4,          /* workers asked for and not named yet: bounds what is under way in sockets */
-    SWITCH_LIMIT_MS = 10000,      /* an edge that does not answer does not hold the others up for longer */
+    FORKING_AT_ONCE =
+        4, /* workers asked for and not named yet: bounds what is under way in sockets */
+    SWITCH_LIMIT_MS =
+        10000, /* an edge that does not answer does not hold the others up for longer */
     KILL_AGAIN_MS = 1000,
 };
 
 static const char *const state_names[GENERATION_STATES] = {
-    [GENERATION_STARTING] = "starting", [GENERATION_FORKING] = "forking", [GENERATION_SWITCHING] = "switching",
-    [GENERATION_SERVING] = "serving", [GENERATION_RETIRING] = "retiring", [GENERATION_LEAVING] = "leaving",
+    [GENERATION_STARTING] = "starting",   [GENERATION_FORKING] = "forking",
+    [GENERATION_SWITCHING] = "switching", [GENERATION_SERVING] = "serving",
+    [GENERATION_RETIRING] = "retiring",   [GENERATION_LEAVING] = "leaving",
 };
 
 const char *generation_state_name(enum generation_state state)
@@ -100,7 +103,7 @@ void generation_leave(struct generation *g)
 {
     if (g->state == GENERATION_LEAVING)
         return;
-    if (g->state == GENERATION_STARTING)          /* it imports and would not look at its socket for long */
+    if (g->state == GENERATION_STARTING) /* it imports and would not look at its socket for long */
         child_signal(&g->zygote, SIGKILL);
     g->state = GENERATION_LEAVING;
     edges_tell(&g->site->master->edges, CHANNEL_FORGET, g);
@@ -210,7 +213,7 @@ static void fork_due(struct generation *g)
         struct worker *w = &g->workers[i];
         if (w->state != WORKER_WAITING || !w->is_due)
             continue;
-        if (g->zygote_fd < 0) {                   /* never extended: what is on disk may have changed */
+        if (g->zygote_fd < 0) { /* never extended: what is on disk may have changed */
             if (g->state == GENERATION_SERVING)
                 site_needs_workers(g->site);
             return;
@@ -224,8 +227,9 @@ static void fail_without_workers(struct generation *g)
 {
     char sentence[256];
     const char *how = g->workers_count > 0 ? g->workers[0].last_end : "";
-    (void)snprintf(sentence, sizeof sentence, "no worker came up: each ended before it was ready%s%s%s",
-                   how[0] ? " (" : "", how, how[0] ? ")" : "");
+    (void)snprintf(sentence, sizeof sentence,
+                   "no worker came up: each ended before it was ready%s%s%s", how[0] ? " (" : "",
+                   how, how[0] ? ")" : "");
     fail(g, sentence, "");
 }
 
@@ -295,7 +299,8 @@ static void warn(const struct generation *g, const char *note)
     if (note[0])
         log_warn("uploads are not served", "site=%s reason=\"%s\"", g->site->project->name, note);
     json_array_foreach(json_object_get(g->report, "warnings"), i, text)
-        log_warn("the project", "site=%s warning=\"%s\"", g->site->project->name, json_string_value(text));
+        log_warn("the project", "site=%s warning=\"%s\"", g->site->project->name,
+                 json_string_value(text));
 }
 
 static void imported(struct generation *g, json_t *report)
@@ -308,8 +313,8 @@ static void imported(struct generation *g, json_t *report)
     if (rc == 0)
         rc = g->text ? make_yard(g) : -ENOMEM;
     if (rc < 0) {
-        (void)snprintf(sentence, sizeof sentence, "no memory to share with %u workers: %s", g->workers_wanted,
-                       strerror(-rc));
+        (void)snprintf(sentence, sizeof sentence, "no memory to share with %u workers: %s",
+                       g->workers_wanted, strerror(-rc));
         fail(g, sentence, "");
         return;
     }
@@ -326,7 +331,8 @@ static void hear(struct generation *g, json_t *message)
     if (strcmp(event, "ready") == 0 && g->state == GENERATION_STARTING)
         imported(g, message);
     else if (strcmp(event, "failed") == 0 && g->state == GENERATION_STARTING)
-        fail(g, json_text(message, "error", "the project cannot be imported"), json_text(message, "traceback", ""));
+        fail(g, json_text(message, "error", "the project cannot be imported"),
+             json_text(message, "traceback", ""));
     else
         log_debug("zygote says", "generation=%u event=%s", g->number, event);
 }
@@ -366,10 +372,12 @@ static void zygote_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
     if (g->zygote_fd >= 0)
         hang_up_zygote(g);
     if (g->state == GENERATION_STARTING || g->state == GENERATION_FORKING) {
-        (void)snprintf(sentence, sizeof sentence, "the process that imports the project ended by itself (%s)", text);
+        (void)snprintf(sentence, sizeof sentence,
+                       "the process that imports the project ended by itself (%s)", text);
         fail(g, sentence, "");
     } else if (generation_is_live(g)) {
-        log_warn("zygote died", "generation=%u pid=%d %s peak_kib=%" PRId64, g->number, (int)pid, text, peak_kib);
+        log_warn("zygote died", "generation=%u pid=%d %s peak_kib=%" PRId64, g->number, (int)pid,
+                 text, peak_kib);
     }
     generation_look(g);
 }
@@ -389,7 +397,8 @@ static void time_up(struct timer *t)
         serve(g);
         break;
     case GENERATION_RETIRING:
-        log_warn("requests of the old generation are cut", "generation=%u drain_timeout_ms=%" PRId64, g->number,
+        log_warn("requests of the old generation are cut",
+                 "generation=%u drain_timeout_ms=%" PRId64, g->number,
                  g->site->conf->drain_timeout_ms);
         generation_leave(g);
         break;
@@ -405,8 +414,11 @@ static void time_up(struct timer *t)
 static int start_zygote(struct generation *g, char *why)
 {
     struct master *m = g->site->master;
-    struct zygote_start z = { .start = m->start, .generation = g->number, .workers = g->workers_wanted,
-                              .output_fd = m->logs.output_fds[1], .error_fd = m->logs.output_fds[1] };
+    struct zygote_start z = { .start = m->start,
+                              .generation = g->number,
+                              .workers = g->workers_wanted,
+                              .output_fd = m->logs.output_fds[1],
+                              .error_fd = m->logs.output_fds[1] };
     pid_t pid = zygote_spawn(&z, &g->zygote_fd, why);
     if (pid < 0) {
         g->zygote_fd = -1;
@@ -441,7 +453,8 @@ struct generation *generation_new(struct site *site, char *why)
     if (rc == 0)
         return g;
     if (!why[0])
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot watch the application's process: %s", strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot watch the application's process: %s",
+                       strerror(-rc));
     generation_leave(g);
     return NULL;
 }

@@ -62,7 +62,7 @@ static inline bool generation_is_live(const struct generation *g)       /* an ed
 {
     return g->state >= GENERATION_FORKING && g->state <= GENERATION_SERVING;
 }
-static inline bool generation_is_wanted(const struct generation *g)     /* requests are to go there */
+static inline bool generation_is_wanted(const struct generation *g) /* requests are to go there */
 {
     return g->state == GENERATION_SWITCHING || g->state == GENERATION_SERVING;
 }

@@ -51,8 +51,8 @@ static int parse_port(const char *text, struct span port, struct listener_addres
 {
     uint64_t value;
     if (span_to_u64(port, &value) < 0 || value > UINT16_MAX)
-        return say(why, -EINVAL, "--listen %s: the port is a number from 0 to 65535, as in 127.0.0.1:8000",
-                   text);
+        return say(why, -EINVAL,
+                   "--listen %s: the port is a number from 0 to 65535, as in 127.0.0.1:8000", text);
     a->port = (uint16_t)value;
     return 0;
 }
@@ -65,7 +65,8 @@ static int parse_host(const char *text, struct span host, struct listener_addres
         host = (struct span){ host.at + 1, host.len - 2 };
         a->is_ipv6 = true;
     } else if (span_find(host, ':') < host.len) {
-        return say(why, -EINVAL, "--listen %s: an IPv6 address is written in brackets, as in [::1]:8000", text);
+        return say(why, -EINVAL,
+                   "--listen %s: an IPv6 address is written in brackets, as in [::1]:8000", text);
     }
     if (host.len == 0 || host.len >= sizeof a->host)
         return say(why, -EINVAL, "--listen %s: no address of a machine", text);
@@ -107,8 +108,9 @@ static int resolve_name(const struct listener_address *a, union address *to, cha
         memcpy(to, best->ai_addr, best->ai_addrlen);
     if (rc == 0)
         freeaddrinfo(found);
-    return best ? 0 : say(why, -EADDRNOTAVAIL, "cannot listen on %s:%u: no machine of that name is known",
-                          a->host, a->port);
+    return best ? 0
+                : say(why, -EADDRNOTAVAIL,
+                      "cannot listen on %s:%u: no machine of that name is known", a->host, a->port);
 }
 
 static int resolve(const struct listener_address *a, union address *to, socklen_t *len, char *why)
@@ -141,13 +143,14 @@ static int explain_inet(const char *text, int rc, uint16_t port, char *why)
     switch (-rc) {
     case EADDRINUSE:
         port_owner(port, owner, sizeof owner);
-        return say(why, rc, "cannot listen on %s: the address is in use%s%s; stop that one or choose another "
-                   "with --listen ADDR:PORT", text, owner[0] ? " by " : "", owner);
+        return say(why, rc, "cannot listen on %s: the address is in use%s%s; stop that one or "
+                   "choose another with --listen ADDR:PORT", text, owner[0] ? " by " : "", owner);
     case EACCES:
         return say(why, rc, "cannot listen on %s: ports below 1024 need root or the capability "
                    "CAP_NET_BIND_SERVICE; choose a higher one with --listen ADDR:PORT", text);
     case EADDRNOTAVAIL:
-        return say(why, rc, "cannot listen on %s: no interface of this machine has that address", text);
+        return say(why, rc, "cannot listen on %s: no interface of this machine has that address",
+                   text);
     default:
         return say(why, rc, "cannot listen on %s: %s", text, strerror(-rc));
     }
@@ -161,8 +164,8 @@ static void set_url(struct listener *l, const char *host)
     if (sys_getsockname(l->fd, &at.any, &len) == 0)
         port = ntohs(at.any.sa_family == AF_INET6 ? at.ipv6.sin6_port : at.ipv4.sin_port);
     bool has_colon = strchr(host, ':') != NULL;
-    (void)snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", has_colon ? "[" : "", host, has_colon ? "]" : "",
-                   port);
+    (void)snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", has_colon ? "[" : "", host,
+                   has_colon ? "]" : "", port);
 }
 
 static int open_socket(const union address *to, socklen_t len)
@@ -177,13 +180,14 @@ static int open_socket(const union address *to, socklen_t len)
     if (rc == 0)
         rc = sys_bind(fd, &to->any, len);
     if (rc == 0)
-        rc = sys_listen(fd, INT_MAX);                       /* the kernel bounds it: net.core.somaxconn */
+        rc = sys_listen(fd, INT_MAX); /* the kernel bounds it: net.core.somaxconn */
     if (rc < 0)
         (void)sys_close(fd);
     return rc < 0 ? rc : fd;
 }
 
-static int open_inet(struct listener *l, const char *text, const struct listener_address *a, char *why)
+static int open_inet(struct listener *l, const char *text, const struct listener_address *a,
+                     char *why)
 {
     union address to;
     socklen_t len;
@@ -280,10 +284,13 @@ static int explain_unix(const char *path, int rc, pid_t live_pid, char *why)
     switch (-rc) {
     case EADDRINUSE:
         if (live_pid > 0)
-            return say(why, rc, "cannot listen on unix:%s: process %d answers there already", path, live_pid);
-        return say(why, rc, "cannot listen on unix:%s: another process answers there already", path);
+            return say(why, rc, "cannot listen on unix:%s: process %d answers there already", path,
+                       live_pid);
+        return say(why, rc, "cannot listen on unix:%s: another process answers there already",
+                   path);
     case EEXIST:
-        return say(why, rc, "cannot listen on unix:%s: a file that is no socket has that name", path);
+        return say(why, rc, "cannot listen on unix:%s: a file that is no socket has that name",
+                   path);
     case ENOENT:
         return say(why, rc, "cannot listen on unix:%s: its folder does not exist", path);
     case EACCES:

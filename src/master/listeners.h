@@ -1,8 +1,8 @@
-/* listeners.h - the sockets that clients connect to: opened once by the master, before anything is spawned, and shared by
- * all edges.
+/* listeners.h - the sockets that clients connect to: opened once by the master, before anything is
+ * spawned, and shared by all edges.
  *
- * An address is ADDR:PORT, [IPV6]:PORT, NAME:PORT, :PORT (all IPv4 interfaces), PORT (127.0.0.1) or unix:PATH.
- * A NAME is resolved once, at start; IPv4 first.
+ * An address is ADDR:PORT, [IPV6]:PORT, NAME:PORT, :PORT (all IPv4 interfaces), PORT (127.0.0.1) or
+ * unix:PATH.  A NAME is resolved once, at start; IPv4 first.
  * Errors are one sentence in `why` (CONF_WHY_BYTES).
  */
 #pragma once
@@ -22,7 +22,7 @@ int listener_parse(const char *text, struct listener_address *a, char *why);
 
 struct listener {
     int fd;
-    char url[300];          /* "http://127.0.0.1:8000", "unix:/run/x.sock"; the real port for port 0 */
+    char url[300];          /* "http://127.0.0.1:8000" with the real port, "unix:/run/x.sock" */
     char path[108];         /* of a unix socket, "" for others */
     dev_t dev;              /* of the socket file, so that only our own is removed */
     ino_t ino;
@@ -36,7 +36,7 @@ struct listeners {
 int listeners_open(struct listeners *l, const struct conf *conf, char *why);
 void listeners_close(struct listeners *l);       /* and removes the socket files; idempotent */
 
-/* A Unix stream socket that listens at l->path.  A socket file that nobody answers is replaced; *live_pid is the one
- * that does answer (0: unknown) when -EADDRINUSE comes back.  No sentence. */
+/* A Unix stream socket that listens at l->path.  A socket file that nobody answers is replaced;
+ * *live_pid is the one that does answer (0: unknown) when -EADDRINUSE comes back.  No sentence. */
 int listener_open_unix(struct listener *l, pid_t *live_pid);
-void listener_close(struct listener *l);         /* and removes the socket file, if it is still ours; idempotent */
+void listener_close(struct listener *l);     /* removes the file if it is ours; idempotent */

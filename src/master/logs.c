@@ -12,9 +12,11 @@
 #include "master/supervise.h"
 
 enum {
-    PIPE_BYTES = 1024 * 1024, END_LIMIT_MS = 2000,
-    PIECE_BYTES = 4096,           /* PIPE_BUF: a pipe that poll() calls writable takes that much at once */
-    SAY_BYTES = 8192, ERROR_FD = 2,
+    PIPE_BYTES = 1024 * 1024,
+    END_LIMIT_MS = 2000,
+    PIECE_BYTES = 4096, /* PIPE_BUF: a pipe that poll() calls writable takes that much at once */
+    SAY_BYTES = 8192,
+    ERROR_FD = 2,
 };
 
 static int try_scribe(struct logs *l);
@@ -42,7 +44,8 @@ static void scribe_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
     log_warn("scribe died", "pid=%d %s", (int)pid, child_status_text(status, text));
     l->master->restarts++;
     int64_t lived_ms = (sys_now_us() - c->started_us) / 1000;
-    if (timer_set(l->master->loop, &l->timer, backoff_next(&l->backoff, lived_ms, BACKOFF_MOST_MS)) < 0)
+    if (timer_set(l->master->loop, &l->timer,
+                  backoff_next(&l->backoff, lived_ms, BACKOFF_MOST_MS)) < 0)
         (void)try_scribe(l);
 }
 
@@ -98,7 +101,7 @@ static int open_pipe(int fds[2])
     if (rc < 0)
         fds[0] = fds[1] = -1;
     else
-        (void)sys_fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);     /* a smaller one only drops earlier */
+        (void)sys_fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES); /* a smaller one only drops earlier */
     return rc;
 }
 
@@ -111,13 +114,16 @@ static int take_over_error(struct logs *l)
 
 int logs_start(struct logs *l, struct master *m)
 {
-    *l = (struct logs){ .master = m, .access_fds = { -1, -1 }, .output_fds = { -1, -1 }, .terminal_fd = -1,
+    *l = (struct logs){ .master = m,
+                        .access_fds = { -1, -1 },
+                        .output_fds = { -1, -1 },
+                        .terminal_fd = -1,
                         .channel_fd = -1 };
     child_init(&l->scribe, scribe_ended);
     timer_init(&l->timer, time_up);
     int rc = open_pipe(l->access_fds);
     if (rc == 0)
-        rc = sys_set_nonblocking(l->access_fds[1]);            /* an edge drops and counts, it never waits */
+        rc = sys_set_nonblocking(l->access_fds[1]); /* an edge drops and counts, it never waits */
     if (rc == 0)
         rc = open_pipe(l->output_fds);
     if (rc == 0) {

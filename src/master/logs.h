@@ -1,8 +1,8 @@
 /* logs.h - the two pipes that all logs go through, and the scribe that reads them.
  *
- * The master keeps both ends of both pipes: when the scribe ends, what was written waits for the next one.
- * From logs_start() on the master's own standard error is the output pipe; what the user must see on the terminal
- * (the ready line, the last words) goes through logs_say().
+ * The master keeps both ends of both pipes: when the scribe ends, what was written waits for the
+ * next one.  From logs_start() on the master's own standard error is the output pipe; what the user
+ * must see on the terminal (the ready line, the last words) goes through logs_say().
  */
 #pragma once
 #include "base/span.h"
@@ -26,8 +26,9 @@ struct logs {
 /* Pipes and the first scribe.  0 or -errno; logs_done() in any case. */
 int logs_start(struct logs *l, struct master *m);
 void logs_reopen(struct logs *l);
-bool logs_lost_terminal(const struct logs *l);   /* it was closed: SIGHUP then means what it meant of old */
-/* Our ends are closed; the scribe writes what is in the pipes and leaves (or is killed 2 s later): master_step(). */
+bool logs_lost_terminal(const struct logs *l);   /* SIGHUP then means what it meant of old */
+/* Our ends are closed; the scribe writes what is in the pipes and leaves (or is killed 2 s later):
+ * master_step(). */
 void logs_end(struct logs *l);
 void logs_done(struct logs *l);          /* our standard error is the terminal's again */
 

@@ -1,6 +1,7 @@
 /* master.c - start, signals, stop: the phases of supervise.h.
  *
- * Start with master_run(); what happens afterwards comes from children, timers, signals and the control socket.
+ * Start with master_run(); what happens afterwards comes from children, timers, signals and the
+ * control socket.
  */
 #include "master/master.h"
 #include <errno.h>
@@ -81,9 +82,10 @@ void master_announce(struct master *m, const struct generation *g)
     const char *settings = json_text(g->report, "settings", "");
     add(what, sizeof what, ", ", settings[0] ? settings : json_text(g->report, "application", ""));
     int64_t took_ms = (sys_now_us() - m->started_us) / 1000;
-    logs_say(&m->logs, "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
-             SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s", g->threads,
-             g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
+    logs_say(&m->logs,
+             "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
+             SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s",
+             g->threads, g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
     if (strcmp(m->conf->log, "-") != 0)           /* else the same place has just been told */
@@ -146,7 +148,7 @@ void master_stop(struct master *m, bool is_hurried)
         m->phase = MASTER_DRAINING;
         each_site(m, site_give_up_next);
         edges_tell(&m->edges, CHANNEL_DRAIN, NULL);
-        listeners_close(&m->listeners);           /* the edges' own ends take what is in the backlog */
+        listeners_close(&m->listeners); /* the edges' own ends take what is in the backlog */
         set_limit(m, m->conf->drain_timeout_ms + m->conf->drain_idle_ms + EDGE_SPARE_MS);
     }
     if (m->is_hurried)
@@ -168,7 +170,8 @@ static void time_up(struct timer *t)
 {
     struct master *m = container_of(t, struct master, timer);
     if (m->phase == MASTER_DRAINING) {
-        log_warn("edges did not finish in time", "drain_timeout_ms=%" PRId64, m->conf->drain_timeout_ms);
+        log_warn("edges did not finish in time", "drain_timeout_ms=%" PRId64,
+                 m->conf->drain_timeout_ms);
         edges_kill(&m->edges);
     } else if (m->is_hurried) {
         kill_all(m);
@@ -227,7 +230,8 @@ static void complain(const char *format, ...)
     int len = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     if (len > 0)
-        (void)sys_write(STDERR_FILENO, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
+        (void)sys_write(STDERR_FILENO, line,
+                        (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
 }
 
 static enum log_level level_of(const char *name)
@@ -260,8 +264,8 @@ static int check_log_file(const char *option, const char *path, char *why)
         return 0;
     int fd = sys_open(path, O_WRONLY | O_APPEND | O_CREAT, 0640);
     if (fd < 0)
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot write the file of --%s, %.300s: %s", option, path,
-                       strerror(-fd));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot write the file of --%s, %.300s: %s", option,
+                       path, strerror(-fd));
     (void)sys_close(fd);
     return fd < 0 ? fd : 0;
 }

@@ -10,9 +10,11 @@ struct master_start {
     char *const *envp;           /* as we were started */
 };
 
-/* Serves until stopped; returns the exit status: 0, or 1 after one sentence (and a traceback) on standard error. */
+/* Serves until stopped; returns the exit status: 0, or 1 after one sentence (and a traceback) on
+ * standard error. */
 int master_run(const struct master_start *start);
 
-/* Imports the project once without serving it and returns the zygote's report as heap JSON text (json_line form),
- * for `check`; NULL with a sentence in `why`, the traceback having gone to standard error. */
+/* Imports the project once without serving it and returns the zygote's report as heap JSON text
+ * (json_line form), for `check`; NULL with a sentence in `why`, the traceback having gone to
+ * standard error. */
 char *master_probe(const struct master_start *start, char *why);

@@ -1,4 +1,5 @@
-/* port_owner.c - /proc/net/tcp says which socket listens, /proc/PID/fd who holds it.  Best effort: any failure is "".
+/* port_owner.c - /proc/net/tcp says which socket listens, /proc/PID/fd who holds it.  Best effort:
+ * any failure is "".
  */
 #include "master/port_owner.h"
 #include <ctype.h>
@@ -38,8 +39,8 @@ static uint64_t inode_in(const char *table_path, uint16_t port)
     for (; line && found == 0; line = strtok_r(NULL, "\n", &rest)) {
         unsigned local_port, state;
         uint64_t inode;
-        int fields = sscanf(line, " %*[0-9]: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %" SCNu64,
-                            &local_port, &state, &inode);
+        int fields = sscanf(line, " %*[0-9]: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x "
+                            "%*s %*s %*s %*s %*s %" SCNu64, &local_port, &state, &inode);
         if (fields == 3 && local_port == port && state == STATE_LISTEN)
             found = inode;
     }
@@ -70,7 +71,8 @@ static void name_process(const char *pid, char *text, size_t cap_bytes)
     read_file(path, &name);
     struct span s = buf_span(&name);
     s.len = span_find(s, '\n');
-    (void)snprintf(text, cap_bytes, "pid %.20s (%.*s)", pid, (int)(s.len < 40 ? s.len : 40), s.len ? s.at : "");
+    (void)snprintf(text, cap_bytes, "pid %.20s (%.*s)", pid, (int)(s.len < 40 ? s.len : 40),
+                   s.len ? s.at : "");
     buf_done(&name);
 }
 

@@ -3,5 +3,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "pid 4711 (runserver)" into `text`, or "" when it cannot be seen (another user's, another container's). */
+/* "pid 4711 (runserver)" into `text`, or "" when it cannot be seen (another user's, another
+ * container's). */
 void port_owner(uint16_t port, char *text, size_t cap_bytes);

@@ -59,7 +59,8 @@ static char *take_report(json_t *verdict, char *why)
     }
     const char *traceback = json_text(verdict, "traceback", "");
     (void)sys_write(STDERR_FILENO, traceback, strlen(traceback));
-    (void)snprintf(why, CONF_WHY_BYTES, "%s", json_text(verdict, "error", "the project cannot be imported"));
+    (void)snprintf(why, CONF_WHY_BYTES, "%s",
+                   json_text(verdict, "error", "the project cannot be imported"));
     return NULL;
 }
 
@@ -67,7 +68,9 @@ char *master_probe(const struct master_start *start, char *why)
 {
     int fd = -1;
     char *report = NULL;
-    struct zygote_start z = { .start = start, .output_fd = STDERR_FILENO, .error_fd = STDERR_FILENO };
+    struct zygote_start z = { .start = start,
+                              .output_fd = STDERR_FILENO,
+                              .error_fd = STDERR_FILENO };
     pid_t pid = zygote_spawn(&z, &fd, why);
     if (pid < 0)
         return NULL;
@@ -76,7 +79,7 @@ char *master_probe(const struct master_start *start, char *why)
         report = take_report(verdict, why);
     json_decref(verdict);
     (void)sys_close(fd);
-    (void)sys_kill(pid, SIGKILL);                 /* not reaped yet, so still ours; it has nothing to finish */
+    (void)sys_kill(pid, SIGKILL); /* not reaped yet, so still ours; it has nothing to finish */
     (void)sys_waitpid(pid, NULL, 0, NULL);
     return report;
 }

@@ -1,7 +1,7 @@
 /* routes.c - {"mount":..., "name":..., "framework":..., "static":[{"url","root"}, ...]}.
  *
- * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with a host in it is another
- * server's; it is not served here.
+ * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
+ * a host in it is another server's; it is not served here.
  */
 #include "master/routes.h"
 #include <stdio.h>
@@ -13,7 +13,8 @@ enum { URL_BYTES = 1024, ROOT_BYTES = 8192 };
 /* "/static/": begins and ends with a slash.  False: not a path of this site. */
 static bool clean_url(struct span url, char into[URL_BYTES])
 {
-    if (url.len == 0 || url.at[0] != '/' || (url.len > 1 && url.at[1] == '/') || url.len + 2 > URL_BYTES)
+    if (url.len == 0 || url.at[0] != '/' || (url.len > 1 && url.at[1] == '/') ||
+        url.len + 2 > URL_BYTES)
         return false;
     bool has_end = url.at[url.len - 1] == '/';
     (void)snprintf(into, URL_BYTES, "%.*s%s", (int)url.len, url.at, has_end ? "" : "/");
@@ -22,7 +23,8 @@ static bool clean_url(struct span url, char into[URL_BYTES])
 
 static int add_row(json_t *rows, const char *url, const char *root, bool is_media)
 {
-    return json_array_append_new(rows, json_pack("{s:s, s:s, s:b}", "url", url, "root", root, "media", is_media));
+    json_t *row = json_pack("{s:s, s:s, s:b}", "url", url, "root", root, "media", is_media);
+    return json_array_append_new(rows, row);
 }
 
 static int add_option(json_t *rows, const struct project *p, const char *item)
@@ -33,12 +35,13 @@ static int add_option(json_t *rows, const struct project *p, const char *item)
     if (at >= s.len || !clean_url((struct span){ s.at, at }, url))
         return 0;                                 /* conf has refused such a one already */
     const char *dir = item + at + 1;
-    (void)snprintf(root, sizeof root, "%s%s%s", dir[0] == '/' ? "" : p->folder, dir[0] == '/' ? "" : "/", dir);
+    (void)snprintf(root, sizeof root, "%s%s%s", dir[0] == '/' ? "" : p->folder,
+                   dir[0] == '/' ? "" : "/", dir);
     return add_row(rows, url, root, false);
 }
 
-/* The URL of one of the options' rows, at or below `url`, stands for it.  Django's own do not replace each other: its
- * finders look in several folders for the same URL. */
+/* The URL of one of the options' rows, at or below `url`, stands for it.  Django's own do not
+ * replace each other: its finders look in several folders for the same URL. */
 static bool is_replaced(const json_t *rows, size_t of_options, const char *url)
 {
     for (size_t i = 0; i < of_options; i++)
@@ -88,8 +91,9 @@ char *routes_text(const struct master_start *start, const json_t *report, char *
     note[0] = '\0';
     json_t *rows = json_array();
     if (rows && add_all(rows, start, report, note) == 0) {
-        json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "mount", start->conf->mount, "name", start->project->name,
-                                "framework", json_text(report, "framework", ""), "static", rows);
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "mount", start->conf->mount, "name",
+                                start->project->name, "framework",
+                                json_text(report, "framework", ""), "static", rows);
         text = all ? json_line(all) : NULL;
         json_decref(all);
     }

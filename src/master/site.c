@@ -77,7 +77,8 @@ static void renew(struct timer *t)
 {
     struct site *s = container_of(t, struct site, timer);
     if (!s->next && s->master->phase == MASTER_SERVING) {
-        log_info("new generation", "site=%s reason=\"the zygote that forks workers is gone\"", s->project->name);
+        log_info("new generation", "site=%s reason=\"the zygote that forks workers is gone\"",
+                 s->project->name);
         begin(s);
     }
 }
@@ -111,7 +112,8 @@ void site_failed(struct site *s, struct generation *g, const char *sentence, con
 {
     (void)g;
     s->next = NULL;
-    json_t *reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", sentence, "traceback", traceback);
+    json_t *reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", sentence, "traceback",
+                              traceback);
     answer(&s->waiting, reply);
     json_decref(reply);
     if (s->master->phase != MASTER_SERVING)
@@ -124,7 +126,7 @@ void site_failed(struct site *s, struct generation *g, const char *sentence, con
     log_error("new generation refused, the old one serves on", "site=%s generation=%u error=\"%s\"",
               s->project->name, s->current->number, sentence);
     begin_another(s);
-    generation_look(s->current);                  /* it may still need workers that it cannot fork itself */
+    generation_look(s->current); /* it may still need workers that it cannot fork itself */
 }
 
 static void each(struct site *s, void (*act)(struct generation *))

@@ -26,8 +26,8 @@ struct site {
 
 void site_init(struct site *s, struct master *m);
 void site_start(struct site *s);
-/* A new generation; client NULL: nobody waits for the answer.  One that comes while another is under way
- * is made after it, once for all that asked. */
+/* A new generation; client NULL: nobody waits for the answer.  One that comes while another is
+ * under way is made after it, once for all that asked. */
 void site_reload(struct site *s, struct control_client *client);
 void site_leave(struct site *s);                 /* all generations end */
 void site_give_up_next(struct site *s);          /* stopping: what is not serving yet ends */

@@ -1,5 +1,5 @@
-/* spawn.c - places descriptors by number: all sources move out of the way first, then each target is
- * closed and taken, so no order of sources and targets can collide.
+/* spawn.c - places descriptors by number: all sources move out of the way first, then each target
+ * is closed and taken, so no order of sources and targets can collide.
  */
 #include "master/spawn.h"
 #include <errno.h>
@@ -65,7 +65,8 @@ pid_t spawn_start(const struct spawn *s)
     if (pid != 0)
         return pid;
     int rc = become(s);
-    int len = snprintf(line, sizeof line, "slipway: cannot run %.300s: %s\n", s->path, strerror(-rc));
+    int len = snprintf(line, sizeof line, "slipway: cannot run %.300s: %s\n", s->path,
+                       strerror(-rc));
     (void)sys_write(2, line, (size_t)len);
     sys_exit(FAILED_STATUS);
 }

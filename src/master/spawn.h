@@ -15,9 +15,11 @@ struct spawn {
     size_t fds_count;
 };
 
-/* The pid, or -errno of the fork.  What fails after it is one line on error_fd and exit status 127.  The child has a
- * process group of its own (the terminal's Ctrl-C is for the master alone) and no signal blocked. */
+/* The pid, or -errno of the fork.  What fails after it is one line on error_fd and exit status 127.
+ * The child has a process group of its own (the terminal's Ctrl-C is for the master alone) and no
+ * signal blocked. */
 pid_t spawn_start(const struct spawn *s);
 
-/* Ours: `slipway edge`, `slipway scribe`, by /proc/self/exe, so that a replaced file on disk does no harm. */
+/* Ours: `slipway edge`, `slipway scribe`, by /proc/self/exe, so that a replaced file on disk does
+ * no harm. */
 pid_t spawn_verb(struct spawn *s, const char *verb);

@@ -21,7 +21,8 @@ static int64_t rss_kib(pid_t pid)
     if (got <= 0)
         return 0;
     text[got] = '\0';
-    return sscanf(text, "%*d %ld", &pages) == 1 ? (int64_t)pages * (sysconf(_SC_PAGESIZE) / 1024) : 0;
+    return sscanf(text, "%*d %ld", &pages) == 1 ? (int64_t)pages * (sysconf(_SC_PAGESIZE) / 1024)
+                                                : 0;
 }
 
 /* What its threads do: busy when one is; since when the latest of them is in that state. */
@@ -50,10 +51,11 @@ static json_t *worker_row(const struct worker *w, int64_t now_us)
 {
     int64_t since_ms;
     const char *state = state_of(w, now_us, &since_ms);
-    return json_pack("{s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:i}", "id", (int)w->index, "pid", (int)w->child.pid,
-                     "state", state, "requests", (json_int_t)worker_requests(w), "since_ms", (json_int_t)since_ms,
-                     "generation", (json_int_t)w->generation->number, "rss_kib", (json_int_t)rss_kib(w->child.pid),
-                     "restarts", (int)w->deaths);
+    return json_pack("{s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:i}", "id", (int)w->index, "pid",
+                     (int)w->child.pid, "state", state, "requests", (json_int_t)worker_requests(w),
+                     "since_ms", (json_int_t)since_ms, "generation",
+                     (json_int_t)w->generation->number, "rss_kib",
+                     (json_int_t)rss_kib(w->child.pid), "restarts", (int)w->deaths);
 }
 
 static json_t *worker_rows(const struct site *s)
@@ -91,8 +93,9 @@ static json_t *generation_rows(const struct site *s)
     json_t *rows = json_array();
     for (struct list *n = s->generations.next; n != &s->generations; n = n->next) {
         const struct generation *g = container_of(n, struct generation, node);
-        (void)json_array_append_new(rows, json_pack("{s:I, s:s}", "generation", (json_int_t)g->number, "state",
-                                                    generation_state_name(g->state)));
+        (void)json_array_append_new(rows,
+                                    json_pack("{s:I, s:s}", "generation", (json_int_t)g->number,
+                                              "state", generation_state_name(g->state)));
     }
     return rows;
 }
@@ -115,14 +118,17 @@ json_t *status_make(const struct master *m)
     const struct site *s = container_of(m->sites.next, struct site, node);
     const struct generation *g = s->current;
     const json_t *report = g ? g->report : NULL;
-    return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o}",
-                     "ok", 1, "site", s->project->name, "version", SLIPWAY_VERSION, "pid", (int)getpid(),
-                     "state", phase_name(m, s), "url", urls(&m->listeners),
+    return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, "
+                     "s:o, s:o}",
+                     "ok", 1, "site", s->project->name, "version", SLIPWAY_VERSION,
+                     "pid", (int)getpid(), "state", phase_name(m, s), "url", urls(&m->listeners),
                      "generation", (json_int_t)(g ? g->number : 0),
                      "uptime_s", (json_int_t)((sys_now_us() - m->started_us) / 1000000),
-                     "framework", json_text(report, "framework", ""), "python", json_text(report, "python", ""),
+                     "framework", json_text(report, "framework", ""),
+                     "python", json_text(report, "python", ""),
                      "application", json_text(report, "application", ""),
                      "settings", json_text(report, "settings", ""),
                      "restarts", (json_int_t)m->restarts, "reloads", (json_int_t)m->reloads,
-                     "generations", generation_rows(s), "edges", edge_rows(&m->edges), "workers", worker_rows(s));
+                     "generations", generation_rows(s), "edges", edge_rows(&m->edges),
+                     "workers", worker_rows(s));
 }

@@ -5,8 +5,8 @@
  *        ├── sites ── generations ── zygote, workers
  *        └── control server
  *
- * Phases  SERVING > DRAINING (edges finish) > LEAVING (workers and zygotes end) > CLOSING (the scribe ends) > over.
- *         A phase ends when nobody is left in it; its limit kills who is.
+ * Phases  SERVING > DRAINING (edges finish) > LEAVING (workers and zygotes end) > CLOSING (the
+ *         scribe ends) > over.  A phase ends when nobody is left in it; its limit kills who is.
  */
 #pragma once
 #include "loop/loop.h"
@@ -47,5 +47,5 @@ void master_stop(struct master *m, bool is_hurried);
 /* The first generation failed, or something without which there is no serving: exit status 1. */
 void master_fail(struct master *m, const char *sentence, const char *traceback);
 void master_step(struct master *m);              /* somebody ended: maybe the phase did */
-int master_conf_fd(const struct master *m);      /* a fresh memfd with the options, the caller's; or -errno */
+int master_conf_fd(const struct master *m);      /* a fresh memfd with the options, or -errno */
 struct generation *master_generation(const struct master *m, uint32_t number);     /* or NULL */

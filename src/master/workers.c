@@ -1,9 +1,11 @@
 /* workers.c - [state][event] of one worker, and the actions.
  *
  * Woken  by its life socket ("born", "ready", its end), by SIGCHLD, by its timer, by what edges say
- * of it, by its generation. Owns   the process's life socket, the write end of its intake, the
- * edges' ends of the passing sockets. Not    when to give up on a whole generation:
- * generation_look(). Start  with the table.
+ *        of it, by its generation.
+ * Owns   the process's life socket, the write end of its intake, the edges' ends of the passing
+ *        sockets.
+ * Not    when to give up on a whole generation: generation_look().
+ * Start  with the table.
  */
 #include "master/workers.h"
 #include <errno.h>

@@ -16,7 +16,8 @@ enum { MESSAGE_BYTES_MAX = 200 * 1024 };     /* what a SEQPACKET socket takes by
 
 static int find_boot(char path[PATH_MAX], char *why)
 {
-    static const char *const places[] = { "python/slipway/boot.py", "../lib/slipway/python/slipway/boot.py" };
+    static const char *const places[] = { "python/slipway/boot.py",
+                                          "../lib/slipway/python/slipway/boot.py" };
     char program[PATH_MAX - 64];
     struct stat st;
     ssize_t len = sys_readlink("/proc/self/exe", program, sizeof program);
@@ -26,8 +27,10 @@ static int find_boot(char path[PATH_MAX], char *why)
         if (sys_stat(path, &st) == 0)
             return 0;
     }
-    (void)snprintf(why, CONF_WHY_BYTES, "slipway's own Python files are missing: there is no %.300s; "
-                   "install slipway again", slash ? path : places[0]);
+    (void)snprintf(why, CONF_WHY_BYTES,
+                   "slipway's own Python files are missing: there is no %.300s; "
+                   "install slipway again",
+                   slash ? path : places[0]);
     return -ENOENT;
 }
 
@@ -35,10 +38,11 @@ static int send_start(int fd, const struct zygote_start *z, const char *settings
 {
     const struct conf *conf = z->start->conf;
     json_t *start = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "do", "start",
-                              "app", conf->app, "settings", settings, "chdir", z->start->project->folder,
-                              "site", z->start->project->name, "mount", conf->mount,
-                              "threads", (json_int_t)conf->threads, "workers", (json_int_t)z->workers,
-                              "generation", (json_int_t)z->generation, "development", z->start->is_development);
+                              "app", conf->app, "settings", settings, "chdir",
+                              z->start->project->folder, "site", z->start->project->name, "mount",
+                              conf->mount, "threads", (json_int_t)conf->threads, "workers",
+                              (json_int_t)z->workers, "generation", (json_int_t)z->generation,
+                              "development", z->start->is_development);
     char *line = start ? json_line(start) : NULL;
     ssize_t sent = line ? sys_send(fd, line, strlen(line), 0) : -ENOMEM;
     sys_free(line);
@@ -58,11 +62,13 @@ static pid_t spawn_python(const struct zygote_start *z, char *const *envp, int f
         return rc;
     pid_t pid = spawn_start(&s);
     if (pid < 0)
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot start the application's process: %s", strerror(-pid));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot start the application's process: %s",
+                       strerror(-pid));
     return pid;
 }
 
-static pid_t spawn_with(const struct zygote_start *z, const struct environment *env, int *fd, char *why)
+static pid_t spawn_with(const struct zygote_start *z, const struct environment *env, int *fd,
+                        char *why)
 {
     int pair[2];
     pid_t pid = 0;
@@ -81,7 +87,8 @@ static pid_t spawn_with(const struct zygote_start *z, const struct environment *
         (void)sys_close(pair[0]);
     }
     if (rc < 0)
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot talk to the application's process: %s", strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot talk to the application's process: %s",
+                       strerror(-rc));
     return rc < 0 ? rc : pid;
 }
 

@@ -1,4 +1,5 @@
-/* lines.c - most reads hold whole lines, which are given out where they lie; only the rest is copied. */
+/* lines.c - most reads hold whole lines, which are given out where they lie; only the rest is
+ * copied. */
 #include "scribe/lines.h"
 
 static void give_part(struct lines *l, lines_fn take, void *user)

@@ -4,8 +4,8 @@
  *     edges, zygotes, workers, master --output pipe--> lines --> sink (log)
  *
  * Woken  by poll(): a pipe has bytes, the master says something, a place that was full takes more.
- * Ends   when the master's channel has ended and so have both pipes: nobody is left who could say something.
- *        The master, stopping in order, kills whoever keeps a pipe open beyond it.
+ * Ends   when the master's channel has ended and so have both pipes: nobody is left who could say
+ *        something.  The master, stopping in order, ends us when a stranger keeps a pipe open.
  */
 #include "scribe/scribe.h"
 #include <errno.h>
@@ -98,8 +98,10 @@ static int wait_for_work(const struct scribe *s, struct pollfd fds[5])
     fds[0] = (struct pollfd){ .fd = s->channel_fd, .events = POLLIN };
     fds[1] = (struct pollfd){ .fd = s->access.fd, .events = POLLIN };
     fds[2] = (struct pollfd){ .fd = s->output.fd, .events = POLLIN };
-    fds[3] = (struct pollfd){ .fd = sink_is_pending(a) && !a->path ? a->fd : -1, .events = POLLOUT };
-    fds[4] = (struct pollfd){ .fd = sink_is_pending(o) && !o->path ? o->fd : -1, .events = POLLOUT };
+    fds[3] = (struct pollfd){ .fd = sink_is_pending(a) && !a->path ? a->fd : -1,
+                              .events = POLLOUT };
+    fds[4] = (struct pollfd){ .fd = sink_is_pending(o) && !o->path ? o->fd : -1,
+                              .events = POLLOUT };
     return sys_poll(fds, 5, has_limit ? LOOK_MS : -1);
 }
 
@@ -113,7 +115,7 @@ static void turn(struct scribe *s)
         read_stream(&s->access);
     if (fds[2].revents)
         read_stream(&s->output);
-    if (fds[0].revents)                           /* last: what was said before 'r' goes to the old files */
+    if (fds[0].revents) /* last: what was said before 'r' goes to the old files */
         read_channel(s);
     sink_flush(&s->access.sink);
     sink_flush(&s->output.sink);
@@ -126,7 +128,9 @@ static int read_conf(struct scribe *s, char *why)
     int rc = 0;
     while (rc == 0 && got > 0) {
         rc = buf_reserve(&text, 4096);
-        got = rc == 0 ? sys_pread(CHANNEL_CONF_FD, buf_tail(&text), buf_room(&text), (off_t)buf_len(&text)) : 0;
+        got = rc == 0 ? sys_pread(CHANNEL_CONF_FD, buf_tail(&text), buf_room(&text),
+                                  (off_t)buf_len(&text))
+                      : 0;
         if (got > 0)
             buf_added(&text, (size_t)got);
     }
@@ -140,7 +144,8 @@ static int read_conf(struct scribe *s, char *why)
 static int block_signals(void)
 {
     /* SIGTTOU: in the terminal's background it may write even in the mode `stty tostop`. */
-    static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGTTOU };
+    static const int signals[] = { SIGINT,  SIGTERM, SIGQUIT, SIGHUP,
+                                   SIGUSR1, SIGUSR2, SIGPIPE, SIGTTOU };
     sigset_t set;
     (void)sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
@@ -174,7 +179,8 @@ int scribe_main(void)
     sys_process_name("scribe");
     int rc = open_all(&s, why);
     if (rc < 0) {
-        int len = snprintf(line, sizeof line, "slipway: the scribe cannot start: %s %s\n", strerror(-rc), why);
+        int len = snprintf(line, sizeof line, "slipway: the scribe cannot start: %s %s\n",
+                           strerror(-rc), why);
         (void)sys_write(STDERR_FILENO, line, (size_t)len);
     }
     while (rc == 0 && !is_over(&s))

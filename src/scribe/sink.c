@@ -1,5 +1,6 @@
-/* sink.c - a descriptor that was lent (a terminal, the shell's pipe) stays in the mode it came in: others share it.  So before each
- * write poll() is asked, and a pipe that it calls writable takes PIPE_BUF bytes without waiting.
+/* sink.c - a descriptor that was lent (a terminal, the shell's pipe) stays in the mode it came in:
+ * others share it.  So before each write poll() is asked, and a pipe that it calls writable takes
+ * PIPE_BUF bytes without waiting.
  */
 #include "scribe/sink.h"
 #include <errno.h>
@@ -60,7 +61,8 @@ static bool was_moved(const struct sink *s)
     if (sys_fstat(s->fd, &mine) < 0)
         return false;
     int rc = sys_stat(s->path, &named);
-    return rc == -ENOENT || (rc == 0 && (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev));
+    return rc == -ENOENT ||
+           (rc == 0 && (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev));
 }
 
 static void look(struct sink *s)
@@ -81,7 +83,8 @@ static size_t stamp(char into[STAMP_BYTES])
     if (!gmtime_r(&now_s, &utc))
         return 0;
     size_t len = strftime(into, STAMP_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
-    return len + (size_t)snprintf(into + len, STAMP_BYTES - len, ".%03dZ ", (int)(now_us / 1000 % 1000));
+    return len +
+           (size_t)snprintf(into + len, STAMP_BYTES - len, ".%03dZ ", (int)(now_us / 1000 % 1000));
 }
 
 static int add(struct sink *s, struct span line)
@@ -99,7 +102,8 @@ static int add(struct sink *s, struct span line)
 static void say_dropped(struct sink *s)
 {
     char line[DROPPED_BYTES - STAMP_BYTES];
-    int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: count=%" PRIu64, s->dropped);
+    int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: count=%" PRIu64,
+                       s->dropped);
     if (add(s, (struct span){ line, (size_t)len }) == 0)
         s->dropped = 0;
 }
@@ -109,7 +113,7 @@ void sink_line(struct sink *s, struct span line)
     if (s->is_off)
         return;
     if (!sink_is_pending(s))
-        look(s);                                  /* what is pending was said before, to the old file */
+        look(s); /* what is pending was said before, to the old file */
     if (s->dropped > 0 && buf_reserve(&s->out, DROPPED_BYTES + STAMP_BYTES + line.len + 1) == 0)
         say_dropped(s);
     if (s->dropped > 0 || add(s, line) < 0)

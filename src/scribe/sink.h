@@ -1,8 +1,9 @@
 /* sink.h - one place where lines go: a file, standard output or standard error, or nowhere.
  *
- * Lines gather in a buffer of SINK_BYTES_MAX and are written in batches.  When the place takes nothing (a stopped terminal,
- * a full pipe, a full disk) lines are dropped and counted, and the count is said once there is room.
- * A file is opened for appending, and anew when asked or when another one has its name (logrotate).
+ * Lines gather in a buffer of SINK_BYTES_MAX and are written in batches.  When the place takes
+ * nothing (a stopped terminal, a full pipe, a full disk) lines are dropped and counted, and the
+ * count is said once there is room.  A file is opened for appending, and anew when asked or when
+ * another one has its name (logrotate).
  */
 #pragma once
 #include <stdbool.h>

@@ -27,5 +27,5 @@ UNIT_TEST(a_smaller_bound_holds_at_once)
     assert_int_equal(backoff_next(&b, 0, 1000), 1000);
 }
 
-UNIT_MAIN(the_first_end_costs_nothing_and_quick_ones_double_up_to_the_bound, who_lived_long_starts_anew,
-          a_smaller_bound_holds_at_once)
+UNIT_MAIN(the_first_end_costs_nothing_and_quick_ones_double_up_to_the_bound,
+          who_lived_long_starts_anew, a_smaller_bound_holds_at_once)

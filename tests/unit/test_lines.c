@@ -1,7 +1,8 @@
 #include "unit.h"
 #include "scribe/lines.h"
 
-static const struct { const char *why, *in, *out; } cases[] = {    /* out: each line between brackets */
+/* out: each line between brackets */
+static const struct { const char *why, *in, *out; } cases[] = {
     { "whole lines",               "a\nbc\n",      "[a][bc]" },
     { "empty lines are lines",     "\n\na\n",      "[][][a]" },
     { "the last has no end",       "a\nbc",        "[a][bc]" },
@@ -19,7 +20,8 @@ static void see(void *user, struct span line)
     s->lines++;
     s->bytes += line.len;
     if (line.len < 32)
-        (void)snprintf(s->text + at, sizeof s->text - at, "[%.*s]", (int)line.len, line.len ? line.at : "");
+        (void)snprintf(s->text + at, sizeof s->text - at, "[%.*s]", (int)line.len,
+                       line.len ? line.at : "");
 }
 
 UNIT_TEST(every_case_at_every_cut)
@@ -31,7 +33,7 @@ UNIT_TEST(every_case_at_every_cut)
             struct span in = span_of(cases[i].in);
             while (in.len > 0) {
                 size_t n = in.len < cut ? in.len : cut;
-                char *piece = memcpy(malloc(n), in.at, n);          /* own block: overreads are caught */
+                char *piece = memcpy(malloc(n), in.at, n);     /* own block: overreads are caught */
                 lines_feed(&l, (struct span){ piece, n }, see, &seen);
                 in = span_skip(in, n);
                 free(piece);

@@ -16,8 +16,10 @@ static const struct { const char *why, *option, *report, *rows, *note; } cases[]
     { "not one with a longer name", "/stat=/mine",
       "{\"static\":[{\"url\":\"/static/\",\"root\":\"/s\"}]}", "/stat/=/mine;/static/=/s;", "" },
     { "another server's URL is not served", NULL,
-      "{\"static\":[{\"url\":\"https://cdn/static/\",\"root\":\"/s\"},{\"url\":\"//cdn/x/\",\"root\":\"/s\"}]}", "", "" },
-    { "uploads", NULL, "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}", "/media/=/m;", "" },
+      "{\"static\":[{\"url\":\"https://cdn/static/\",\"root\":\"/s\"},"
+      "{\"url\":\"//cdn/x/\",\"root\":\"/s\"}]}", "", "" },
+    { "uploads", NULL,
+      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}", "/media/=/m;", "" },
     { "uploads beside secrets", NULL,
       "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":false,\"why\":\"MEDIA_ROOT /m holds .env\"}}", "",
       "MEDIA_ROOT /m holds .env" },
@@ -45,7 +47,8 @@ UNIT_TEST(every_case)
     static const struct project project = { .folder = "/project", .name = "site" };
     char note[CONF_WHY_BYTES], rows[256], why[160];
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct conf conf = { .mount = "", .static_map = { cases[i].option ? 1 : 0, { cases[i].option } } };
+        size_t options = cases[i].option ? 1 : 0;
+        struct conf conf = { .mount = "", .static_map = { options, { cases[i].option } } };
         const struct master_start start = { .conf = &conf, .project = &project };
         json_t *report = json_read(span_of(cases[i].report), why);
         assert_non_null(report);

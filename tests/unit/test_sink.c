@@ -151,6 +151,7 @@ UNIT_TEST(off_keeps_nothing)
     sink_done(&s);
 }
 
-UNIT_MAIN(lines_are_appended_to_a_file, a_stamp_stands_in_front, reopening_follows_the_name_and_loses_nothing,
-          a_file_that_was_moved_away_is_noticed, a_full_place_drops_and_counts_and_says_so,
-          a_place_without_a_reader_is_given_up, off_keeps_nothing)
+UNIT_MAIN(lines_are_appended_to_a_file, a_stamp_stands_in_front,
+          reopening_follows_the_name_and_loses_nothing, a_file_that_was_moved_away_is_noticed,
+          a_full_place_drops_and_counts_and_says_so, a_place_without_a_reader_is_given_up,
+          off_keeps_nothing)
