@@ -35,6 +35,7 @@ static unsigned long calls;          /* in this process, atomically */
 static unsigned long failing_call;   /* 0: none */
 static const char *failing_process;  /* NULL: any */
 static const char *count_file;       /* NULL: not asked for */
+static const char *once_file;        /* NULL: in every such process */
 
 __attribute__((constructor)) static void read_faults(void)
 {
@@ -42,6 +43,7 @@ __attribute__((constructor)) static void read_faults(void)
     failing_call = number ? strtoul(number, NULL, 10) : 0;
     failing_process = getenv("SLIPWAY_FAULT_IN");
     count_file = getenv("SLIPWAY_FAULT_COUNT");
+    once_file = getenv("SLIPWAY_FAULT_ONCE");
 }
 
 static const char *fault_name(void)
@@ -69,10 +71,19 @@ static bool is_failing_process(void)
                                 (name[len] == '\0' || name[len] == ' '));
 }
 
+/* Whoever makes the file is the first. */
+static bool is_first(void)
+{
+    int fd = once_file ? open(once_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0)
+        (void)close(fd);
+    return !once_file || fd >= 0;
+}
+
 static bool fail_now(void)
 {
     unsigned long call = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
-    return call == failing_call && is_failing_process();
+    return call == failing_call && is_failing_process() && is_first();
 }
 
 static void count_from_one(void)

@@ -22,15 +22,19 @@ static int six_calls(const char *name)
     return failed;
 }
 
+static const char *once_file = "";
+
 static int run(const char *fault, const char *only_in, const char *count_file, const char *name)
 {
     int status;
-    char n[64], in[64], file[300], self[] = "/proc/self/exe", process[32];
-    char *arguments[] = { self, process, NULL }, *environment[] = { n, in, file, NULL };
+    char n[64], in[64], file[300], once[300], self[] = "/proc/self/exe", process[32];
+    char *arguments[] = { self, process, NULL }, *environment[] = { n, in, file, once, NULL };
     (void)snprintf(n, sizeof n, "SLIPWAY_FAULT%s", fault);
     (void)snprintf(in, sizeof in, "%s=%s", *only_in ? "SLIPWAY_FAULT_IN" : "NOTHING", only_in);
     (void)snprintf(file, sizeof file, "%s=%s", *count_file ? "SLIPWAY_FAULT_COUNT" : "NEITHER",
                    count_file);
+    (void)snprintf(once, sizeof once, "%s=%s", *once_file ? "SLIPWAY_FAULT_ONCE" : "NOR",
+                   once_file);
     (void)snprintf(process, sizeof process, "%s", name);
     pid_t pid = sys_fork();
     if (pid == 0) {
@@ -71,6 +75,20 @@ UNIT_TEST(only_in_the_process_that_was_named)
     assert_int_equal(run("=2", "slipway", "", "-"), FAULTS << 1);
 }
 
+UNIT_TEST(once_is_for_all_processes)
+{
+    char path[] = "/tmp/slipway-once-XXXXXX";
+    int fd = mkstemp(path);
+    (void)sys_close(fd);
+    assert_int_equal(sys_unlink(path), 0);
+    once_file = path;
+    assert_int_equal(run("=2", "edge", "", "edge"), FAULTS << 1);
+    assert_int_equal(run("=2", "edge", "", "edge"), 0);
+    once_file = "";
+    assert_int_equal(run("=2", "edge", "", "edge"), FAULTS << 1);
+    (void)sys_unlink(path);
+}
+
 UNIT_TEST(the_calls_are_counted_in_a_file)
 {
     char path[] = "/tmp/slipway-count-XXXXXX", text[64];
@@ -87,7 +105,7 @@ UNIT_TEST(the_calls_are_counted_in_a_file)
 static int all_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        the_nth_call_fails_and_no_other, only_in_the_process_that_was_named,
+        the_nth_call_fails_and_no_other, only_in_the_process_that_was_named, once_is_for_all_processes,
         the_calls_are_counted_in_a_file,
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
