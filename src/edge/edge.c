@@ -29,6 +29,12 @@ static void maybe_end(struct edge *e)
         loop_stop(e->loop);
 }
 
+static void end_with(struct edge *e, int error)
+{
+    e->error = error;
+    loop_stop(e->loop);
+}
+
 static void pause_accepting(struct edge *e, int error)
 {
     if (e->accept_pause.due_ms == 0)
@@ -194,9 +200,15 @@ static void master_ready(struct watch *w)
     char text[CHANNEL_TEXT_MAX];
     int fds[SYS_FDS_MAX], rc;
     size_t fds_count = 0;
-    while ((rc = channel_recv(w->fd, &msg, text, fds, &fds_count)) > 0)
-        if (obey(e, &msg, (struct span){ text, msg.text_bytes }, fds, fds_count) < 0)
+    while ((rc = channel_recv(w->fd, &msg, text, fds, &fds_count)) > 0) {
+        int obeyed = obey(e, &msg, (struct span){ text, msg.text_bytes }, fds, fds_count);
+        if (obeyed == -EBADMSG) {
             log_error("message from the master not understood", "kind=%u", msg.kind);
+        } else if (obeyed < 0) {        /* half a picture is worse than none: the next edge is told everything */
+            end_with(e, obeyed);
+            return;
+        }
+    }
     if (rc == -EAGAIN) {
         w->ready &= ~(unsigned)LOOP_READ;
         return;
@@ -262,8 +274,6 @@ static int welcome(struct channel_msg *msg)
 
 static int set_up(struct edge *e, const struct channel_msg *who)
 {
-    list_init(&e->conns);
-    list_init(&e->spare);
     timer_init(&e->accept_pause, accept_again);
     e->loop = loop_new();
     if (!e->loop)
@@ -330,6 +340,8 @@ int edge_main(void)
         return 1;
     }
     e->conf = conf;
+    list_init(&e->conns);
+    list_init(&e->spare);
     log_set(level_of(conf->log_level), "edge");
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
@@ -338,6 +350,8 @@ int edge_main(void)
         rc = set_up(e, &who);
     if (rc == 0)
         rc = loop_run(e->loop);
+    if (rc == 0)
+        rc = e->error;
     if (rc < 0)
         log_error("edge ended", "error=%d reason=\"%s\"", -rc, strerror(-rc));
     tear_down(e);

@@ -33,6 +33,7 @@ struct edge {
     unsigned spare_count;
     struct loop_hook turn;
     bool is_draining;
+    int error;                        /* why it ends early: its exit status is 1 */
     char scratch[EDGE_SCRATCH_BYTES]; /* a read lands here first; nothing stays */
 };
 
