@@ -382,6 +382,16 @@ static void zygote_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
     generation_look(g);
 }
 
+/* One edge that hangs does not hold the others up; but a start without any edge is none. */
+static void give_up_switch(struct generation *g)
+{
+    log_error("edges do not answer", "generation=%u switched=%x", g->number, g->switched);
+    if (!g->site->current && g->switched == 0)
+        fail(g, "the edge process does not work; its own words are above this line", "");
+    else
+        serve(g);
+}
+
 static void time_up(struct timer *t)
 {
     struct generation *g = container_of(t, struct generation, timer);
@@ -393,8 +403,7 @@ static void time_up(struct timer *t)
         fail(g, sentence, "");
         break;
     case GENERATION_SWITCHING:
-        log_error("edges do not answer", "generation=%u switched=%x", g->number, g->switched);
-        serve(g);
+        give_up_switch(g);
         break;
     case GENERATION_RETIRING:
         log_warn("requests of the old generation are cut",
