@@ -300,6 +300,8 @@ static int set_up(struct edge *e, const struct channel_msg *who)
 
 static void tear_down(struct edge *e)
 {
+    while (!list_empty(&e->conns))
+        h1_conn_end(container_of(e->conns.next, struct h1_conn, node));
     while (!list_empty(&e->spare)) {
         struct h1_exchange *hx = container_of(e->spare.next, struct h1_exchange, spare);
         list_remove(&hx->spare);

@@ -83,6 +83,7 @@ struct h1_conn {
 
 int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockaddr *peer);
 void h1_conn_run(struct h1_conn *c);
+void h1_conn_end(struct h1_conn *c);            /* at once, whatever is under way; freed at the end of the turn */
 void h1_conn_drain(struct h1_conn *c);          /* the edge stops: no further request but one already on its way */
 
 extern const struct answer_out h1_answer_out;

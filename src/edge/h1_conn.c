@@ -185,6 +185,12 @@ int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockadd
     return 0;
 }
 
+void h1_conn_end(struct h1_conn *c)
+{
+    if (!c->is_closing)
+        close_conn(c);
+}
+
 void h1_conn_drain(struct h1_conn *c)
 {
     if (c->phase == PHASE_IDLE)
