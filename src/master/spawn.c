@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 #include "base/sys.h"
 
 enum { HIGH_FD = 100, FAILED_STATUS = 127 };      /* HIGH_FD: above every target */
@@ -42,11 +44,19 @@ static int place_all(const struct spawn *s)
     return place(sources, SPAWN_FIRST_FD + s->fds_count);
 }
 
-static int become(const struct spawn *s)
+static int bind_to_parent(pid_t parent)
+{
+    int rc = sys_prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return rc == 0 && getppid() != parent ? -ESRCH : rc;      /* it ended before we asked */
+}
+
+static int become(const struct spawn *s, pid_t parent)
 {
     sigset_t none;
     (void)sigemptyset(&none);
     int rc = sys_setpgid(0, 0);
+    if (rc == 0 && s->dies_with_us)
+        rc = bind_to_parent(parent);
     if (rc == 0)
         rc = place_all(s);
     if (rc == 0 && s->folder)
@@ -59,12 +69,13 @@ static int become(const struct spawn *s)
 pid_t spawn_start(const struct spawn *s)
 {
     char line[512];
+    pid_t parent = getpid();
     if (s->fds_count > SPAWN_FDS_MAX)
         return -EINVAL;
     pid_t pid = sys_fork();
     if (pid != 0)
         return pid;
-    int rc = become(s);
+    int rc = become(s, parent);
     int len = snprintf(line, sizeof line, "slipway: cannot run %.300s: %s\n", s->path,
                        strerror(-rc));
     (void)sys_write(2, line, (size_t)len);

@@ -1,6 +1,7 @@
 /* spawn.h - fork and exec, with exactly the descriptors that the new program is to have.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,6 +14,7 @@ struct spawn {
     int output_fd, error_fd;        /* become 1 and 2; 0 is /dev/null */
     int fds[SPAWN_FDS_MAX];         /* become 3, 4, ... */
     size_t fds_count;
+    bool dies_with_us;              /* killed by the kernel when we end: it may be deaf to all else */
 };
 
 /* The pid, or -errno of the fork.  What fails after it is one line on error_fd and exit status 127.

@@ -56,7 +56,8 @@ static pid_t spawn_python(const struct zygote_start *z, char *const *envp, int f
     char *argv[] = { (char *)(uintptr_t)z->start->project->python, boot, number, NULL };
     struct spawn s = { .path = z->start->project->python, .argv = argv, .envp = envp,
                        .folder = z->start->project->folder, .output_fd = z->output_fd,
-                       .error_fd = z->error_fd, .fds = { fd }, .fds_count = 1 };
+                       .error_fd = z->error_fd, .fds = { fd }, .fds_count = 1,
+                       .dies_with_us = true };    /* an import may take for ever */
     int rc = find_boot(boot, why);
     if (rc < 0)
         return rc;
