@@ -1,7 +1,8 @@
 /* control.h - the control socket's client side: one JSON object a line in and out.
  *
  *   {"verb":"status"}  -> {"ok":true,"site":NAME,"url":[...],"generation":N,"version":...,
- *                          "uptime_s":N,"framework":"Django 5.2","edges":[{"pid","connections",...}],
+ *                          "uptime_s":N,"framework":"Django 5.2",
+ *                          "edges":[{"pid","connections",...}],
  *                          "workers":[{"id","pid","state","requests","since_ms","generation",
  *                                      "rss_kib"}],...}
  *   {"verb":"reload"}  -> {"ok":true,"generation":N} once the new one serves, or
