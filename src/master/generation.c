@@ -108,10 +108,10 @@ void generation_leave(struct generation *g)
     g->state = GENERATION_LEAVING;
     edges_tell(&g->site->master->edges, CHANNEL_FORGET, g);
     g->known = 0;
-    for (unsigned i = 0; i < g->workers_count; i++)
-        worker_leave(&g->workers[i]);
-    hang_up_zygote(g);
     set_timer(g, g->site->conf->harakiri_grace_ms);
+    for (unsigned i = 0; i < g->workers_count; i++)
+        worker_leave(&g->workers[i]);            /* the last one may already bury it: nothing is set after this */
+    hang_up_zygote(g);
     generation_look(g);
 }
 
