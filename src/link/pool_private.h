@@ -31,7 +31,7 @@ enum {
     POOL_TRIM_IDLE_US = 10 * 1000 * 1000,
     POOL_TRIM_KEEP = 8,               /* spare slots that keep their pages however long */
     POOL_TRIM_AT_ONCE = 64,
-    POOL_KILLS = 64,                  /* requests remembered for having killed a worker ... */
+    POOL_KILLS = 64,                  /* requests remembered for having killed two workers ... */
     POOL_KILLS_US = 60 * 1000 * 1000, /* ... and for how long */
 };
 
@@ -127,7 +127,7 @@ struct pool_generation {
     bool is_lowered;                  /* hands became free: other edges may wait for them */
 };
 
-struct kill {                         /* a request that killed a worker */
+struct kill {                         /* a request that killed two workers */
     uint64_t key;
     int64_t last_us;                  /* 0: an empty row */
 };

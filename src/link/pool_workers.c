@@ -271,36 +271,51 @@ void pool_drop(struct pool_generation *g)
 
 /* ---- the judgement ---- */
 
-/* True when this request killed another worker within the last minute. */
-static bool has_killed_before(struct pool *p, const struct request *r)
+static uint64_t kill_key(const struct request *r)
 {
-    uint64_t key = hash_span(r->path) ^ ((uint64_t)r->method + 1) * 0x9E3779B97F4A7C15U;
-    struct kill *row = &p->kills[0];
+    return hash_span(r->path) ^ ((uint64_t)r->method + 1) * 0x9E3779B97F4A7C15U;
+}
+
+/* Its row, or NULL: it killed no two workers within the last minute. */
+static struct kill *find_killer(struct pool *p, const struct request *r)
+{
+    uint64_t key = kill_key(r);
     for (unsigned i = 0; i < POOL_KILLS; i++) {
         struct kill *k = &p->kills[i];
-        if (k->last_us != 0 && k->key == key) {
-            row = k;
-            break;
-        }
-        if (k->last_us < row->last_us)
-            row = k;                  /* the oldest makes room */
+        if (k->last_us != 0 && k->key == key && p->now_us - k->last_us < POOL_KILLS_US)
+            return k;
     }
-    bool was_it = row->last_us != 0 && row->key == key &&
-                  p->now_us - row->last_us < POOL_KILLS_US;
-    row->key = key;
-    row->last_us = p->now_us;
-    return was_it;
+    return NULL;
+}
+
+static void note_killer(struct pool *p, const struct request *r)
+{
+    struct kill *row = find_killer(p, r);
+    for (unsigned i = 0; !row && i < POOL_KILLS; i++)
+        if (p->kills[i].last_us == 0)
+            row = &p->kills[i];
+    if (!row) {                       /* the oldest makes room */
+        row = &p->kills[0];
+        for (unsigned i = 1; i < POOL_KILLS; i++)
+            if (p->kills[i].last_us < row->last_us)
+                row = &p->kills[i];
+    }
+    *row = (struct kill){ kill_key(r), p->now_us };
 }
 
 /* It was being run: once more, elsewhere, if nothing of it was seen and running it twice is safe.
- * A worker that was killed for another's fault is not held against it. */
+ * Only a request whose second worker died, too, is held to be the cause: its like (method, path) are
+ * not run again for a minute.  Deaths of workers that ran different requests of one busy URL prove
+ * nothing, nor does that of a worker that was killed for another's fault. */
 static void retry_or_fail(struct pool *p, const struct pool_worker *w, struct call *c,
                           bool has_head)
 {
-    bool is_killer = !w->is_blamed && has_killed_before(p, c->request);
+    bool is_second = c->tries > 0;
     char target[200];
-    if (!p->conf->retry || !method_is_safe(c->request->method) || has_head || c->tries > 0 ||
-        is_killer) {
+    if (is_second && !w->is_blamed)
+        note_killer(p, c->request);
+    if (!p->conf->retry || !method_is_safe(c->request->method) || has_head || is_second ||
+        find_killer(p, c->request)) {
         pool_fail(p, c, CALL_WORKER_DIED);
         return;
     }
@@ -427,7 +442,6 @@ static int worker_dies(struct pool *p, struct pool_generation *g, const struct c
     w->is_open = false;
     judge_all(w);
     close_worker(w);
-    list_remove(&w->fresh);
     return 0;
 }
 
