@@ -3,10 +3,12 @@
 # BUILD=folder   another build folder        FUZZ_SECONDS=n   how long each fuzz target runs
 .DEFAULT_GOAL := help
 BUILD ?= build
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 10
 PREFIX ?= /usr/local
 VENV := .venv
-SANITIZED := -Db_sanitize=address,undefined -Db_lundef=false
+PYTEST := $(VENV)/bin/pytest -q
+RELEASE := --buildtype=release -Db_lto=true
+SANITIZED := --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 
 help:           ## show this list
 	@echo "slipway: make TARGET"
@@ -15,45 +17,46 @@ help:           ## show this list
 run:            ## build, set up the demo site and serve it on http://127.0.0.1:8000
 	@tools/run
 
-test:           ## unit tests, then the site tests
+test:           ## unit tests, then the site tests (under ten minutes)
 	@tools/setup test
-	@tools/configure $(BUILD) --buildtype=release -Db_lto=true -Dtests=enabled
-	@ninja -C $(BUILD) product
+	@tools/build $(BUILD) product $(RELEASE) -Dtests=enabled
 	@meson test -C $(BUILD) --print-errorlogs
-	@SLIPWAY=$(BUILD)/slipway $(VENV)/bin/pytest -q tests/site
+	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/site
 
-test-peers: build ## tests against the real nginx and uWSGI
-	@tools/setup test peers
-	@SLIPWAY=$(BUILD)/slipway $(VENV)/bin/pytest -q tests/peer
+test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (half an hour)
+	@$(MAKE) --no-print-directory fuzz test-foreign test-asan test-faults
 
-build:          ## the release build: build/slipway
-	@tools/setup build
-	@tools/configure $(BUILD) --buildtype=release -Db_lto=true
-	@ninja -C $(BUILD) product
-
-build-debug:    ## without optimization: build-debug/slipway
-	@tools/setup build
-	@tools/configure build-debug --buildtype=debug
-	@ninja -C build-debug product
-
-build-asan:     ## address and undefined sanitizers: build-asan/slipway
-	@tools/setup build
-	@tools/configure build-asan --buildtype=debugoptimized $(SANITIZED)
-	@ninja -C build-asan product
-
-build-faults:   ## the n-th system call can be made to fail: build-faults/slipway
-	@tools/setup build
-	@tools/configure build-faults --buildtype=debugoptimized $(SANITIZED) -Dfaults=true
-	@ninja -C build-faults product
+test-foreign: build ## against the real nginx, curl and others
+	@tools/setup peers
+	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer
 
 test-asan:      ## unit and site tests under the sanitizers
 	@tools/setup test
-	@tools/configure build-asan --buildtype=debugoptimized $(SANITIZED) -Dtests=enabled
-	@ninja -C build-asan product
+	@tools/build build-asan product $(SANITIZED) -Dtests=enabled
 	@meson test -C build-asan --print-errorlogs
-	@SLIPWAY=build-asan/slipway $(VENV)/bin/pytest -q tests/site
+	@SLIPWAY=build-asan/slipway $(PYTEST) tests/site --ignore=tests/site/test_faults.py
 
-bench: build    ## measure against other servers (BENCH=folder of the benchmark)
+test-faults: build-faults ## each system call of a start and a request made to fail, one after the other
+	@tools/setup test
+	@SLIPWAY_FAULT_STRIDE=1 SLIPWAY=build-faults/slipway $(PYTEST) tests/site/test_faults.py
+
+build:          ## the release build: build/slipway
+	@tools/setup build
+	@tools/build $(BUILD) product $(RELEASE)
+
+build-debug:    ## without optimization: build-debug/slipway
+	@tools/setup build
+	@tools/build build-debug product --buildtype=debug
+
+build-asan:     ## address and undefined sanitizers: build-asan/slipway
+	@tools/setup build
+	@tools/build build-asan product $(SANITIZED)
+
+build-faults:   ## the n-th system call can be made to fail: build-faults/slipway
+	@tools/setup build
+	@tools/build build-faults product $(SANITIZED) -Dfaults=true
+
+bench: build    ## measure against other servers (see bench/README.md)
 	@bench/run
 
 lint:           ## order of the rooms, ruff, and a compile with clang
@@ -61,13 +64,11 @@ lint:           ## order of the rooms, ruff, and a compile with clang
 	@tools/check-rooms
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@CC=clang tools/configure build-clang --buildtype=debugoptimized
-	@ninja -C build-clang
+	@CC=clang tools/build build-clang all --buildtype=debugoptimized
 
 fuzz:           ## run every fuzz target for FUZZ_SECONDS
 	@tools/setup lint
-	@CC=clang tools/configure build-fuzz --buildtype=debugoptimized -Db_lundef=false -Dfuzz=true
-	@ninja -C build-fuzz
+	@CC=clang tools/build build-fuzz all --buildtype=debugoptimized -Db_lundef=false -Dfuzz=true
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 install: build  ## install below PREFIX (/usr/local)
@@ -77,4 +78,5 @@ install: build  ## install below PREFIX (/usr/local)
 clean:          ## remove what was built (the virtualenvs stay)
 	rm -rf build build-debug build-asan build-faults build-clang build-fuzz
 
-.PHONY: help run test test-peers test-asan build build-debug build-asan build-faults bench lint fuzz install clean
+.PHONY: help run test test-peers test-foreign test-asan test-faults build build-debug build-asan build-faults \
+	bench lint fuzz install clean
