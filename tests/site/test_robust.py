@@ -335,8 +335,8 @@ def test_harakiri(sites: Sites) -> None:
 
 
 def test_harakiri_obeyed(sites: Sites) -> None:
-    """It ends within the grace: the client got its 504 all the same, and the worker is replaced then,
-    not at the end of the grace."""
+    """It ends within the grace: the client got its 504 all the same, and the worker is replaced
+    then, not at the end of the grace."""
     site = sites.start("work", "--harakiri", "200ms", "--harakiri-grace", "10m")
     gate = sites.gate("late")
     with Peer(site.address) as one:

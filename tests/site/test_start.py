@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -232,11 +233,12 @@ def test_a_file_in_the_place_of_a_socket(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def run_as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """As a user who may do nothing; tests run as root in containers."""
+def run_as_nobody(sites: Sites, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As a user who may do nothing; tests run as root in containers, maybe in a closed folder."""
+    program = shutil.copy(SLIPWAY, sites.folder)
     more = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
     done = subprocess.run(
-        [SLIPWAY, *arguments],
+        [program, *arguments],
         env=environment(),
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -259,6 +261,7 @@ def test_no_permission_for_a_socket(sites: Sites) -> None:
         os.chown(own, 65534, 65534)
     own.chmod(0o700)
     done = run_as_nobody(
+        sites,
         *["serve", "x:y", "--python", "/bin/true", "--chdir", str(own)],
         *["--control", f"unix:{own}/c", "--listen", f"unix:{closed}/s"],
     )
@@ -275,6 +278,7 @@ def unprivileged_from() -> int:
 def test_no_permission_for_a_port(sites: Sites) -> None:
     sites.folder.chmod(0o777)
     done = run_as_nobody(
+        sites,
         *["serve", "x:y", "--python", "/bin/true", "--chdir", str(sites.folder)],
         *["--control", f"unix:{sites.folder}/c", "--listen", "127.0.0.1:80"],
     )
