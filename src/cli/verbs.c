@@ -108,6 +108,7 @@ static int serve(int argc, char **argv, bool is_development)
         return status;
     const struct master_start start = {
         .conf = c, .project = &project, .is_development = is_development, .envp = environ,
+        .argc = argc, .argv = argv,
     };
     int rc = project_find(&project, c, environ, true, why);
     if (rc == 0)

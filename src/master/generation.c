@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "master/reread.h"
 #include "master/routes.h"
 #include "master/site.h"
 #include "master/supervise.h"
@@ -62,11 +63,17 @@ static void hang_up_zygote(struct generation *g)
     g->zygote_fd = -1;
 }
 
+static const struct master_start *start_of(const struct generation *g)
+{
+    return g->options ? &g->options->start : g->site->master->start;
+}
+
 static void free_now(struct loop_garbage *garbage)
 {
     struct generation *g = container_of(garbage, struct generation, garbage);
     sys_free(g->workers);
     sys_free(g->text);
+    reread_free(g->options);
     json_decref(g->report);
     sys_free(g);
 }
@@ -308,7 +315,7 @@ static void imported(struct generation *g, json_t *report)
     char note[CONF_WHY_BYTES], sentence[160];
     struct site *site = g->site;
     g->report = json_incref(report);
-    g->text = routes_text(site->master->start, report, note);
+    g->text = routes_text(start_of(g), report, note);
     int rc = make_workers(g);
     if (rc == 0)
         rc = g->text ? make_yard(g) : -ENOMEM;
@@ -420,10 +427,23 @@ static void time_up(struct timer *t)
     }
 }
 
+/* The first generation starts with what the master was started with. */
+static int read_options(struct generation *g, char *why)
+{
+    struct master *m = g->site->master;
+    if (g->number > 1)
+        g->options = reread_new(m->start, why);
+    if (g->number > 1 && !g->options)
+        return -EINVAL;
+    g->workers_wanted = project_workers(start_of(g)->conf);
+    g->threads = (unsigned)start_of(g)->conf->threads;
+    return 0;
+}
+
 static int start_zygote(struct generation *g, char *why)
 {
     struct master *m = g->site->master;
-    struct zygote_start z = { .start = m->start,
+    struct zygote_start z = { .start = start_of(g),
                               .generation = g->number,
                               .workers = g->workers_wanted,
                               .output_fd = m->logs.output_fds[1],
@@ -444,21 +464,20 @@ struct generation *generation_new(struct site *site, char *why)
         (void)snprintf(why, CONF_WHY_BYTES, "no memory for a new generation");
         return NULL;
     }
-    const struct conf *conf = site->conf;
     g->site = site;
     g->number = ++site->master->generations;
     g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
-    g->workers_wanted = project_workers(conf);
-    g->threads = (unsigned)conf->threads;
     g->started_us = sys_now_us();
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)
         g->bells[i] = -1;
     child_init(&g->zygote, zygote_ended);
     timer_init(&g->timer, time_up);
     list_add_before(&site->generations, &g->node);
-    set_timer(g, conf->start_timeout_ms);
+    set_timer(g, site->conf->start_timeout_ms);
     why[0] = '\0';
-    int rc = start_zygote(g, why);
+    int rc = read_options(g, why);
+    if (rc == 0)
+        rc = start_zygote(g, why);
     if (rc == 0)
         return g;
     if (!why[0])

@@ -10,6 +10,7 @@
 #include "master/child.h"
 
 struct master;
+struct reread;
 struct site;
 struct worker;
 
@@ -26,6 +27,7 @@ enum generation_state {
 struct generation {
     struct list node;              /* in site.generations, oldest first */
     struct site *site;
+    struct reread *options;        /* read for it; NULL: those of the start */
     uint32_t number;
     enum generation_state state;
     struct child zygote;

@@ -8,6 +8,8 @@ struct master_start {
     const struct project *project;
     bool is_development;         /* `run`: friendlier lines */
     char *const *envp;           /* as we were started */
+    int argc;                    /* the arguments behind the verb: read again at a reload */
+    char **argv;
 };
 
 /* Serves until stopped; returns the exit status: 0, or 1 after one sentence (and a traceback) on
