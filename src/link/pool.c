@@ -151,7 +151,8 @@ void pool_resume(struct pool *p, struct call *c)
     l->ran_from_us += p->now_us - l->blocked_us;
     if (l->generation->check_us > p->now_us + POOL_CHECK_US)
         l->generation->check_us = p->now_us + POOL_CHECK_US;      /* its clock runs again */
-    list_add_before(&p->looks, &l->look);                  /* in no list while it was blocked */
+    list_remove(&l->look);
+    list_add_before(&p->looks, &l->look);
 }
 
 bool pool_is_waiting(const struct call *c)

@@ -7,6 +7,7 @@
  * clock_ahead_us moves the process's clock: who tests a time limit need not wait for it.
  */
 #pragma once
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -176,7 +177,19 @@ struct stage_generation {
     struct stage_worker workers[STAGE_WORKERS];
 };
 
+static inline unsigned count_open_fds(void)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    (void)closedir(dir);
+    return count;
+}
+
 struct stage {
+    unsigned open_fds;                /* before it began: as many are left when it ended */
     struct conf conf;
     struct loop *loop;
     unsigned edges;
@@ -330,7 +343,8 @@ static inline void drop_pool(struct stage *s, unsigned edge)
 static inline void stage_begin(struct stage *s, unsigned edges, unsigned workers, unsigned threads)
 {
     clock_ahead_us = 0;
-    *s = (struct stage){ .edges = edges, .loop = loop_new(), .first = &s->generations[0],
+    unsigned open_fds = count_open_fds();
+    *s = (struct stage){ .edges = edges, .open_fds = open_fds, .loop = loop_new(), .first = &s->generations[0],
                          .conf = { .queue_timeout_ms = 30000, .harakiri_ms = 60000,
                                    .retry = true } };
     assert_non_null(s->loop);
@@ -366,6 +380,7 @@ static inline void stage_end(struct stage *s)
     }
     timer_off(s->loop, &s->deadline);
     loop_free(s->loop);
+    assert_int_equal(count_open_fds(), s->open_fds);
 }
 
 /* The end of one turn of the loop, without a wait. */

@@ -36,8 +36,8 @@ UNIT_TEST(what_a_dead_worker_had_finished_is_delivered)
 {
     struct stage s;
     struct client whole, held, file;
-    int fd = sys_memfd("file", 0);
     stage_begin(&s, 1, 1, 1);
+    int fd = sys_memfd("file", 0);
     assert_int_equal(sys_ftruncate(fd, 10), 0);
     ask(&held, s.pool, "/held");
     held.room = 0;
@@ -73,8 +73,8 @@ UNIT_TEST(what_a_dead_worker_had_finished_is_delivered)
     turn(&s);
     has_answer(&held, "held");
     assert_int_equal(slots_in_use(&s), 0);
-    stage_end(&s);
     (void)sys_close(fd);
+    stage_end(&s);
 }
 
 static void dies_running(struct stage *s, struct client *c, const char *method, const char *path)
@@ -1102,7 +1102,8 @@ UNIT_MAIN(what_a_dead_worker_had_not_taken_goes_to_another,
           a_ring_entry_that_makes_no_sense_is_reported, a_slot_does_not_go_back_to_offered,
           a_free_slot_that_was_written_to_is_mended, a_response_cannot_grow_after_it_was_done,
           no_damage_to_the_yard_harms_the_edge, a_reborn_edge_inherits_and_forgets,
-          what_was_inherited_is_looked_at, what_was_inherited_from_a_dead_worker_comes_back, a_switch_of_generations_loses_nothing,
+          what_was_inherited_is_looked_at, what_was_inherited_from_a_dead_worker_comes_back,
+          a_switch_of_generations_loses_nothing,
           a_retired_generation_gets_nothing_even_if_no_other_serves,
           what_is_left_in_a_forgotten_generation_fails,
           a_resting_worker_gets_no_more_and_gives_back_what_it_has_not_taken,

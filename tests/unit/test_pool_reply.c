@@ -96,6 +96,26 @@ UNIT_TEST(a_quiet_stream_is_looked_at_twice_then_it_rings)
     stage_end(&s);
 }
 
+UNIT_TEST(a_head_alone_is_no_empty_look_of_the_exchange_before)
+{
+    struct stage s;
+    stage_begin(&s, 1, 1, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        struct client c;
+        struct frame_thread *t = begins(&s, &c, "/stream");
+        starts(t, "");
+        turn(&s);
+        assert_false(wants_bell(&s, t->slot));
+        clock_ahead_us += 1000;
+        turn(&s);
+        assert_true(wants_bell(&s, t->slot));
+        frame_finish(t, FRAME_OK);
+        turn(&s);
+        has_answer(&c, "");
+    }
+    stage_end(&s);
+}
+
 UNIT_TEST(a_stream_without_bells_is_looked_at)
 {
     struct stage s;
@@ -253,9 +273,10 @@ UNIT_TEST(a_stream_may_block_and_go_on_many_times)
         frame_publish(t);
         turn(&s);
         c.room = SIZE_MAX;
-        clock_ahead_us += 1000;
+        clock_ahead_us += 200 * 1000;
         turn(&s);
         assert_int_equal(c.body_len, 8 * i + 5);
+        assert_in_range(wait_of_turn(&s), 50 * 1000, 1000 * 1000);     /* nobody looks at it */
         pool_resume(s.pool, &c.call);
         turn(&s);
         assert_int_equal(c.body_len, 8 * i + 8);
@@ -286,7 +307,7 @@ UNIT_TEST(room_may_come_while_body_runs)
     c.in_body = resume_self;
     starts(t, "abcd");
     frame_finish(t, FRAME_OK);
-    turn(&s);
+    assert_int_equal(wait_of_turn(&s), 0);                 /* there is more to do at once */
     turn(&s);
     has_answer(&c, "abcd");
     stage_end(&s);
@@ -411,8 +432,8 @@ UNIT_TEST(a_file_comes_as_a_descriptor)
 {
     struct stage s;
     struct client c, bare;
-    int fd = file_of("0123456789");
     stage_begin(&s, 1, 1, 1);
+    int fd = file_of("0123456789");
     struct frame_thread *t = begins(&s, &c, "/file");
     assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
     writes(t, SPAN("before "));
@@ -470,8 +491,8 @@ UNIT_TEST(a_file_of_an_earlier_exchange_is_not_taken_for_this_one)
 {
     struct stage s;
     struct client c;
-    int old = file_of("old"), new = file_of("new");
     stage_begin(&s, 1, 1, 1);
+    int old = file_of("old"), new = file_of("new");
     struct frame_thread *t = begins(&s, &c, "/file");
     struct frame_pass stale = { t->slot, t->sequence - 1 };
     assert_int_equal(sys_send_fds(t->worker->passing_fds[0], &stale, sizeof stale, &old, 1, 0),
@@ -486,12 +507,31 @@ UNIT_TEST(a_file_of_an_earlier_exchange_is_not_taken_for_this_one)
     stage_end(&s);
 }
 
+UNIT_TEST(a_file_that_waits_is_closed_with_the_pool)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    int fd = file_of("0123456789");
+    struct frame_thread *t = begins(&s, &c, "/file");
+    c.room = 0;
+    starts(t, "before");
+    assert_int_equal(frame_file(t, fd, 0, 10), 0);
+    frame_finish(t, FRAME_OK);
+    turn(&s);
+    assert_int_equal(c.heads, 1);
+    assert_int_equal(c.ends, 0);
+    (void)sys_close(fd);
+    client_done(&c);
+    stage_end(&s);                    /* counts what is open */
+}
+
 UNIT_TEST(a_file_shorter_than_promised_breaks_the_answer_not_the_worker)
 {
     struct stage s;
     struct client c;
-    int fd = file_of("0123456789");
     stage_begin(&s, 1, 1, 1);
+    int fd = file_of("0123456789");
     struct frame_thread *t = begins(&s, &c, "/file");
     assert_int_equal(frame_head(t, 200, SPAN("OK\r\n")), 0);
     assert_int_equal(frame_file(t, fd, 3, 8), 0);
@@ -548,8 +588,8 @@ UNIT_TEST(bodies_come_inline_in_a_memfd_or_as_lent)
     char *large = malloc(LARGE);
     for (size_t i = 0; i < LARGE; i++)
         large[i] = byte_at(i);
-    int fd = file_of("lent");
     stage_begin(&s, 1, 1, 1);
+    int fd = file_of("lent");
 
     post(&s, &c, (struct call_body){ SPAN("small"), -1, 5 });
     has_request_body(&s, 0, FRAME_BODY_INLINE, "small", 5);
@@ -583,8 +623,8 @@ UNIT_TEST(a_body_goes_elsewhere_when_the_offer_does)
 {
     struct stage s;
     struct client c;
-    int fd = file_of("lent");
     stage_begin(&s, 1, 2, 1);
+    int fd = file_of("lent");
     post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
     clock_ahead_us += 3000;
     turn(&s);                         /* withdrawn from 1, whose passing socket has it too */
@@ -616,12 +656,13 @@ UNIT_TEST(a_full_passing_socket_leaves_the_request_in_the_queue)
     struct stage s;
     struct client *c = calloc(MANY, sizeof *c);
     struct client *last = c;
-    int fd = file_of("lent");
     stage_begin(&s, 1, 1, 1);
+    int fd = file_of("lent");
     fill_passing(&s, 0, c, MANY, fd);
     while (last->call.state == 0)
         last++;
     assert_int_equal(slots_in_use(&s), 0);
+    assert_in_range(wait_of_turn(&s), 1, 5000);            /* then it is tried again */
     stage_worker(&s, 0, 1);           /* another one, whose socket is empty */
     turn(&s);
     assert_int_equal(pool_stats(s.pool).queued, 0);
@@ -640,8 +681,8 @@ UNIT_TEST(a_worker_whose_ends_are_closed_costs_nothing)
 {
     struct stage s;
     struct client c;
-    int fd = file_of("lent");
     stage_begin(&s, 1, 2, 1);
+    int fd = file_of("lent");
     (void)sys_close(s.first->workers[1].frame.passing_fds[0]);     /* died; nobody said so yet */
     s.first->workers[1].frame.passing_fds[0] = -1;
     post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
@@ -686,6 +727,7 @@ UNIT_TEST(variables_that_do_not_fit_are_refused)
 }
 
 UNIT_MAIN(a_stream_comes_piece_by_piece, a_quiet_stream_is_looked_at_twice_then_it_rings,
+          a_head_alone_is_no_empty_look_of_the_exchange_before,
           a_stream_without_bells_is_looked_at, a_big_response_passes_through_the_ring,
           a_slow_client_holds_the_worker_back_and_loses_nothing,
           a_blocked_client_gets_nothing_until_it_resumes,
@@ -695,6 +737,7 @@ UNIT_MAIN(a_stream_comes_piece_by_piece, a_quiet_stream_is_looked_at_twice_then_
           a_file_comes_as_a_descriptor,
           a_file_of_an_earlier_exchange_is_not_taken_for_this_one,
           files_of_several_threads_find_their_requests,
+          a_file_that_waits_is_closed_with_the_pool,
           a_file_shorter_than_promised_breaks_the_answer_not_the_worker,
           bodies_come_inline_in_a_memfd_or_as_lent, a_body_goes_elsewhere_when_the_offer_does,
           a_full_passing_socket_leaves_the_request_in_the_queue,
