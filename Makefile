@@ -72,8 +72,7 @@ fuzz:           ## run every fuzz target for FUZZ_SECONDS
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 install: build  ## install below PREFIX (/usr/local)
-	@meson configure $(BUILD) --prefix=$(PREFIX)
-	@meson install -C $(BUILD) --no-rebuild
+	@tools/install $(BUILD) $(PREFIX)
 
 clean:          ## remove what was built (the virtualenvs stay)
 	rm -rf build build-debug build-asan build-faults build-clang build-fuzz
