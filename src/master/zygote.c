@@ -110,6 +110,8 @@ int zygote_read(int fd, json_t **message)
     if (!text)
         return -ENOMEM;
     ssize_t got = sys_recv(fd, text, MESSAGE_BYTES_MAX, MSG_DONTWAIT);
+    if (got == -ECONNRESET)      /* it ended before it read our last word; what it said itself comes after this */
+        got = sys_recv(fd, text, MESSAGE_BYTES_MAX, MSG_DONTWAIT);
     json_t *object = got > 0 ? json_read((struct span){ text, (size_t)got }, why) : NULL;
     sys_free(text);
     if (got <= 0)
