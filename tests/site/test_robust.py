@@ -190,9 +190,9 @@ def test_the_edge_is_killed_while_workers_run(sites: Sites) -> None:
             lost.expect_end()
         assert get(site.address, f"/work/{number}").status == 200
         gate.open()
+        until("an idle worker", lambda: site.workers("idle"))
     for number in range(20):
         assert get(site.address, f"/work/later/{number}").status == 200
-    until("an idle worker", lambda: site.workers("idle"))
 
 
 def test_the_scribe_is_killed(sites: Sites) -> None:
