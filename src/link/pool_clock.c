@@ -179,7 +179,7 @@ static int64_t owed_wait(const struct pool *p)
 
 static int64_t wait_of(const struct pool_generation *g)
 {
-    const struct pool *p = g->pool;
+    struct pool *p = g->pool;
     int64_t wait_us = POOL_SLEEP_US;
     if (g->in_hand == 0)
         return -1;
@@ -187,14 +187,17 @@ static int64_t wait_of(const struct pool_generation *g)
     wait_us = sooner(wait_us, until(p, g->check_us));
     if (!list_empty(&g->polled))
         wait_us = sooner(wait_us, until(p, p->look_us));
-    if (may_owe(g))
+    if (may_owe(g)) {
+        p->slept_owed = true;
         wait_us = sooner(wait_us, owed_wait(p));
+    }
     return wait_us;
 }
 
-static int64_t wait_of_all(const struct pool *p)
+static int64_t wait_of_all(struct pool *p)
 {
     int64_t wait_us = -1;
+    p->slept_owed = false;
     if (!list_empty(&p->looks) || !list_empty(&p->refused))
         return 0;
     for (struct list *n = p->generations.next; n != &p->generations; n = n->next)
@@ -232,6 +235,8 @@ int64_t pool_sleep(struct pool *p)
     bool came = false;
     p->bell_rang = false;
     p->slept_from_us = p->now_us;
+    p->slept_us = 0;
+    p->asked_us = wait_us;
     if (wait_us == 0)
         return 0;
     for (struct list *n = p->generations.next; n != &p->generations; n = n->next) {
@@ -254,11 +259,11 @@ void pool_wake(struct pool *p)
     all_awake(p);
 }
 
-/* A full sleep, no bell, and yet there is something: the worker should have rung. */
+/* A long sleep, to its end and without a bell, and yet there is something: it should have rung. */
 void pool_note_found(struct pool *p, const struct pool_worker *w)
 {
     p->moved_us = p->now_us;
-    if (p->bell_rang || p->slept_us < POOL_SLEEP_US)
+    if (p->bell_rang || p->slept_owed || p->slept_us < POOL_LOST_US || p->slept_us < p->asked_us)
         return;
     p->slept_us = 0;
     p->stats.lost_bells++;

@@ -25,6 +25,7 @@ enum {
     POOL_CHECK_US = 100 * 1000,       /* between two looks at all words in hand */
     POOL_OWED_US = 2000,              /* first look for bells that a busy worker may owe */
     POOL_SLEEP_US = 1000 * 1000,      /* longest sleep with something in hand */
+    POOL_LOST_US = 50 * 1000,         /* after such a sleep what is found should have rung */
     POOL_AGAIN_US = 5000,             /* when something to a worker or the master was full */
     POOL_FILES_AT_ONCE = 64,          /* messages read from a passing socket in one go */
     POOL_TRIM_MS = 1000,              /* between two rounds of giving pages back */
@@ -149,7 +150,9 @@ struct pool {
     uint64_t run_us_256;              /* average of a request's run, in 1/256 us; 0: none yet */
     int64_t look_us;                  /* when streams are looked at next */
     int64_t moved_us;                 /* when something was last offered or found */
-    int64_t slept_from_us, slept_us;  /* the latest wait */
+    int64_t slept_from_us;            /* the latest wait began; ... */
+    int64_t asked_us, slept_us;       /* ... how long it might last and did */
+    bool slept_owed;                  /* ... a bell might be owed then */
     bool bell_rang, is_clogged;
     bool yields;                      /* left free hands to another edge this turn */
     unsigned owed;                    /* messages to the master that did not fit its socket yet */

@@ -304,9 +304,9 @@ static void note_killer(struct pool *p, const struct request *r)
 }
 
 /* It was being run: once more, elsewhere, if nothing of it was seen and running it twice is safe.
- * Only a request whose second worker died, too, is held to be the cause: its like (method, path) are
- * not run again for a minute.  Deaths of workers that ran different requests of one busy URL prove
- * nothing, nor does that of a worker that was killed for another's fault. */
+ * Only a request whose second worker died, too, is held to be the cause: its like (method, path)
+ * are not run again for a minute.  Deaths of workers that ran different requests of one busy URL
+ * prove nothing, nor does that of a worker that was killed for another's fault. */
 static void retry_or_fail(struct pool *p, const struct pool_worker *w, struct call *c,
                           bool has_head)
 {

@@ -135,6 +135,24 @@ UNIT_TEST(a_lost_bell_costs_a_second_and_is_counted)
     stage_end(&s);
 }
 
+UNIT_TEST(a_bell_after_a_long_sleep_is_not_lost)
+{
+    struct stage s;
+    struct client c;
+    stage_begin(&s, 1, 1, 1);
+    ask(&c, s.pool, "/page");
+    turn(&s);
+    takes(&s, 0, "/page");
+    clock_ahead_us += 2000 * 1000;
+    answers(&s, 0, "");
+    s.pool->hook.woken(&s.pool->hook);                     /* what the loop does, step by step */
+    s.pool->current->bell.run(&s.pool->current->bell);
+    assert_int_equal(wait_of_turn(&s), -1);
+    has_answer(&c, "");
+    assert_int_equal(pool_stats(s.pool).lost_bells, 0);
+    stage_end(&s);
+}
+
 /* ---- the choice ---- */
 
 UNIT_TEST(fewest_in_hand_then_most_recently_used)
@@ -846,7 +864,8 @@ UNIT_TEST(slots_long_idle_give_their_pages_back)
 
 UNIT_MAIN(an_answer_comes_whole, a_bell_wakes_the_edge,
           a_sleeping_edge_is_woken_from_another_thread,
-          a_lost_bell_costs_a_second_and_is_counted, fewest_in_hand_then_most_recently_used,
+          a_lost_bell_costs_a_second_and_is_counted, a_bell_after_a_long_sleep_is_not_lost,
+          fewest_in_hand_then_most_recently_used,
           tickets_of_a_turn_are_one_write_a_worker,
           one_worker_gets_as_much_as_a_millisecond_of_work,
           slow_requests_are_offered_one_a_thread, an_offer_not_taken_goes_to_an_idle_worker,
