@@ -19,7 +19,7 @@
 #include "base/sys.h"
 #include "edge/edge_private.h"
 
-enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100 };
+enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100, ACCEPT_WARN_AGAIN_MS = 10000 };
 
 /* ---- accepting ------------------------------------------------------------------------------- */
 
@@ -37,9 +37,13 @@ static void end_with(struct edge *e, int error)
 
 static void pause_accepting(struct edge *e, int error)
 {
-    if (e->accept_pause.due_ms == 0)
-        log_warn("accepting pauses", "error=%d connections=%llu for_ms=%d", -error,
-                 (unsigned long long)e->conns_count, ACCEPT_PAUSE_MS);
+    int64_t now_ms = loop_now_ms(e->loop);
+    if (e->accept_warned_ms == 0 || now_ms - e->accept_warned_ms >= ACCEPT_WARN_AGAIN_MS) {
+        log_warn("accepting pauses", "error=\"%s\" connections=%llu limit=%lld for_ms=%d",
+                 error == -EUSERS ? "as many connections as --connections allows" : strerror(-error),
+                 (unsigned long long)e->conns_count, (long long)e->conf->connections, ACCEPT_PAUSE_MS);
+        e->accept_warned_ms = now_ms;
+    }
     for (size_t i = 0; i < e->listeners_count; i++)
         (void)loop_pause(&e->listeners[i].watch, true);
     (void)timer_set(e->loop, &e->accept_pause, ACCEPT_PAUSE_MS);
@@ -49,9 +53,11 @@ static void accept_again(struct timer *t)
 {
     struct edge *e = container_of(t, struct edge, accept_pause);
     int rc = 0;
-    for (size_t i = 0; i < e->listeners_count; i++)
-        if (e->listeners[i].watch.fd >= 0 && loop_pause(&e->listeners[i].watch, false) < 0)
-            rc = -ENOMEM;
+    for (size_t i = 0; i < e->listeners_count; i++) {
+        int error = e->listeners[i].watch.fd >= 0 ? loop_pause(&e->listeners[i].watch, false) : 0;
+        if (error < 0 && error != -EEXIST)      /* it was not paused: tried before, with success */
+            rc = error;
+    }
     if (rc < 0)                     /* one of them is deaf: try again */
         (void)timer_set(e->loop, &e->accept_pause, ACCEPT_PAUSE_MS);
 }
@@ -68,7 +74,7 @@ static int accept_one(struct listener *l)
     socklen_t len = sizeof peer;
     struct edge *e = l->edge;
     if (e->conns_count >= (uint64_t)e->conf->connections)
-        return -EMFILE;
+        return -EUSERS;
     int fd = sys_accept(l->watch.fd, (struct sockaddr *)&peer, &len);
     if (fd < 0)
         return fd == -EAGAIN ? 0 : is_passing(fd) ? 1 : fd;

@@ -1,6 +1,7 @@
 /* edge_private.h - what the edge's own files share: the process, its listeners, its connections.
  */
 #pragma once
+#include <sys/socket.h>
 #include "edge/body.h"
 #include "link/channel.h"
 #include "serve/serve.h"
@@ -27,6 +28,7 @@ struct edge {
     struct listener listeners[CONF_LIST_MAX];
     size_t listeners_count;
     struct timer accept_pause;        /* on while descriptors ran out */
+    int64_t accept_warned_ms;         /* 0: never */
     struct list conns;                /* every h1_conn */
     uint64_t conns_count, accepted, requests;
     struct list spare;                /* h1_exchanges between two uses */
@@ -48,7 +50,7 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct body body;
     struct chunked chunked;
     bool is_body_complete;            /* also when there is none */
-    bool is_let_go;                   /* the worker, if there was one, is done with the request's body */
+    bool is_woken;                    /* what serve waited for is there: serve_run() */
 
     struct h1_answer spelled;
     struct buf out;                   /* head and body bytes not yet sent */
@@ -57,6 +59,7 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct file *file;                /* what is sent last: a cached file, or a descriptor of its own */
     int file_fd;                      /* -1: none */
     uint64_t file_at, file_left_bytes;
+    bool is_file_due;                 /* of a chunked answer: the chunk's frame comes before it */
     uint64_t promised_left_bytes;     /* of Content-Length */
     bool is_ended;                    /* answer_out was told the end */
     bool is_cut;                      /* ... and the client must see that it is not whole */
@@ -72,7 +75,9 @@ struct h1_conn {
     struct listener *listener;
     struct h1_exchange *hx;           /* NULL between two requests */
     struct buf in;                    /* bytes of a head that is not whole, and what was sent ahead */
-    size_t scanned_bytes;             /* of `in`, for the end of the head */
+    size_t scanned_bytes;             /* of `in`, by h1_read_head */
+    bool is_scanned;                  /* all of `in` was looked at: no whole head is there */
+    bool has_moved;                   /* the client took bytes since the limit was set */
     enum phase phase;
     bool is_running;                  /* inside h1_conn_run: callbacks only leave marks */
     bool is_closing;                  /* given to loop_free_later */
@@ -90,6 +95,7 @@ extern const struct answer_out h1_answer_out;
 /* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */
 int h1_send(struct h1_conn *c);
 bool h1_has_unsent(const struct h1_exchange *hx);
+uint64_t h1_unsent_bytes(const struct h1_exchange *hx);      /* of what was taken, frames included */
 bool h1_takes_more(const struct h1_exchange *hx);     /* of the body, after it was full */
 struct h1_exchange *h1_exchange_take(struct edge *e);       /* NULL: no memory */
 void h1_exchange_give(struct edge *e, struct h1_exchange *hx);

@@ -38,7 +38,21 @@ static void end(struct h1_exchange *hx, bool is_cut)
 
 bool h1_has_unsent(const struct h1_exchange *hx)
 {
-    return buf_len(&hx->out) > 0 || hx->spill.job || hx->file_left_bytes > 0;
+    return buf_len(&hx->out) > 0 || hx->spill.job || hx->file_left_bytes > 0 || hx->is_file_due;
+}
+
+uint64_t h1_unsent_bytes(const struct h1_exchange *hx)
+{
+    uint64_t bytes = buf_len(&hx->out) + hx->file_left_bytes;
+    if (hx->spill.job)
+        bytes += hx->spill.written_bytes + hx->spill.filled_bytes - hx->spill_sent_bytes;
+    return bytes;
+}
+
+static void out_wake(struct exchange *x)
+{
+    of(x)->is_woken = true;
+    tell(of(x));
 }
 
 /* ---- head ------------------------------------------------------------------------------------ */
@@ -126,6 +140,7 @@ static ssize_t send_piece(struct h1_exchange *hx, const struct piece *p)
         sent = 0;
     if (sent < 0)
         return sent;
+    c->has_moved |= sent > 0;
     if ((size_t)sent < total)
         c->watch.ready &= ~(unsigned)LOOP_WRITE;
     size_t of_out = (size_t)sent < before ? (size_t)sent : before;
@@ -144,6 +159,8 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bo
     const struct conf *conf = hx->conn->edge->conf;
     struct piece p;
     size_t room_bytes, offered = runs[0].len + runs[1].len;
+    if (conf->response_spool_bytes == 0)
+        return 0;
     if (!hx->spill.job) {
         int rc = spill_open(&hx->spill, hx->conn->edge->helpers, hx->conn->edge->bodies.folder, spill_woke);
         hx->spill_sent_bytes = hx->spill_freed_bytes = 0;
@@ -239,12 +256,11 @@ static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_l
     if ((size_t)took < offered) {
         hx->is_full = true;
     } else if (is_last) {
-        hx->is_let_go = true;
         end(hx, is_counted && hx->promised_left_bytes > 0);
         return took;
     }
-    if (h1_has_unsent(hx))
-        tell(hx);                     /* so that the send timer runs */
+    if (hx->is_full || h1_has_unsent(hx))
+        tell(hx);                     /* so that the send timer runs, and somebody resumes */
     return took;
 }
 
@@ -255,17 +271,11 @@ static void out_file(struct exchange *x, struct file *file, int fd, uint64_t at,
     if (is_counted && bytes > hx->promised_left_bytes)
         bytes = hx->promised_left_bytes;
     bool is_short = is_counted && bytes < hx->promised_left_bytes;
-    if (hx->spelled.body == H1_BODY_CHUNKED && bytes > 0) {
-        /* One chunk for all of it: its size is known. */
-        char line[24];
-        if (buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, bytes) }) < 0)
-            is_short = true;
-    }
+    hx->is_file_due = hx->spelled.body == H1_BODY_CHUNKED;
     hx->file = file;
     hx->file_fd = fd;
     hx->file_at = at;
     hx->file_left_bytes = bytes;
-    hx->is_let_go = true;
     x->sent_body_bytes += bytes;
     end(hx, is_short);
 }
@@ -275,7 +285,7 @@ static void out_cut(struct exchange *x)
     end(of(x), true);
 }
 
-const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_cut };
+const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_cut, out_wake };
 
 /* ---- sending what is kept -------------------------------------------------------------------- */
 
@@ -288,6 +298,7 @@ static ssize_t send_file(struct h1_conn *c, int fd, uint64_t at, uint64_t bytes)
         c->watch.ready &= ~(unsigned)LOOP_WRITE;
         return 0;
     }
+    c->has_moved |= sent > 0;
     return sent == 0 ? -EIO : sent;             /* the file became shorter: the response cannot be kept */
 }
 
@@ -300,6 +311,7 @@ static ssize_t send_memory(struct h1_conn *c, struct h1_exchange *hx)
         sent = 0;
     if (sent < 0)
         return sent;
+    c->has_moved |= sent > 0;
     if ((size_t)sent < bytes.len)
         c->watch.ready &= ~(unsigned)LOOP_WRITE;
     buf_take(&hx->out, (size_t)sent);
@@ -321,7 +333,7 @@ static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
     uint64_t left_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
     if (left_bytes == 0) {
         int rc = spill_flush(&hx->spill);
-        if (rc == 0)
+        if (rc == 0 && hx->spill.written_bytes == hx->spill_sent_bytes)      /* it may write at once */
             spill_close(&hx->spill);
         return rc == -EAGAIN ? 0 : rc;
     }
@@ -332,8 +344,20 @@ static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
     return sent;
 }
 
+/* One chunk for all of the file: its size is known.  Only now, behind all that was kept. */
+static ssize_t frame_last_file(struct h1_exchange *hx)
+{
+    char line[H1_CHUNK_SIZE_BYTES_MAX];
+    hx->is_file_due = false;
+    if (hx->file_left_bytes == 0)
+        return buf_add(&hx->out, SPAN("0\r\n\r\n"));
+    return buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, hx->file_left_bytes) });
+}
+
 static ssize_t send_last_file(struct h1_conn *c, struct h1_exchange *hx)
 {
+    if (hx->is_file_due)
+        return frame_last_file(hx);
     ssize_t sent = send_file(c, hx->file_fd, hx->file_at, hx->file_left_bytes);
     if (sent > 0) {
         hx->file_at += (uint64_t)sent;
@@ -408,7 +432,7 @@ void h1_exchange_give(struct edge *e, struct h1_exchange *hx)
 {
     enum { KEPT_OUT_BYTES = 16 * 1024 };
     serve_leave(&hx->x);
-    body_done(&hx->body, hx->is_let_go);
+    body_done(&hx->body, !hx->x.is_body_lent);
     spill_close(&hx->spill);
     if (hx->file)
         file_release(e->serve.files, hx->file);

@@ -22,8 +22,11 @@
 #include "edge/edge_private.h"
 
 enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
-enum limit_kind { LIMIT_EACH_WAIT, LIMIT_WHOLE_PHASE };
+/* Counted from the last step, from when the phase began, or from when the client last took a byte. */
+enum limit_kind { LIMIT_EACH_WAIT, LIMIT_WHOLE_PHASE, LIMIT_PROGRESS };
 enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024, IN_RESERVE_BYTES = 4096 };
+enum { STEPS_A_TURN = 64 };       /* some 30 pipelined requests; then the others have their turn */
+enum { STATUS_CLIENT_GONE = 499 };         /* in the access log only, as nginx writes it */
 
 static enum next step_idle(struct h1_conn *c);
 static enum next step_head(struct h1_conn *c);
@@ -46,7 +49,7 @@ static const struct phase_row {
     [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_BODY] = { "body", step_body, late_request, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },
     [PHASE_ANSWER] = { "answer", step_answer, late_idle, 0, LIMIT_EACH_WAIT },   /* bounded by the pool */
-    [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_PROGRESS },
     [PHASE_LINGER] = { "linger", step_linger, late_idle, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
 };
 _Static_assert(ARRAY_LEN(phases) == PHASE_COUNT, "a phase without a row");
@@ -56,7 +59,7 @@ static void enter(struct h1_conn *c, enum phase phase)
     if (phase == c->phase)
         return;
     c->phase = phase;
-    if (phases[phase].kind == LIMIT_WHOLE_PHASE)
+    if (phases[phase].kind != LIMIT_EACH_WAIT)
         timer_off(c->edge->loop, &c->timer);
 }
 
@@ -77,17 +80,27 @@ static void drop_exchange(struct h1_conn *c)
     c->hx = NULL;
 }
 
+static void log_unfinished(struct h1_exchange *hx)
+{
+    struct exchange *x = &hx->x;
+    uint64_t unsent_bytes = h1_unsent_bytes(hx);
+    if (!x->has_head)
+        x->response.status = STATUS_CLIENT_GONE;
+    x->sent_body_bytes -= unsent_bytes < x->sent_body_bytes ? unsent_bytes : x->sent_body_bytes;
+    serve_log(x);
+}
+
 static void close_conn(struct h1_conn *c)
 {
     struct edge *e = c->edge;
     int fd = c->watch.fd;
-    if (c->hx && c->hx->is_cut && c->hx->spelled.body == H1_BODY_CLOSE) {
+    if (c->hx && c->hx->spelled.body == H1_BODY_CLOSE) {
         /* The end of the connection is the end of this body: only a reset shows that it is not whole. */
         const struct linger hard = { .l_onoff = 1 };
         (void)sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
-    if (c->hx && c->hx->x.has_head && !c->hx->is_ended)
-        serve_log(&c->hx->x);
+    if (c->hx)                  /* else its response went out whole, or it never had one */
+        log_unfinished(c->hx);
     drop_exchange(c);
     timer_off(e->loop, &c->timer);
     loop_unwatch(&c->watch);
@@ -98,7 +111,14 @@ static void close_conn(struct h1_conn *c)
     loop_free_later(e->loop, &c->garbage, free_conn);
 }
 
-static void set_limit(struct h1_conn *c)
+static bool is_limit_kept(const struct h1_conn *c, enum limit_kind kind)
+{
+    return c->timer.due_ms > 0 &&
+           (kind == LIMIT_WHOLE_PHASE || (kind == LIMIT_PROGRESS && !c->has_moved));
+}
+
+/* 0, or -ENOMEM: nothing would ever end this wait. */
+static int set_limit(struct h1_conn *c)
 {
     const struct phase_row *p = &phases[c->phase];
     int64_t limit_ms = NO_LIMIT_MS;
@@ -106,22 +126,25 @@ static void set_limit(struct h1_conn *c)
         memcpy(&limit_ms, (const char *)c->edge->conf + p->limit_option, sizeof limit_ms);
     if (c->phase == PHASE_IDLE && c->edge->is_draining)
         limit_ms = c->edge->conf->drain_idle_ms;
-    if (p->kind == LIMIT_WHOLE_PHASE && c->timer.due_ms > 0)
-        return;
-    if (timer_set(c->edge->loop, &c->timer, limit_ms) < 0)
+    if (is_limit_kept(c, p->kind))
+        return 0;
+    c->has_moved = false;
+    int rc = timer_set(c->edge->loop, &c->timer, limit_ms);
+    if (rc < 0)
         log_warn("no memory for a timer", "phase=%s", p->name);
+    return rc;
 }
 
 static void run(struct h1_conn *c, enum next next)
 {
     c->is_running = true;
-    while (next == NEXT_STEP)
+    for (int budget = STEPS_A_TURN; next == NEXT_STEP && budget > 0; budget--)
         next = phases[c->phase].step(c);
     c->is_running = false;
-    if (next == NEXT_CLOSE)
+    if (next == NEXT_STEP)
+        loop_again(&c->watch);
+    if (next == NEXT_CLOSE || set_limit(c) < 0)
         close_conn(c);
-    else
-        set_limit(c);
 }
 
 void h1_conn_run(struct h1_conn *c)
@@ -172,16 +195,18 @@ int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockadd
     name_peer(c, peer);
     if (!l->is_unix)
         (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    int rc = loop_watch(e->loop, &c->watch, fd, ready);
+    /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
+    int rc = set_limit(c);
+    if (rc == 0)
+        rc = loop_watch(e->loop, &c->watch, fd, ready);
     if (rc < 0) {
+        timer_off(e->loop, &c->timer);
         sys_free(c);
         return rc;
     }
     list_add_before(&e->conns, &c->node);
     e->conns_count++;
     e->accepted++;
-    /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
-    set_limit(c);
     return 0;
 }
 
@@ -194,7 +219,7 @@ void h1_conn_end(struct h1_conn *c)
 void h1_conn_drain(struct h1_conn *c)
 {
     if (c->phase == PHASE_IDLE)
-        set_limit(c);
+        (void)set_limit(c);             /* it is on and only moves */
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -252,6 +277,17 @@ static void fill_from(struct h1_conn *c, struct request *r)
     };
 }
 
+/* From here on the exchange is a request that came, whatever becomes of it. */
+static void adopt(struct h1_conn *c, struct h1_exchange *hx)
+{
+    c->hx = hx;
+    c->scanned_bytes = 0;
+    c->is_scanned = false;
+    hx->conn = c;
+    hx->x.began_us = loop_now_us(c->edge->loop);
+    fill_from(c, &hx->x.request);
+}
+
 /* A refusal before or instead of serve: answered, then the connection closes. */
 static enum next refuse(struct h1_conn *c, unsigned status)
 {
@@ -270,8 +306,6 @@ static enum next begin(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     struct exchange *x = &hx->x;
-    fill_from(c, &x->request);
-    x->began_us = loop_now_us(c->edge->loop);
     c->requests++;
     c->edge->requests++;
     int rc = request_understand(&x->request, &x->arena);
@@ -290,23 +324,21 @@ static ssize_t take_head(struct h1_conn *c, struct span data)
     if (!hx)
         return -ENOMEM;
     struct request *r = &hx->x.request;
-    hx->conn = c;
     ssize_t taken = h1_read_head(r, data, &c->scanned_bytes, &limits, &hx->x.arena);
     if (taken == 0) {
+        c->is_scanned = true;
         h1_exchange_give(c->edge, hx);
         return 0;
     }
-    c->hx = hx;
-    struct span head = { data.at, taken > 0 ? (size_t)taken : 0 };
-    struct span copy = arena_copy(&hx->x.arena, head);
-    if (!copy.at)
-        return -503;
+    struct span copy = { 0 };
     if (taken > 0)
-        move_head(r, head.at, copy.at);
+        copy = arena_copy(&hx->x.arena, (struct span){ data.at, (size_t)taken });
+    if (copy.at)
+        move_head(r, data.at, copy.at);
     else
-        hx->x.request = (struct request){ .version = 11 };     /* its spans point to what is not kept */
-    c->scanned_bytes = 0;
-    return taken;
+        *r = (struct request){ .version = 11 };          /* its spans point to what is not kept */
+    adopt(c, hx);
+    return taken > 0 && !copy.at ? -503 : taken;
 }
 
 static int keep(struct h1_conn *c, struct span rest)
@@ -359,6 +391,7 @@ static enum next read_more(struct h1_conn *c)
     if (got == 0)
         return wait_for_head(c);
     buf_added(&c->in, (size_t)got);
+    c->is_scanned = false;
     return NEXT_STEP;
 }
 
@@ -366,7 +399,7 @@ static enum next step_head(struct h1_conn *c)
 {
     if (buf_len(&c->in) == 0)
         return read_to_scratch(c);
-    if (c->scanned_bytes < buf_len(&c->in)) {
+    if (!c->is_scanned) {
         ssize_t taken = take_head(c, buf_span(&c->in));
         if (taken == -ENOMEM)
             return NEXT_CLOSE;
@@ -376,7 +409,6 @@ static enum next step_head(struct h1_conn *c)
             buf_take(&c->in, (size_t)taken);
             return begin(c);
         }
-        c->scanned_bytes = buf_len(&c->in);
     }
     enter(c, PHASE_HEAD);
     return read_more(c);
@@ -390,13 +422,11 @@ static enum next step_idle(struct h1_conn *c)
 static enum next late_request(struct h1_conn *c)
 {
     if (!c->hx) {
-        c->hx = h1_exchange_take(c->edge);
-        if (!c->hx)
+        struct h1_exchange *hx = h1_exchange_take(c->edge);
+        if (!hx)
             return NEXT_CLOSE;
-        c->hx->conn = c;
-        c->hx->x.request.version = 11;
-        c->hx->x.began_us = loop_now_us(c->edge->loop);
-        fill_from(c, &c->hx->x.request);
+        hx->x.request.version = 11;
+        adopt(c, hx);
     }
     return refuse(c, 408);
 }
@@ -415,6 +445,15 @@ static unsigned status_of(int error)
     return error == -ENOSPC || error == -EDQUOT ? 507 : error == -EMSGSIZE ? 413 : 503;
 }
 
+static enum next refuse_body(struct h1_conn *c, int error)
+{
+    unsigned status = status_of(error);
+    if (status != 413)
+        log_warn("no place for a request body", "bytes=%lld folder=%s error=\"%s\"",
+                 (long long)c->hx->body.bytes, c->edge->bodies.folder, strerror(-error));
+    return refuse(c, status);
+}
+
 static enum next begin_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
@@ -422,13 +461,10 @@ static enum next begin_body(struct h1_conn *c)
     if (r->body_bytes > c->edge->conf->body_limit_bytes)
         return refuse(c, 413);
     int rc = body_begin(&hx->body, &c->edge->bodies, &hx->x.arena, r->body_bytes, body_woke);
-    if (rc < 0) {
-        log_warn("no place for a request body", "bytes=%lld error=%d", (long long)r->body_bytes, -rc);
-        return refuse(c, status_of(rc));
-    }
+    if (rc < 0)
+        return refuse_body(c, rc);
     if (r->expects_continue && buf_len(&c->in) == 0) {
-        struct span go_on = SPAN("HTTP/1.1 100 Continue\r\n\r\n");
-        if (sys_send(c->watch.fd, go_on.at, go_on.len, 0) != (ssize_t)go_on.len)
+        if (buf_add(&hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) < 0 || h1_send(c) < 0)
             return NEXT_CLOSE;
     }
     enter(c, PHASE_BODY);
@@ -532,7 +568,7 @@ static enum next end_body(struct h1_conn *c)
     if (rc == -EAGAIN)
         return NEXT_WAIT;
     if (rc < 0)
-        return refuse(c, status_of(rc));
+        return refuse_body(c, rc);
     hx->is_body_complete = true;
     hx->x.request.body_bytes = hx->body.bytes;
     if (buf_len(&c->in) == 0)
@@ -544,6 +580,8 @@ static enum next end_body(struct h1_conn *c)
 static enum next step_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
+    if (buf_len(&hx->out) > 0 && h1_send(c) < 0)        /* what is left of "100 Continue" */
+        return NEXT_CLOSE;
     for (int budget = 16; budget > 0; budget--) {
         int rc = hx->x.request.is_chunked ? read_chunked(c) : read_length(c);
         if (rc == 1)
@@ -552,8 +590,10 @@ static enum next step_body(struct h1_conn *c)
             return NEXT_WAIT;
         if (rc == -EPIPE || rc == -ECONNRESET)
             return NEXT_CLOSE;                          /* cut short: nobody sees it */
+        if (rc == -EBADMSG)
+            return refuse(c, 400);
         if (rc < 0)
-            return refuse(c, rc == -EBADMSG ? 400 : status_of(rc));
+            return refuse_body(c, rc);
     }
     loop_again(&c->watch);
     return NEXT_WAIT;
@@ -579,10 +619,10 @@ static enum next finish(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     bool goes_on = hx->spelled.keeps_alive && !hx->is_cut;
-    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0;
-    serve_log(&hx->x);
+    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0 || (c->watch.ready & LOOP_READ);
     if (hx->is_cut)
         return NEXT_CLOSE;
+    serve_log(&hx->x);
     drop_exchange(c);
     if (goes_on) {
         enter(c, PHASE_IDLE);
@@ -616,14 +656,34 @@ static bool is_gone(struct h1_conn *c)
     return serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->edge->loop);
 }
 
+/* Not the client's doing: somebody must know why it was cut. */
+static void log_own_failure(const struct h1_exchange *hx, int error)
+{
+    const struct request *r = &hx->x.request;
+    char target[200];
+    if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -ENOMEM)
+        log_warn("response cut", "request=\"%.*s %s\" left_bytes=%llu error=\"%s\"",
+                 (int)r->method_name.len, r->method_name.at,
+                 log_escape(target, sizeof target, r->target),
+                 (unsigned long long)h1_unsent_bytes(hx),
+                 hx->file_left_bytes > 0 && error == -EIO ? "the file became shorter or cannot be read"
+                                                         : strerror(-error));
+}
+
 static enum next step_answer(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     if (is_gone(c))
         return NEXT_CLOSE;
+    if (hx->is_woken) {
+        hx->is_woken = false;
+        return served(c, serve_run(&hx->x));
+    }
     int rc = h1_send(c);
-    if (rc < 0)
+    if (rc < 0) {
+        log_own_failure(hx, rc);
         return NEXT_CLOSE;
+    }
     if (rc == 1 && hx->is_ended)
         return finish(c);
     if (hx->is_full && h1_takes_more(hx)) {

@@ -2,7 +2,8 @@
  *
  *   ADDRESS - - [24/Nov/2026:07:08:19 +0000] "GET /path HTTP/1.1" 200 1024 "REFERER" "AGENT" MS REQUEST_ID
  *
- * A pipe that is full costs the lines, never the edge: they are counted.  Foreign bytes are escaped.
+ * A pipe that is full costs the lines, never the edge: they are counted.  Foreign bytes are escaped.  A request line that
+ * could not be read is "-"; the status of a client that left before its answer began is 499.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,29 +18,49 @@ static const char *field_text(const struct exchange *x, enum field_id id, char *
     return f && f->value.len > 0 ? log_escape(into, cap_bytes, f->value) : "-";
 }
 
+enum { TARGET_BYTES = 2048, FIELD_BYTES = 512, LINE_BYTES = 64 + TARGET_BYTES + 16 };
+
+static const char *request_line(const struct request *r, char into[LINE_BYTES])
+{
+    char method[64], target[TARGET_BYTES];
+    if (r->method_name.len == 0)
+        return "-";
+    (void)snprintf(into, LINE_BYTES, "%s %s HTTP/%u.%u",
+                   log_escape(method, sizeof method, r->method_name),
+                   log_escape(target, sizeof target, r->target), r->version / 10 % 10, r->version % 10);
+    return into;
+}
+
 void serve_log(struct exchange *x)
 {
     struct serve *s = x->serve;
     if (!s || !x->is_logged || s->access_fd < 0)
         return;
+    x->is_logged = false;
     const struct request *r = &x->request;
-    char target[2048], referer[512], agent[512], method[64], stamp[40];
+    char line[LINE_BYTES], referer[FIELD_BYTES], agent[FIELD_BYTES], stamp[40];
     struct tm tm;
     time_t now_s = (time_t)(sys_wall_us() / 1000000);
     gmtime_r(&now_s, &tm);
     strftime(stamp, sizeof stamp, "%d/%b/%Y:%H:%M:%S +0000", &tm);
     int64_t took_us = sys_now_us() - x->began_us;
-    int rc = buf_addf(&s->access, "%.*s - - [%s] \"%s %s HTTP/%u.%u\" %u %llu \"%s\" \"%s\" %lld.%03lld %s\n",
+    int rc = buf_addf(&s->access, "%.*s - - [%s] \"%s\" %u %llu \"%s\" \"%s\" %lld.%03lld %s\n",
                       r->from.address.len ? (int)r->from.address.len : 1,
                       r->from.address.len ? r->from.address.at : "-", stamp,
-                      log_escape(method, sizeof method, r->method_name),
-                      log_escape(target, sizeof target, r->target), r->version / 10, r->version % 10,
-                      x->response.status, (unsigned long long)x->sent_body_bytes,
+                      request_line(r, line), x->response.status, (unsigned long long)x->sent_body_bytes,
                       field_text(x, FIELD_REFERER, referer, sizeof referer),
                       field_text(x, FIELD_USER_AGENT, agent, sizeof agent), (long long)took_us / 1000,
                       (long long)took_us % 1000, x->request_id[0] ? x->request_id : "-");
     if (rc < 0)
         s->access_dropped++;
+}
+
+static uint64_t count_lines(struct span text)
+{
+    uint64_t lines = 0;
+    for (; text.len > 0; lines++)
+        text = span_skip(text, span_find(text, '\n') + 1);
+    return lines;
 }
 
 /* Writes of at most PIPE_BUF are whole or not at all; larger ones are cut at lines so that no line of several edges
@@ -55,7 +76,7 @@ void serve_flush_log(struct serve *s)
             bytes = cut ? (size_t)(cut - lines.at) + 1 : span_find(lines, '\n') + 1;
         }
         if (sys_write(s->access_fd, lines.at, bytes) < 0)
-            s->access_dropped++;
+            s->access_dropped += count_lines((struct span){ lines.at, bytes });
         buf_take(&s->access, bytes);
     }
 }

@@ -69,7 +69,7 @@ static ssize_t app_body(struct call *c, const struct span runs[2], bool is_last)
     if (is_bare && !is_last)
         return (ssize_t)offered;
     if (is_last)
-        x->is_with_pool = false;
+        x->is_with_pool = x->is_body_lent = false;       /* the worker is done with it */
     ssize_t took = x->out->body(x, is_bare ? (const struct span[2]){ { NULL, 0 } } : runs, is_last);
     if (took < 0) {
         x->is_with_pool = false;
@@ -85,7 +85,7 @@ static ssize_t app_body(struct call *c, const struct span runs[2], bool is_last)
 static void app_file(struct call *c, int fd, uint64_t at, uint64_t bytes)
 {
     struct exchange *x = exchange_of(c);
-    x->is_with_pool = false;
+    x->is_with_pool = x->is_body_lent = false;
     if (is_without_body(x, x->response.status))
         bytes = 0;
     x->out->file(x, NULL, fd, at, bytes);
@@ -141,6 +141,7 @@ enum stage_says stage_app(struct exchange *x)
         x->body = (struct call_body){ .fd = -1 };
     x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body };
     x->is_with_pool = true;
+    x->is_body_lent = x->body.bytes > 0;       /* until the worker says that it is done, if it ever does */
     pool_submit(x->serve->pool, &x->call);
     return STAGE_WAITS;
 }

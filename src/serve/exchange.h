@@ -25,6 +25,8 @@ struct answer_out {
     void (*file)(struct exchange *x, struct file *file, int fd, uint64_t at, uint64_t bytes);
     /* The response cannot be completed: the client must be able to see that. */
     void (*cut)(struct exchange *x);
+    /* What the exchange waited for is there: the edge calls serve_run() soon, never at once. */
+    void (*wake)(struct exchange *x);
 };
 
 struct exchange {
@@ -38,7 +40,8 @@ struct exchange {
     unsigned stage;                   /* the next one to run */
     bool has_head;                    /* out->head was called */
     bool is_with_pool;                /* the pool holds x->call */
-    bool is_logged;                   /* wanted in the access log */
+    bool is_body_lent;                /* a worker may still read `body`: its memory is not used again */
+    bool is_logged;                   /* wanted in the access log, and not there yet */
     char request_id[17];              /* "" until one was needed */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
     unsigned file_root;               /* the static root to try next */

@@ -56,7 +56,7 @@ static void forget(struct files *f, struct file *file)
     file_release(f, file);
 }
 
-static void forget_all(struct files *f)
+void files_forget_all(struct files *f)
 {
     while (!list_empty(&f->by_age))
         forget(f, container_of(f->by_age.next, struct file, age));
@@ -75,14 +75,14 @@ void files_free(struct files *f)
 {
     if (!f)
         return;
-    forget_all(f);
+    files_forget_all(f);
     close_roots(f);
     sys_free(f);
 }
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-static int add_root(struct files *f, const char *url, const char *folder)
+static int add_root(struct files *f, const char *url, const char *folder, unsigned order)
 {
     if (f->roots_count == FILES_ROOTS_MAX || url[0] != '/')
         return -EINVAL;
@@ -90,6 +90,7 @@ static int add_root(struct files *f, const char *url, const char *folder)
     while (url_bytes > 1 && url[url_bytes - 1] == '/')
         url_bytes--;
     struct files_root *root = &f->roots[f->roots_count];
+    root->order = order;
     root->fd = sys_open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (root->fd < 0)
         return root->fd;
@@ -114,14 +115,14 @@ static int by_length(const void *a, const void *b)
 
 int files_set_roots(struct files *f, const json_t *roots)
 {
-    forget_all(f);
+    files_forget_all(f);
     close_roots(f);
     size_t i;
     json_t *item;
+    f->roots_stamp++;
     json_array_foreach(roots, i, item) {
         const char *url = json_text(item, "url", ""), *folder = json_text(item, "root", "");
-        f->roots[f->roots_count < FILES_ROOTS_MAX ? f->roots_count : 0].order = (unsigned)i;
-        int rc = add_root(f, url, folder);
+        int rc = add_root(f, url, folder, (unsigned)i);
         if (rc < 0)
             log_warn("static root left out", "url=%s root=%s error=\"%s\"", url, folder, strerror(-rc));
     }
@@ -168,8 +169,12 @@ static int open_walk(int root_fd, const char *path)
 
 int files_open_beneath(int root_fd, const char *path, bool only_cached)
 {
+    enum { TRIES = 8 };
     uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (only_cached ? RESOLVE_CACHED : 0);
-    int fd = sys_openat2(root_fd, path, OPEN_FLAGS, 0, resolve);
+    int fd = -EAGAIN;
+    /* Without RESOLVE_CACHED the kernel says so only when something was renamed meanwhile. */
+    for (int tries = only_cached ? 1 : TRIES; tries > 0 && fd == -EAGAIN; tries--)
+        fd = sys_openat2(root_fd, path, OPEN_FLAGS, 0, resolve);
     if (fd == -ENOSYS || fd == -EPERM)
         return open_walk(root_fd, path);
     if (fd == -EINVAL && only_cached)           /* Linux 5.6 to 5.11 know no RESOLVE_CACHED */

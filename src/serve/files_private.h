@@ -17,6 +17,7 @@ struct files {
     int64_t trust_ms;
     struct files_root roots[FILES_ROOTS_MAX];
     size_t roots_count;
+    unsigned roots_stamp;       /* another one whenever the roots are replaced */
     struct file *chains[FILES_CHAINS];
     struct list by_age;
     size_t count;
@@ -30,4 +31,5 @@ struct file *files_find(struct files *f, unsigned root, struct span path);   /* 
 bool files_trusts(const struct files *f, const struct file *file);           /* looked at a moment ago */
 /* Takes over fd: the table's file for it (the old one when it is unchanged), or NULL: not a regular file, no memory. */
 struct file *files_keep(struct files *f, int fd, unsigned root, struct span path);
+void files_forget_all(struct files *f);      /* closes all that no response is sending */
 void files_used(struct files *f, struct file *file);      /* one reference more, and young again */

@@ -25,12 +25,13 @@ enum stage_says stage_health(struct exchange *x)
         return STAGE_PASS;
     struct span name = span_skip(path, prefix.len);
     bool is_ready = pool_is_ready(x->serve->pool), good;
+    x->serve->has_started |= is_ready;
     if (span_eq(name, SPAN("/live")))
         good = true;
     else if (span_eq(name, SPAN("/ready")))
         good = is_ready && !x->serve->is_draining;
     else if (span_eq(name, SPAN("/started")))
-        good = is_ready;
+        good = x->serve->has_started;
     else
         return STAGE_PASS;
     if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD) {

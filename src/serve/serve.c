@@ -82,11 +82,6 @@ enum served serve_run(struct exchange *x)
     return run_stages(x);
 }
 
-void stage_go_on(struct exchange *x)
-{
-    (void)run_stages(x);
-}
-
 void serve_leave(struct exchange *x)
 {
     if (x->is_with_pool) {

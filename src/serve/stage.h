@@ -12,5 +12,3 @@ enum stage_says stage_app(struct exchange *x);
 /* A whole small answer: status, one content type, extra fields (may be NULL), body copied out at once. */
 void answer_small(struct exchange *x, unsigned status, struct span type, const struct field *extra, size_t extras,
                   struct span body);
-/* The exchange goes on after a wait: runs the rest of the stages, nobody reads the return value. */
-void stage_go_on(struct exchange *x);

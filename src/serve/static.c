@@ -17,7 +17,7 @@ struct file_wait {
     struct serve *serve;
     int root_fd;                /* duplicate: the roots may be replaced meanwhile */
     int fd;                     /* result: a descriptor or -errno */
-    unsigned root;
+    unsigned root, stamp;       /* of files.roots then */
     char path[];
 };
 
@@ -27,6 +27,21 @@ static struct files *files_of(const struct exchange *x)
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
+
+/* The head in x->response, then its bytes of the file. */
+static enum stage_says send_file(struct exchange *x, struct file *file, int64_t first)
+{
+    x->has_head = true;
+    int rc = x->out->head(x, &x->response);
+    x->response.fields = NULL;      /* they are the caller's */
+    x->response.fields_count = 0;
+    if (rc < 0)
+        return STAGE_ANSWERED;
+    files_used(files_of(x), file);
+    uint64_t bytes = x->request.method == METHOD_HEAD ? 0 : (uint64_t)x->response.body_bytes;
+    x->out->file(x, file, file->fd, (uint64_t)first, bytes);
+    return STAGE_ANSWERED;
+}
 
 static enum stage_says answer_range(struct exchange *x, struct file *file, struct field *fields, size_t count,
                                     int64_t first, int64_t last)
@@ -38,13 +53,7 @@ static enum stage_says answer_range(struct exchange *x, struct file *file, struc
     x->response = (struct response){
         .status = 206, .fields = fields, .fields_count = count, .body_bytes = last - first + 1,
     };
-    x->has_head = true;
-    if (x->out->head(x, &x->response) < 0)
-        return STAGE_ANSWERED;
-    files_used(files_of(x), file);
-    x->out->file(x, file, file->fd, (uint64_t)first,
-                 x->request.method == METHOD_HEAD ? 0 : (uint64_t)(last - first + 1));
-    return STAGE_ANSWERED;
+    return send_file(x, file, first);
 }
 
 static enum stage_says answer_unsatisfiable(struct exchange *x, const struct file *file)
@@ -91,12 +100,22 @@ static enum stage_says answer(struct exchange *x, struct file *file)
     x->response = (struct response){
         .status = 200, .fields = fields, .fields_count = count, .body_bytes = file->bytes,
     };
-    x->has_head = true;
-    if (x->out->head(x, &x->response) < 0)
-        return STAGE_ANSWERED;
-    files_used(files_of(x), file);
-    x->out->file(x, file, file->fd, 0, r->method == METHOD_HEAD ? 0 : (uint64_t)file->bytes);
-    return STAGE_ANSWERED;
+    return send_file(x, file, 0);
+}
+
+/* Not that there is no such file, but that we cannot look: 503, and never the application's 404. */
+static bool is_exhausted(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
+static void refuse_file(struct exchange *x, int error)
+{
+    char target[200];
+    log_warn("static file not opened", "request=\"%s\" error=\"%s\"",
+             log_escape(target, sizeof target, x->request.target), strerror(-error));
+    x->failure = "a file could not be opened";
+    serve_refuse(x, 503);
 }
 
 /* ---- cold files ------------------------------------------------------------------------------ */
@@ -112,11 +131,13 @@ static void opened_cold(struct helper_job *job)
     struct file_wait *w = container_of(job, struct file_wait, job);
     struct exchange *x = w->x;
     struct file *file = NULL;
-    bool has_root = w->root < w->serve->files->roots_count;
-    if (w->fd >= 0 && x && has_root)
-        file = files_keep(w->serve->files, w->fd, w->root, span_of(w->path));
-    else if (w->fd >= 0)
-        (void)sys_close(w->fd);
+    /* Another generation brought other roots: the number may mean another folder now. */
+    bool is_same_root = w->stamp == w->serve->files->roots_stamp;
+    int fd = w->fd;
+    if (fd >= 0 && x && is_same_root)
+        file = files_keep(w->serve->files, fd, w->root, span_of(w->path));
+    else if (fd >= 0)
+        (void)sys_close(fd);
     (void)sys_close(w->root_fd);
     sys_free(w);
     if (!x)
@@ -124,10 +145,12 @@ static void opened_cold(struct helper_job *job)
     x->file_wait = NULL;
     if (file) {
         (void)answer(x, file);
-        return;
+    } else if (is_exhausted(fd)) {
+        refuse_file(x, fd);
+    } else {
+        x->file_root = is_same_root ? x->file_root + 1 : 0;
+        x->out->wake(x);            /* the application may want the body first: the edge asks again */
     }
-    x->file_root++;
-    stage_go_on(x);
 }
 
 void stage_files_leave(struct exchange *x)
@@ -145,6 +168,7 @@ static bool wait_for(struct exchange *x, unsigned root, struct span path)
     w->x = x;
     w->serve = x->serve;
     w->root = root;
+    w->stamp = files_of(x)->roots_stamp;
     memcpy(w->path, path.at, path.len);
     w->root_fd = sys_dup_cloexec(files_of(x)->roots[root].fd);
     if (w->root_fd >= 0 && helpers_submit(x->serve->helpers, &w->job) == 0) {
@@ -158,25 +182,37 @@ static bool wait_for(struct exchange *x, unsigned root, struct span path)
 
 /* ---- the stage ------------------------------------------------------------------------------- */
 
-/* The file, or NULL: there is none, or (is_waiting) a helper opens it. */
-static struct file *open_now(struct exchange *x, unsigned root, struct span path, bool *is_waiting)
+/* At once where the kernel has all it needs in memory; -EAGAIN: a helper does it. */
+static int open_or_wait(struct exchange *x, unsigned root, struct span path, const char *name)
+{
+    struct files *f = files_of(x);
+    int fd = files_open_beneath(f->roots[root].fd, name, true);
+    if (fd == -EMFILE) {
+        files_forget_all(f);            /* those that nobody sends just now make room */
+        fd = files_open_beneath(f->roots[root].fd, name, true);
+    }
+    if (fd != -EAGAIN || wait_for(x, root, path))
+        return fd;
+    /* Every helper is busy: better slow than wrong. */
+    return files_open_beneath(f->roots[root].fd, name, false);
+}
+
+/* The file, or NULL: *error is -EAGAIN when a helper opens it, else why there is none. */
+static struct file *open_now(struct exchange *x, unsigned root, struct span path, int *error)
 {
     char name[4096];
     struct files *f = files_of(x);
     struct file *file = files_find(f, root, path);
-    *is_waiting = false;
     if (file && files_trusts(f, file))
         return file;
+    *error = -ENOENT;
     if (path.len >= sizeof name)
         return NULL;
     memcpy(name, path.at, path.len);
     name[path.len] = '\0';
-    int fd = files_open_beneath(f->roots[root].fd, name, true);
-    if (fd == -EAGAIN) {
-        *is_waiting = wait_for(x, root, path);
-        if (!*is_waiting)               /* every helper is busy: better slow than wrong */
-            fd = files_open_beneath(f->roots[root].fd, name, false);
-    }
+    int fd = open_or_wait(x, root, path, name);
+    if (fd < 0)
+        *error = fd;
     return fd >= 0 ? files_keep(f, fd, root, path) : NULL;
 }
 
@@ -184,17 +220,21 @@ enum stage_says stage_files(struct exchange *x)
 {
     struct files *f = files_of(x);
     struct span rest;
-    bool is_waiting;
+    int error;
     if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD)
         return STAGE_PASS;
     for (; x->file_root < f->roots_count; x->file_root++) {
         if (!files_match(f, x->file_root, x->request.path, &rest))
             continue;
-        struct file *file = open_now(x, x->file_root, rest, &is_waiting);
+        struct file *file = open_now(x, x->file_root, rest, &error);
         if (file)
             return answer(x, file);
-        if (is_waiting)
+        if (error == -EAGAIN && x->file_wait)
             return STAGE_WAITS;
+        if (is_exhausted(error)) {
+            refuse_file(x, error);
+            return STAGE_ANSWERED;
+        }
     }
     return STAGE_PASS;
 }
