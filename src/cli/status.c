@@ -30,11 +30,12 @@ static void print_head(const json_t *answer)
     const json_t *url;
     size_t i;
     const char *application = json_text(answer, "application", "");
-    (void)printf("%s: %s, %s%s%s, generation %lld, up %s\n", json_text(answer, "site", "site"),
+    (void)printf("%s: %s, %s%s%s, generation %lld, up %s, master %lld\n", json_text(answer, "site", "site"),
                  json_text(answer, "state", "serving"), json_text(answer, "framework", "WSGI"),
                  application[0] != '\0' ? " " : "", application,
                  (long long)json_int(answer, "generation", 0),
-                 duration(up, json_int(answer, "uptime_s", 0) * 1000));
+                 duration(up, json_int(answer, "uptime_s", 0) * 1000),
+                 (long long)json_int(answer, "pid", 0));
     json_array_foreach(json_object_get(answer, "url"), i, url)
         (void)printf("  %s\n", json_string_value(url));
 }

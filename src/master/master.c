@@ -270,6 +270,17 @@ static int check_log_file(const char *option, const char *path, char *why)
     return fd < 0 ? fd : 0;
 }
 
+/* The first large body would find out. */
+static int check_spool(const char *folder, char *why)
+{
+    int fd = folder[0] ? sys_open_unlinked(folder) : -1;
+    if (fd < 0 && folder[0])
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot write in the folder of --spool-dir, %.300s: %s",
+                       folder, strerror(-fd));
+    (void)sys_close(fd);
+    return fd < 0 && folder[0] ? fd : 0;
+}
+
 /* What can be refused before anything is spawned. */
 static int prepare(struct master *m, char *why)
 {
@@ -281,6 +292,8 @@ static int prepare(struct master *m, char *why)
         rc = check_log_file("log", m->conf->log, why);
     if (rc == 0)
         rc = check_log_file("access-log", m->conf->access_log, why);
+    if (rc == 0)
+        rc = check_spool(m->conf->spool_dir, why);
     if (rc == 0)
         rc = control_server_open(&m->control, m, p->control, why);
     if (rc == 0)

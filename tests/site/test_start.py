@@ -416,3 +416,9 @@ def test_nothing_is_left(sites: Sites) -> None:
     site.stop()
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     assert not site.control.exists()
+
+
+def test_a_spool_dir_that_is_not_there(sites: Sites) -> None:
+    done = run("serve", "plain:application", "--spool-dir", "/nowhere", folder=APPS)
+    assert done.returncode == 1
+    assert "--spool-dir" in done.stderr and "/nowhere" in done.stderr
