@@ -2,7 +2,7 @@
 #include "link/pool.h"
 
 /* Writes into intakes: tickets of a turn are to be one each. */
-static unsigned writes_seen;
+static _Atomic unsigned writes_seen;
 
 ssize_t sys_write(int fd, const void *from, size_t bytes)
 {
