@@ -527,3 +527,12 @@ static inline unsigned in_hand(struct stage *s, unsigned worker)
 {
     return atomic_load(&yard_hand(&s->first->yard, worker, 0)->in_hand);
 }
+
+/* A file in memory with this content; the caller closes it. */
+static inline int file_of(const char *text)
+{
+    int fd = sys_memfd("file", 0);
+    assert_true(fd >= 0);
+    assert_int_equal(sys_write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
