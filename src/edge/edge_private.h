@@ -91,6 +91,13 @@ void h1_conn_run(struct h1_conn *c);
 void h1_conn_end(struct h1_conn *c);            /* at once, whatever is under way; freed at the end of the turn */
 void h1_conn_drain(struct h1_conn *c);          /* the edge stops: no further request but one already on its way */
 
+/* Bytes read, 0: none now, negative: the client is gone or will send no more. */
+ssize_t h1_receive(struct h1_conn *c, void *into, size_t bytes);
+int h1_body_begin(struct h1_conn *c);           /* as body_begin */
+/* One read at most: 1 the body is whole, 0 more at once, -EINPROGRESS the client must send, -EAGAIN a helper writes (the
+ * connection is woken), -EPIPE cut short, -EBADMSG bad chunks, -EMSGSIZE over body-limit, or why it has no place. */
+int h1_body_read(struct h1_conn *c);
+
 extern const struct answer_out h1_answer_out;
 /* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */
 int h1_send(struct h1_conn *c);

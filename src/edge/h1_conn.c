@@ -6,7 +6,8 @@
  * Woken  by loop (socket ready, time up, a mark left by h1_answer), always at h1_conn_run().
  * Owns   the socket, the bytes of a head that is not whole, the exchange under way.
  * Lives  until a step says NEXT_CLOSE; freed at the end of that loop turn, never inside a step.
- * Not    what a request means (http), who answers it (serve), how the answer leaves (h1_answer.c).
+ * Not    what a request means (http), who answers it (serve), how its body comes in (h1_body.c) and the answer leaves
+ *        (h1_answer.c).
  * Start  with the table of phases: it is the whole life of a connection.
  *
  * A read lands in the edge's scratch memory; a whole head moves into its exchange's arena, so a connection between two
@@ -222,27 +223,6 @@ void h1_conn_drain(struct h1_conn *c)
         (void)set_limit(c);             /* it is on and only moves */
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
-
-/* Bytes read, 0 for "none now", negative: the client is gone or will send no more. */
-static ssize_t receive(struct h1_conn *c, void *into, size_t bytes)
-{
-    if (!(c->watch.ready & LOOP_READ))
-        return 0;
-    ssize_t got = sys_recv(c->watch.fd, into, bytes, 0);
-    if (got == -EAGAIN) {
-        c->watch.ready &= ~(unsigned)LOOP_READ;
-        return 0;
-    }
-    if (got == 0) {
-        c->is_half_closed = true;
-        return -EPIPE;
-    }
-    if (got > 0 && (size_t)got < bytes && !(c->watch.ready & LOOP_HANGUP))
-        c->watch.ready &= ~(unsigned)LOOP_READ;
-    return got;
-}
-
 /* ---- idle and head --------------------------------------------------------------------------- */
 
 static enum next late_idle(struct h1_conn *c)
@@ -361,7 +341,7 @@ static enum next wait_for_head(struct h1_conn *c)
 static enum next read_to_scratch(struct h1_conn *c)
 {
     char *scratch = c->edge->scratch;
-    ssize_t got = receive(c, scratch, EDGE_SCRATCH_BYTES);
+    ssize_t got = h1_receive(c, scratch, EDGE_SCRATCH_BYTES);
     if (got < 0)
         return NEXT_CLOSE;
     if (got == 0)
@@ -385,7 +365,7 @@ static enum next read_more(struct h1_conn *c)
 {
     if (buf_reserve(&c->in, IN_RESERVE_BYTES) < 0)
         return NEXT_CLOSE;
-    ssize_t got = receive(c, buf_tail(&c->in), buf_room(&c->in));
+    ssize_t got = h1_receive(c, buf_tail(&c->in), buf_room(&c->in));
     if (got < 0)
         return NEXT_CLOSE;
     if (got == 0)
@@ -433,13 +413,6 @@ static enum next late_request(struct h1_conn *c)
 
 /* ---- body ------------------------------------------------------------------------------------ */
 
-static void body_woke(struct spill *s)
-{
-    struct body *b = container_of(s, struct body, spill);
-    struct h1_exchange *hx = container_of(b, struct h1_exchange, body);
-    loop_again(&hx->conn->watch);
-}
-
 static unsigned status_of(int error)
 {
     return error == -ENOSPC || error == -EDQUOT ? 507 : error == -EMSGSIZE ? 413 : 503;
@@ -460,7 +433,7 @@ static enum next begin_body(struct h1_conn *c)
     struct request *r = &hx->x.request;
     if (r->body_bytes > c->edge->conf->body_limit_bytes)
         return refuse(c, 413);
-    int rc = body_begin(&hx->body, &c->edge->bodies, &hx->x.arena, r->body_bytes, body_woke);
+    int rc = h1_body_begin(c);
     if (rc < 0)
         return refuse_body(c, rc);
     if (r->expects_continue && buf_len(&c->in) == 0) {
@@ -469,96 +442,6 @@ static enum next begin_body(struct h1_conn *c)
     }
     enter(c, PHASE_BODY);
     return NEXT_STEP;
-}
-
-/* Takes bytes that are already here into the body: how many, -EAGAIN, or an error. */
-static ssize_t put_into_body(struct h1_exchange *hx, struct span bytes)
-{
-    size_t put = 0, room_bytes;
-    int error;
-    while (put < bytes.len) {
-        char *room = body_room(&hx->body, &room_bytes, &error);
-        if (!room)
-            return error == -EAGAIN && put > 0 ? (ssize_t)put : error;
-        size_t n = bytes.len - put < room_bytes ? bytes.len - put : room_bytes;
-        memcpy(room, bytes.at + put, n);
-        body_added(&hx->body, n);
-        put += n;
-    }
-    return (ssize_t)put;
-}
-
-/* Decodes what is in `in`; 1 the body is whole, 0 more must come, -EAGAIN a helper writes, or an error. */
-static int take_chunked(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    while (buf_len(&c->in) > 0 && hx->chunked.state != CHUNKED_DONE) {
-        struct chunked before = hx->chunked;
-        struct span data, in = buf_span(&c->in);
-        ssize_t taken = chunked_read(&hx->chunked, in, &data);
-        if (taken < 0)
-            return (int)taken;
-        if ((int64_t)data.len > c->edge->conf->body_limit_bytes - hx->body.bytes)
-            return -EMSGSIZE;
-        ssize_t put = put_into_body(hx, data);
-        if (put < 0 || (size_t)put < data.len) {
-            /* Not all of this run had room: decode it again from where it stopped. */
-            if (put < 0 && put != -EAGAIN)
-                return (int)put;
-            size_t framing_bytes = (size_t)taken - data.len, done = put > 0 ? (size_t)put : 0;
-            struct span again;
-            hx->chunked = before;
-            ssize_t kept = chunked_read(&hx->chunked, (struct span){ in.at, framing_bytes + done }, &again);
-            buf_take(&c->in, kept > 0 ? (size_t)kept : 0);
-            return -EAGAIN;
-        }
-        buf_take(&c->in, (size_t)taken);
-    }
-    return hx->chunked.state == CHUNKED_DONE;
-}
-
-static int read_chunked(struct h1_conn *c)
-{
-    int rc = take_chunked(c);
-    if (rc != 0)
-        return rc;
-    int error = buf_reserve(&c->in, 16 * 1024);
-    if (error < 0)
-        return error;
-    ssize_t got = receive(c, buf_tail(&c->in), buf_room(&c->in));
-    if (got <= 0)
-        return got < 0 ? -EPIPE : -EINPROGRESS;
-    buf_added(&c->in, (size_t)got);
-    return take_chunked(c);
-}
-
-/* A body with a length is received to where it stays. */
-static int read_length(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    int64_t left_bytes = hx->x.request.body_bytes - hx->body.bytes;
-    size_t room_bytes;
-    int error;
-    if (left_bytes == 0)
-        return 1;
-    if (buf_len(&c->in) > 0) {
-        struct span kept = buf_span(&c->in);
-        kept.len = (int64_t)kept.len > left_bytes ? (size_t)left_bytes : kept.len;
-        ssize_t put = put_into_body(hx, kept);
-        if (put < 0)
-            return (int)put;
-        buf_take(&c->in, (size_t)put);
-        return hx->body.bytes == hx->x.request.body_bytes;
-    }
-    char *room = body_room(&hx->body, &room_bytes, &error);
-    if (!room)
-        return error;
-    room_bytes = (int64_t)room_bytes > left_bytes ? (size_t)left_bytes : room_bytes;
-    ssize_t got = receive(c, room, room_bytes);
-    if (got <= 0)
-        return got < 0 ? -EPIPE : -EINPROGRESS;
-    body_added(&hx->body, (size_t)got);
-    return hx->body.bytes == hx->x.request.body_bytes;
 }
 
 static enum next end_body(struct h1_conn *c)
@@ -583,7 +466,7 @@ static enum next step_body(struct h1_conn *c)
     if (buf_len(&hx->out) > 0 && h1_send(c) < 0)        /* what is left of "100 Continue" */
         return NEXT_CLOSE;
     for (int budget = 16; budget > 0; budget--) {
-        int rc = hx->x.request.is_chunked ? read_chunked(c) : read_length(c);
+        int rc = h1_body_read(c);
         if (rc == 1)
             return end_body(c);
         if (rc == -EAGAIN || rc == -EINPROGRESS)        /* a helper or the client comes back */
@@ -705,7 +588,7 @@ static enum next late_send(struct h1_conn *c)
 static enum next step_linger(struct h1_conn *c)
 {
     for (int budget = LINGER_BYTES / EDGE_SCRATCH_BYTES; budget > 0; budget--) {
-        ssize_t got = receive(c, c->edge->scratch, EDGE_SCRATCH_BYTES);
+        ssize_t got = h1_receive(c, c->edge->scratch, EDGE_SCRATCH_BYTES);
         if (got < 0)
             return NEXT_CLOSE;
         if (got == 0)
