@@ -322,12 +322,16 @@ static void tear_down(struct edge *e)
     loop_free(e->loop);
 }
 
-/* Intakes and the access log are pipes: a dead reader is -EPIPE, not the end of all connections. */
-static void ignore_broken_pipes(void)
+/* Intakes and the access log are pipes: a dead reader is -EPIPE, not the end of all connections.  A signal to
+ * all processes of a service (systemd's KillMode=control-group, Ctrl-C) is for the master, which then says what
+ * to do. */
+static void block_signals(void)
 {
+    static const int signals[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 };
     sigset_t set;
     (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGPIPE);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        (void)sigaddset(&set, signals[i]);
     (void)sys_sigmask(SIG_BLOCK, &set);
 }
 
@@ -337,7 +341,7 @@ int edge_main(void)
     struct channel_msg who;
     sys_process_name("edge");
     log_set(LOG_INFO, "edge");
-    ignore_broken_pipes();
+    block_signals();
     hash_seed();
     struct edge *e = sys_calloc(1, sizeof *e);
     struct conf *conf = read_conf(why);
