@@ -156,16 +156,18 @@ static int explain_inet(const char *text, int rc, uint16_t port, char *why)
     }
 }
 
-static void set_url(struct listener *l, const char *host)
+static int set_url(struct listener *l, const char *host)
 {
     union address at = { 0 };
     socklen_t len = sizeof at;
     unsigned port = 0;
-    if (sys_getsockname(l->fd, &at.any, &len) == 0)
+    int rc = sys_getsockname(l->fd, &at.any, &len);
+    if (rc == 0)
         port = ntohs(at.any.sa_family == AF_INET6 ? at.ipv6.sin6_port : at.ipv4.sin_port);
     bool has_colon = strchr(host, ':') != NULL;
     (void)snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", has_colon ? "[" : "", host,
                    has_colon ? "]" : "", port);
+    return rc;
 }
 
 static int open_socket(const union address *to, socklen_t len)
@@ -197,8 +199,8 @@ static int open_inet(struct listener *l, const char *text, const struct listener
     l->fd = open_socket(&to, len);
     if (l->fd < 0)
         return explain_inet(text, l->fd, a->port, why);
-    set_url(l, a->host);
-    return 0;
+    rc = set_url(l, a->host);
+    return rc < 0 ? explain_inet(text, rc, a->port, why) : 0;
 }
 
 /* Whether somebody answers at this socket file: 1 and who, 0 nobody, or -errno. */
