@@ -272,8 +272,11 @@ static void write_tickets(struct pool_worker *w)
     for (size_t i = 0; i < count; i++, at = at->next)
         tickets[i] = (struct ticket){ lease_of(at)->slot, lease_of(at)->sequence };
     ssize_t rc = sys_write(w->intake_fd, tickets, count * sizeof tickets[0]);
-    if (rc < 0) {
-        pool_rest(w);                 /* takes them back; the master will say that it died */
+    if (rc < 0) {                     /* either takes them back */
+        if (rc == -EPIPE)
+            pool_rest(w);             /* it leaves: the master will say when it is dead */
+        else
+            pool_broke(w, "its intake takes no tickets");
         return;
     }
     for (at = from; at != &w->hands; at = at->next)

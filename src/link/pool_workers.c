@@ -38,9 +38,11 @@ void pool_rest(struct pool_worker *w)
 
 /* ---- to the master ---- */
 
+/* False: to be told again.  A master that is gone counts as told; the edge sees it by itself. */
 static bool tell(struct pool *p, const struct channel_msg *msg, struct span text)
 {
-    return channel_send(p->master_fd, msg, text, NULL, 0) != -EAGAIN;   /* gone: the edge sees */
+    int rc = channel_send(p->master_fd, msg, text, NULL, 0);
+    return rc >= 0 || rc == -EPIPE || rc == -ECONNRESET;
 }
 
 void pool_blame(struct pool_worker *w, const struct channel_msg *msg, struct span text)

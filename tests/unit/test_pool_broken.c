@@ -1,5 +1,6 @@
 #include "pool_stage.h"
 #include "link/pool.h"
+#include <fcntl.h>
 
 /* ---- the worker that breaks rules ---- */
 
@@ -209,6 +210,34 @@ UNIT_TEST(a_worker_that_breaks_a_rule_is_reported_and_survived)
     log_set(LOG_WARN, "test");
 }
 
+/* Not a broken pipe: nobody would say that it died. */
+UNIT_TEST(an_intake_that_takes_nothing_is_reported)
+{
+    struct stage s;
+    struct client c[2];
+    int pair[2];
+    stage_begin(&s, 1, 2, 1);
+    worker_ends(&s, 0, 0);
+    assert_int_equal(sys_socketpair(SOCK_SEQPACKET, pair), 0);
+    s.first->workers[0].pid = getpid();
+    int deaf = sys_open("/dev/null", O_RDONLY, 0);
+    assert_int_equal(announce_worker(&s, s.first, 0, 0, deaf, pair[1]), 0);
+    ask(&c[0], s.pool, "/x");
+    ask(&c[1], s.pool, "/x");
+    turn(&s);
+    assert_int_equal(heard_kind(&s), CHANNEL_BROKE);
+    for (unsigned i = 0; i < 2; i++) {
+        turn(&s);
+        takes(&s, 1, "/x");
+        answers(&s, 1, "x");
+        turn(&s);
+    }
+    has_answer(&c[0], "x");
+    has_answer(&c[1], "x");
+    (void)sys_close(pair[0]);
+    stage_end(&s);
+}
+
 UNIT_TEST(a_ring_entry_that_makes_no_sense_is_reported)
 {
     struct stage s;
@@ -341,6 +370,7 @@ UNIT_TEST(no_damage_to_the_yard_harms_the_edge)
 }
 
 UNIT_MAIN(a_worker_that_breaks_a_rule_is_reported_and_survived,
+          an_intake_that_takes_nothing_is_reported,
           a_ring_entry_that_makes_no_sense_is_reported, a_slot_does_not_go_back_to_offered,
           a_free_slot_that_was_written_to_is_mended, a_response_cannot_grow_after_it_was_done,
           no_damage_to_the_yard_harms_the_edge)
