@@ -37,7 +37,7 @@ enum {
     YARD_HEAD_BYTES = 64 * 1024,        /* most of a response head: written first, never wraps */
     YARD_DEPTH_MAX = 16,                /* most offers in one worker's hands */
     FRAME_UNRUNG_MAX = 8,               /* responses that may wait for one bell ... */
-    FRAME_UNRUNG_US = 300,              /* ... and for how long */
+    FRAME_UNRUNG_US = 600,              /* ... and for how long */
 };
 
 struct yard_shape {
