@@ -53,7 +53,7 @@ class Load:
     def _next(self) -> str:
         with self._changed:
             self._started += 1
-            return f"/work/{self._started}"
+            return f"/job?number={self._started}"
 
     def _tell(self, failure: str | None) -> None:
         with self._changed:
@@ -83,7 +83,7 @@ class Load:
         began = time.monotonic()
         try:
             body = b"x" if self._method == "POST" else None
-            answer = peer.ask(self._method, path + self._query, body=body)
+            answer = peer.ask(self._method, path + self._query.replace("?", "&"), body=body)
         except (Cut, Malformed, OSError) as error:
             self._tell(f"{path} after {time.monotonic() - began:.3f} s: {error!r}")
             return False

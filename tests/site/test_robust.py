@@ -41,12 +41,18 @@ def test_kills_under_load_cost_no_request(sites: Sites) -> None:
     """Many workers: one that died soon after its start is started again later and later."""
     site = sites.start("work", "--access-log", "off", workers=16)
     chance = random.Random(4)
+    killed: set[int] = set()
+
+    def living() -> list[int] | None:
+        workers = [pid for pid in site.pids("worker") if pid not in killed]
+        return workers if len(workers) >= 4 else None
 
     def kill_many(load: Load) -> None:
         for _ in range(KILLS):
             load.wait_more(chance.randrange(1, 60))
-            alive = until("workers", lambda: len(w := site.pids("worker")) >= 4 and w)
-            kill(chance.choice(alive))
+            victim = chance.choice(until("workers", living))
+            kill(victim)
+            killed.add(victim)
 
     load = while_loaded(site.address, kill_many)
     assert load.answers > KILLS
@@ -79,13 +85,13 @@ def test_a_worker_killed_before_it_took_the_request(sites: Sites) -> None:
         held.send(build("POST", "/gate?name=first", body=b"x"))
         victim = int(gate.wait_reached())
         for number, one in enumerate(queued):
-            one.send(build("POST", f"/work/{number}", body=b"x"))
+            one.send(build("POST", f"/job/{number}", body=b"x"))
         until("all to be queued", lambda: edge_sum(site, "queued", "in_hand") == 5)
         kill(victim)
         assert held.response().status == 502
         for number, one in enumerate(queued):
             answer = one.response()
-            assert answer.status == 200 and answer.text.startswith(f"/work/{number} ")
+            assert answer.status == 200 and answer.text.startswith(f"/job/{number} ")
 
 
 def edge_sum(site: Site, *names: str) -> int:
@@ -107,7 +113,7 @@ def test_an_unsafe_request_is_not_run_twice(sites: Sites) -> None:
     assert str(victim) in line and "/gate?name=post" in line
     site.err.wait(rf"worker died: .*pid={victim} .*9")
     site.out.wait(rf'"POST /gate\?name=post HTTP/1.1" 502 .*{request_id}')
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
     assert not gate.is_reached()
 
 
@@ -123,7 +129,7 @@ def test_a_request_that_kills_is_not_run_for_ever(sites: Sites) -> None:
         one.send(build("GET", "/gate?name=deadly"))
         kill(int(gate.wait_reached()))
         assert one.response().status == 502
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
 
 
 def test_no_retry_when_it_is_not_wanted(sites: Sites) -> None:
@@ -144,7 +150,7 @@ def test_a_worker_killed_within_its_response(sites: Sites) -> None:
         kill(site.pids("worker")[0])
         with pytest.raises(Cut):
             one.body(head)
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
 
 
 # ---- the other processes
@@ -169,11 +175,11 @@ def test_the_edge_is_killed(sites: Sites) -> None:
     site = sites.start("work", workers=2)
     for number in range(5):
         with Peer(site.address) as lost:
-            assert lost.ask(target=f"/work/{number}").status == 200
+            assert lost.ask(target=f"/job/{number}").status == 200
             edge = site.pids("edge")[0]
             kill(edge)
             lost.expect_end()
-        assert get(site.address, f"/work/again/{number}").status == 200
+        assert get(site.address, f"/job/again/{number}").status == 200
         assert site.pids("edge") != [edge]
     assert site.status()["edges"][0]["pid"] == site.pids("edge")[0]
 
@@ -188,11 +194,11 @@ def test_the_edge_is_killed_while_workers_run(sites: Sites) -> None:
             gate.wait_reached()
             kill(site.pids("edge")[0])
             lost.expect_end()
-        assert get(site.address, f"/work/{number}").status == 200
+        assert get(site.address, f"/job/{number}").status == 200
         gate.open()
         until("an idle worker", lambda: site.workers("idle"))
     for number in range(20):
-        assert get(site.address, f"/work/later/{number}").status == 200
+        assert get(site.address, f"/job/later/{number}").status == 200
 
 
 def test_the_scribe_is_killed(sites: Sites) -> None:
@@ -201,8 +207,8 @@ def test_the_scribe_is_killed(sites: Sites) -> None:
         scribe = site.pids("scribe")[0]
         kill(scribe)
         wait_gone([scribe])
-        assert get(site.address, f"/work/{number}").status == 200
-        site.out.wait(rf'"GET /work/{number} HTTP/1.1" 200')
+        assert get(site.address, f"/job/{number}").status == 200
+        site.out.wait(rf'"GET /job/{number} HTTP/1.1" 200')
     until("a scribe", lambda: site.pids("scribe"))
 
 
@@ -296,11 +302,11 @@ def test_500_clients(sites: Sites) -> None:
         peers = [stack.enter_context(Peer(site.address)) for _ in range(500)]
         for turn in range(3):
             for number, one in enumerate(peers):
-                one.send(build("GET", f"/work/{turn}/{number}"))
+                one.send(build("GET", f"/job/{turn}/{number}"))
             for number, one in enumerate(peers):
                 answer = one.response()
                 assert answer.status == 200
-                assert answer.text.startswith(f"/work/{turn}/{number} ")
+                assert answer.text.startswith(f"/job/{turn}/{number} ")
         assert edge_sum(site, "connections") == 500
     until("all to be gone", lambda: edge_sum(site, "connections") == 0)
 
@@ -311,11 +317,11 @@ def test_queue_timeout(sites: Sites) -> None:
     with Peer(site.address) as held, Peer(site.address) as one:
         held.send(build("GET", "/gate?name=long"))
         gate.wait_reached()
-        answer = one.ask(target="/work/late")
+        answer = one.ask(target="/job/late")
         assert answer.status == 503 and int(answer.get("Retry-After") or 0) > 0
         gate.open()
         assert held.response().status == 200
-        assert one.ask(target="/work/again").status == 200
+        assert one.ask(target="/job/again").status == 200
 
 
 def test_harakiri(sites: Sites) -> None:
@@ -345,7 +351,7 @@ def test_harakiri_obeyed(sites: Sites) -> None:
         assert one.response().status == 504
         gate.open()
     wait_gone([victim])
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
 
 
 def test_waiting_is_not_running(sites: Sites) -> None:
@@ -353,7 +359,7 @@ def test_waiting_is_not_running(sites: Sites) -> None:
     site = sites.start("work", "--harakiri", "600ms")
     with Peer(site.address) as first, Peer(site.address) as second, Peer(site.address) as third:
         for one in (first, second, third):
-            one.send(build("GET", "/work/slow?ms=350"))
+            one.send(build("GET", "/job/slow?ms=350"))
         assert [one.response().status for one in (first, second, third)] == [200, 200, 200]
 
 
@@ -370,7 +376,7 @@ def test_a_client_that_leaves_while_queued(sites: Sites) -> None:
             until("it to be gone", lambda: edge_sum(site, "connections") == 1)
         gate.open()
         assert held.response().status == 200
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
     assert sites.marks_of("left") == []
 
 
@@ -382,7 +388,7 @@ def test_a_client_that_leaves_while_running(sites: Sites) -> None:
             leaves.send(build("POST", "/gate?name=left", body=b"x" * 100_000))
             gate.wait_reached()
         gate.open()
-        assert get(site.address, "/work/after").status == 200
+        assert get(site.address, "/job/after").status == 200
     assert "Traceback" not in site.log()
 
 
@@ -437,7 +443,7 @@ def test_a_big_upload(sites: Sites) -> None:
         memory.look()
     assert answer.text == f"{1024 * MIB} {crc}\n"
     assert memory.growth_mib < GROWTH_MIB
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
 
 
 def test_a_big_download_to_a_slow_reader(sites: Sites) -> None:
@@ -447,7 +453,7 @@ def test_a_big_download_to_a_slow_reader(sites: Sites) -> None:
     with Peer(site.address, receive_bytes=64 * 1024) as one:
         one.send(build("GET", "/download?mib=1024"))
         head, length, looked = one.head(), 0, 0
-        assert get(site.address, "/work/meanwhile").status == 200
+        assert get(site.address, "/job/meanwhile").status == 200
         for piece in one.pieces(head):
             at = length % MIB
             assert piece == blocks[at : at + len(piece)]
@@ -469,10 +475,10 @@ def test_a_slow_reader_does_not_hold_a_worker(sites: Sites) -> None:
     with Peer(site.address, receive_bytes=8192) as one:
         one.send(build("GET", "/download?mib=100&name=made"))
         gate.wait_reached()
-        assert get(site.address, "/work/meanwhile").status == 200
+        assert get(site.address, "/job/meanwhile").status == 200
         memory.look()
         assert one.body(one.head()) == BLOCK * 100
-        assert one.ask(target="/work/after").status == 200
+        assert one.ask(target="/job/after").status == 200
     assert memory.growth_mib < GROWTH_MIB
 
 
@@ -482,13 +488,13 @@ def test_a_reader_that_stopped_is_cut(sites: Sites) -> None:
         one.send(build("GET", "/download?mib=64"))
         assert one.head().status == 200
         until("the connection to be cut", lambda: edge_sum(site, "connections") == 0)
-        assert get(site.address, "/work/after").status == 200
+        assert get(site.address, "/job/after").status == 200
     assert "Traceback" not in site.log()
 
 
 def test_memory_does_not_grow(sites: Sites) -> None:
     site = sites.start("work", "--access-log", "off")
-    requests = b"".join(build("GET", "/work/1", [("X", "y" * 300)]) for _ in range(100))
+    requests = b"".join(build("GET", "/job/1", [("X", "y" * 300)]) for _ in range(100))
 
     def ask(times: int) -> None:
         with Peer(site.address) as one:
@@ -529,9 +535,9 @@ def test_no_descriptors_are_left(sites: Sites) -> None:
     with ExitStack() as stack:
         peers = [stack.enter_context(Peer(site.address)) for _ in range(40)]
         for number, one in enumerate(peers[:10]):
-            assert one.ask(target=f"/work/{number}").status == 200
+            assert one.ask(target=f"/job/{number}").status == 200
         site.err.wait("accepting pauses")
-    assert get(site.address, "/work/after").status == 200
+    assert get(site.address, "/job/after").status == 200
     assert site.pids("edge") == [edge]
 
 
@@ -556,7 +562,7 @@ def test_one_of_two_edges_is_killed(sites: Sites) -> None:
     site = sites.start("work", "--edges", "2", workers=2)
 
     def ask(number: int) -> Response:
-        return get(site.address, f"/work/{number}")
+        return get(site.address, f"/job/{number}")
 
     for number in range(4):
         victim = site.pids("edge")[number % 2]

@@ -15,11 +15,12 @@ BLOCK = bytes(range(256)) * 4096  # 1 MiB
 
 
 def work(environ: Environ, start: Any, words: dict[str, str]) -> list[bytes]:
-    """Says its own path, so that nobody can mistake one answer for another."""
+    """Says what it was asked for, so that nobody can mistake one answer for another."""
     if words.get("ms"):
         time.sleep(float(words["ms"]) / 1000)
     start("200 OK", TEXT)
-    return [f"{environ['PATH_INFO']} {os.getpid()}\n".encode()]
+    number = f"?number={words['number']}" if "number" in words else ""
+    return [f"{environ['PATH_INFO']}{number} {os.getpid()}\n".encode()]
 
 
 def gate(environ: Environ, start: Any, words: dict[str, str]) -> list[bytes]:
