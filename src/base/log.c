@@ -25,6 +25,14 @@ void log_set(enum log_level least, const char *process)
     sink.process = process;
 }
 
+enum log_level log_level_of(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(level_names); i++)
+        if (strcmp(level_names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
 uint64_t log_dropped(void)
 {
     return __atomic_load_n(&sink.dropped, __ATOMIC_RELAXED);

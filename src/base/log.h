@@ -18,6 +18,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* process: "master", "edge 1", ... borrowed */
 void log_set(enum log_level least, const char *process);
 uint64_t log_dropped(void);
+/* The level called `name` ("error", "warn", "info", "debug"); LOG_INFO for any other word. */
+enum log_level log_level_of(const char *name);
 void log_line(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #define log_error(event, ...) log_line(LOG_ERROR, event, __VA_ARGS__)

@@ -256,15 +256,6 @@ failed:
     return NULL;
 }
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 /* The master's first message says who we are. */
 static int welcome(struct channel_msg *msg)
 {
@@ -354,7 +345,7 @@ int edge_main(void)
     e->conf = conf;
     list_init(&e->conns);
     list_init(&e->spare);
-    log_set(level_of(conf->log_level), "edge");
+    log_set(log_level_of(conf->log_level), "edge");
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
     int rc = welcome(&who);

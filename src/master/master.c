@@ -234,15 +234,6 @@ static void complain(const char *format, ...)
                         (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
 }
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 /* A pipe or socket of ours must never become descriptor 0, 1 or 2. */
 static int fill_standard_fds(void)
 {
@@ -413,7 +404,7 @@ int master_run(const struct master_start *start)
     timer_init(&m->timer, time_up);
     sys_process_name("master");
     (void)sys_raise_files();                      /* what it is, is enough for a few workers */
-    log_set(level_of(start->conf->log_level), "master");
+    log_set(log_level_of(start->conf->log_level), "master");
     int status = run(m);
     sys_free(m);
     return status;

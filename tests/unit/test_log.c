@@ -59,6 +59,14 @@ static void levels_below_the_least_are_silent(void **state)
     assert_string_equal(logged(), "debug p: c: n=1\n");
 }
 
+static void a_level_has_a_name(void **state)
+{
+    (void)state;
+    assert_int_equal(log_level_of("error"), LOG_ERROR);
+    assert_int_equal(log_level_of("debug"), LOG_DEBUG);
+    assert_int_equal(log_level_of("loud"), LOG_INFO);
+}
+
 static void an_event_is_one_line(void **state)
 {
     (void)state;
@@ -135,6 +143,7 @@ int main(void)
         WITH_PIPE(an_event_is_one_line),
         WITH_PIPE(a_long_line_is_cut_at_4096),
         WITH_PIPE(a_full_pipe_drops_and_counts),
+        cmocka_unit_test(a_level_has_a_name),
         cmocka_unit_test(escaped_text_is_printable_and_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
