@@ -42,9 +42,12 @@ static bool is_word(const char *argument, const char *short_form, const char *lo
     return strcmp(argument, short_form) == 0 || strcmp(argument, long_form) == 0;
 }
 
-static bool wants_help(int argc, char **argv)
+/* Among the arguments that are slipway's own. */
+static bool wants_help(const struct verb *verb, int argc, char **argv)
 {
-    for (int i = 0; i < argc; i++)
+    int own = verb->options == VERB_COMMAND ? conf_options_end(argc, argv) : argc;
+    bool is_short = own < argc && is_word(argv[own], "-h", "-h");
+    for (int i = 0; i < own + is_short; i++)
         if (is_word(argv[i], "-h", "--help"))
             return true;
     return false;
@@ -66,7 +69,7 @@ static int run(int argc, char **argv)
     const struct verb *verb = verbs_find(span_of(argv[1]));
     if (!verb)
         return help_unknown_verb(argv[1]);
-    if (wants_help(argc - 2, argv + 2)) {
+    if (wants_help(verb, argc - 2, argv + 2)) {
         help_print_verb(stdout, verb);
         return EXIT_DONE;
     }

@@ -9,7 +9,7 @@
 
 enum { EXIT_DONE = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
-enum verb_options { VERB_NONE, VERB_SITE, VERB_ALL };
+enum verb_options { VERB_NONE, VERB_SITE, VERB_ALL, VERB_COMMAND /* ALL, then a command */ };
 
 struct verb {
     const char *name;

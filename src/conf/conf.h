@@ -67,6 +67,10 @@ int conf_read_environment(struct conf *c, char *const *envp, char *why);
  * does not begin with '-' is the application (option "app"), once. */
 int conf_read_arguments(struct conf *c, int argc, char **argv, char *why);
 
+/* Index of the first argument that is neither an option nor an option's value: where the command of
+ * `slipway exec` and the file of `slipway env` stand; argc: there is none. */
+int conf_options_end(int argc, char **argv);
+
 /* Everything in order, for a verb: into a conf fresh from conf_new.  Relative paths are relative to
  * chdir; chdir itself to the working folder, or in a file to that file's folder.  Afterwards chdir
  * and every other path is absolute, and config and env_file name the files that were read ("" for

@@ -268,3 +268,18 @@ int conf_read_arguments(struct conf *c, int argc, char **argv, char *why)
     }
     return rc < 0 ? rc : 0;
 }
+
+int conf_options_end(int argc, char **argv)
+{
+    int i = 0;
+    while (i < argc && strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0') {
+        struct span text = span_of(argv[i] + 2), name = { text.at, span_find(text, '=') };
+        enum conf_option option = conf_find(name);
+        i++;
+        if (name.len < text.len || option == CONF_OPTIONS)
+            continue;                             /* --name=VALUE, --no-name, or an unknown one */
+        if (conf_kind(option) != CONF_KIND_FLAG || (i < argc && is_flag_word(argv[i])))
+            i++;
+    }
+    return i < argc ? i : argc;
+}

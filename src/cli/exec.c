@@ -1,0 +1,130 @@
+/* exec.c - `slipway exec CMD...`: a command as the site's workers would run it: in their folder,
+ * with their environment.
+ *
+ * The command takes the place of this process, so it keeps the terminal, gets the signals and gives
+ * its own exit status.  127: there is no such command; 126: it cannot be run (as shells have it).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "cli/verbs.h"
+#include "conf/project.h"
+#include "master/environment.h"
+
+enum { EXIT_CANNOT_RUN = 126, EXIT_NO_COMMAND = 127, PATH_BYTES = 4096 };
+
+/* Folders tried when the environment has no PATH (POSIX leaves it to the system). */
+static const char usual_path[] = "/usr/local/bin:/usr/bin:/bin";
+
+static bool is_one_of(const char *word, const char *one, const char *other)
+{
+    return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+/* The whole command, new for sys_free: `manage` and `python` are those of the project. */
+static char **whole_command(const struct project *p, int argc, char **argv)
+{
+    static char manage_py[] = "manage.py", dash_m[] = "-m", django[] = "django";
+    char **all = sys_calloc((size_t)argc + 3, sizeof *all);
+    if (!all)
+        return NULL;
+    bool is_manage = is_one_of(argv[0], "manage", "manage.py");
+    bool is_python = is_manage || is_one_of(argv[0], "python", "python3");
+    size_t count = 0;
+    all[count++] = is_python ? (char *)(uintptr_t)p->python : argv[0];
+    if (is_manage && p->has_manage_py) {
+        all[count++] = manage_py;
+    } else if (is_manage) {
+        all[count++] = dash_m;
+        all[count++] = django;
+    }
+    for (int i = 1; i < argc; i++)
+        all[count++] = argv[i];
+    return all;
+}
+
+static const char *path_in(char *const *envp)
+{
+    for (; *envp; envp++)
+        if (strncmp(*envp, "PATH=", 5) == 0)
+            return *envp + 5;
+    return usual_path;
+}
+
+/* Returns only when it did not: the -errno that says most. */
+static int exec_from_path(char **command, char *const *envp)
+{
+    char program[PATH_BYTES];
+    int rc = -ENOENT;
+    struct span rest = span_of(path_in(envp));
+    for (;;) {
+        struct span dir = { rest.at, span_find(rest, ':') };
+        int len = snprintf(program, sizeof program, "%.*s%s%s", (int)dir.len, dir.at,
+                           dir.len > 0 ? "/" : "./", command[0]);
+        int tried = len > 0 && (size_t)len < sizeof program ? sys_execve(program, command, envp)
+                                                            : -ENAMETOOLONG;
+        if (tried != -ENOENT && tried != -ENOTDIR && rc == -ENOENT)
+            rc = tried;
+        if (dir.len == rest.len)
+            return rc;
+        rest = span_skip(rest, dir.len + 1);
+    }
+}
+
+static int run_command(char **command, const struct project *p, char *const *envp)
+{
+    char shown[200];
+    int rc = sys_chdir(p->folder);
+    if (rc < 0)
+        return verbs_fail(EXIT_CANNOT_RUN, "cannot enter the folder %s: %s", p->folder,
+                          strerror(-rc));
+    (void)fflush(stdout);
+    rc = strchr(command[0], '/') ? sys_execve(command[0], command, envp)
+                                 : exec_from_path(command, envp);
+    (void)log_escape(shown, sizeof shown, span_of(command[0]));
+    if (rc == -ENOENT && !strchr(command[0], '/'))
+        return verbs_fail(EXIT_NO_COMMAND, "there is no command '%s' on PATH (with that of %s)",
+                          shown, p->venv[0] ? p->venv : p->python);
+    return verbs_fail(rc == -ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN, "cannot run %s in %s: %s",
+                      shown, p->folder, strerror(-rc));
+}
+
+static int exec_with(const struct conf *c, int argc, char **argv)
+{
+    char why[CONF_WHY_BYTES];
+    struct project project;
+    struct environment e;
+    if (project_find(&project, c, environ, false, why) < 0)
+        return verbs_fail(EXIT_WRONG, "%s", why);
+    const struct master_start start = { .conf = c, .project = &project, .envp = environ };
+    int status = EXIT_WRONG;
+    char **command = NULL;
+    if (environment_build(&e, &start, why) < 0)
+        (void)verbs_fail(EXIT_WRONG, "%s", why);
+    else if ((command = whole_command(&project, argc, argv)) == NULL)
+        (void)verbs_fail(EXIT_WRONG, "out of memory");
+    else
+        status = run_command(command, &project, e.envp);
+    sys_free(command);
+    environment_done(&e);
+    return status;
+}
+
+int verb_exec(int argc, char **argv)
+{
+    int status, own = conf_options_end(argc, argv);
+    int at = own < argc && strcmp(argv[own], "--") == 0 ? own + 1 : own;
+    if (at == own && at < argc && argv[at][0] == '-')
+        own = ++at;                               /* no option of ours: to be refused as one */
+    struct conf *c = verbs_load(own, argv, false, &status);
+    if (!c)
+        return status;
+    status = at < argc ? exec_with(c, argc - at, argv + at)
+                       : verbs_fail(EXIT_USAGE, "exec needs a command, such as: "
+                                                "slipway exec manage createsuperuser");
+    conf_free(c);
+    return status;
+}
