@@ -23,7 +23,7 @@ test:           ## unit tests, then the site tests (under ten minutes)
 	@meson test -C $(BUILD) --print-errorlogs
 	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/site
 
-test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (half an hour)
+test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (ten minutes)
 	@$(MAKE) --no-print-directory fuzz test-foreign test-asan test-faults
 
 test-foreign: build ## against the real nginx, curl and others
