@@ -1,4 +1,4 @@
-"""boot.py FD - the first file that the project's interpreter runs; zygote.py is the rest.
+"""boot.py FD - the first file that the project's interpreter runs; zygote.py goes on from here.
 
 Kept apart, in the Python of long ago, so that one which is too old is told so in one sentence.
 """
@@ -10,14 +10,18 @@ import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+loaded = {}
 
 
 def load(name, file_name):
-    """Imports a file beside this one under a private name, which the project cannot meet."""
+    """A file beside this one as a module with a private name, which the project cannot meet."""
+    if name in loaded:
+        return loaded[name]
     path = os.path.join(HERE, file_name)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    loaded[name] = module
     return module
 
 
@@ -38,7 +42,7 @@ def main():
         message = {"event": "failed", "error": error, "traceback": ""}
         channel.send(json.dumps(message).encode())
         sys.exit(1)
-    zygote.run(channel, extension, load)
+    zygote.run(channel, extension)
 
 
 if __name__ == "__main__":

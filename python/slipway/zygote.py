@@ -9,169 +9,25 @@ The fork is doubled so that the worker becomes the master's child; both are os.f
 hooks which the project and its libraries registered run.  src/link/channel.h has the messages.
 """
 
-import atexit
-import contextlib
-import faulthandler
 import gc
-import json
 import os
-import random
-import signal
 import socket
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable
-from types import FrameType, ModuleType
-from typing import Any, NamedTuple, NoReturn
+from types import ModuleType
+from typing import Any, NoReturn
+
+from __main__ import load  # boot.py
+
+process = load("_slipway_process", "process.py")
+worker = load("_slipway_worker", "worker.py")
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-QUIET_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the master alone decides
-MESSAGE_BYTES = 64 * 1024
-FDS_MAX = 64
 TRACEBACK_CHARS = 12_000  # at most four bytes each: a message stays below 60 KiB
 GC_THRESHOLD = 50_000  # workers collect between requests; this is for one that makes very many
-JOIN_S = 60.0  # for the requests of the other threads when a worker leaves
-EXIT_S = 10.0  # for the project's own threads and atexit handlers
 
 Message = dict[str, Any]
-
-
-def say(channel: socket.socket, **message: Any) -> None:
-    text = json.dumps(message, ensure_ascii=False).replace("\\u0000", "\\ufffd")
-    channel.send(text.encode("utf-8", "replace"))
-
-
-def listen(channel: socket.socket) -> tuple[Message, list[int]] | None:
-    """The next message and its descriptors; None when the master is gone."""
-    data, fds, _, _ = socket.recv_fds(channel, MESSAGE_BYTES, FDS_MAX, socket.MSG_CMSG_CLOEXEC)
-    return (json.loads(data), fds) if data else None
-
-
-def do_nothing(_number: int, _frame: FrameType | None) -> None:
-    """For signals that mean nothing here.  SIG_IGN would be inherited by programs that the project
-    starts, which then could not be terminated."""
-
-
-def be_quiet() -> None:
-    for number in QUIET_SIGNALS:
-        signal.signal(number, do_nothing)
-
-
-def flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # None, closed, replaced
-            stream.flush()
-
-
-# ---- the worker ----
-
-
-class Generation(NamedTuple):
-    """What every worker of this zygote is made of."""
-
-    extension: ModuleType
-    application: Callable[..., Any]
-    threads: int
-    collects: bool  # garbage is ours to collect, between requests
-
-
-def serve_threads(server: Any, count: int) -> int:
-    """The exit status, once the intake is closed or the application asked to leave."""
-    statuses: list[int] = []
-    is_over = threading.Event()
-
-    def run(index: int) -> None:
-        status = 1
-        try:
-            status = server.serve(index) or 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            statuses.append(status)
-            is_over.set()
-
-    threads = [
-        threading.Thread(target=run, args=(index,), name=f"slipway-{index}", daemon=True)
-        for index in range(count)
-    ]
-    for thread in threads:
-        thread.start()
-    is_over.wait()
-    server.stop()
-    deadline = time.monotonic() + JOIN_S
-    for thread in threads:
-        while thread.is_alive() and server.busy() and time.monotonic() < deadline:
-            thread.join(0.05)
-    return statuses[0]
-
-
-def leave(status: int) -> NoReturn:
-    """Ends the process as the interpreter would, but in bounded time and without taking apart the
-    memory that it shares with the other workers."""
-    guard = threading.Timer(EXIT_S, os._exit, (status,))
-    guard.daemon = True
-    guard.start()
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # joins all but daemon threads
-        atexit._run_exitfuncs()
-    except BaseException:
-        traceback.print_exc()
-    flush()
-    os._exit(status)
-
-
-def reseed() -> None:
-    random.seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-
-
-def let_go_in_forks(server: Any, life: socket.socket) -> None:
-    """Processes that the application forks have no part in the link."""
-
-    def forked() -> None:
-        server.close()
-        life.close()
-        for number in QUIET_SIGNALS:
-            if signal.getsignal(number) is do_nothing:
-                signal.signal(number, signal.SIG_DFL)
-
-    os.register_at_fork(after_in_child=forked)
-
-
-def work(generation: Generation, index: int, fds: list[int]) -> NoReturn:
-    """The life of a worker."""
-    yard, intake, life_fd, *rest = fds
-    life = socket.socket(fileno=life_fd)
-    say(life, event="born", pid=os.getpid())
-    generation.extension.name_process("worker")
-    be_quiet()
-    reseed()
-    if not faulthandler.is_enabled():
-        faulthandler.enable(2)
-    faulthandler.register(signal.SIGUSR2, 2)  # the master asks: a request runs too long
-    server = generation.extension.Server(
-        generation.application, yard, index, intake, rest[::2], rest[1::2], generation.collects
-    )
-    os.close(yard)
-    let_go_in_forks(server, life)
-    say(life, event="ready")
-    if generation.threads > 1:
-        leave(serve_threads(server, generation.threads))
-    leave(server.serve(0) or 0)
-
-
-def work_or_die(generation: Generation, index: int, fds: list[int]) -> NoReturn:
-    try:
-        work(generation, index, fds)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        flush()
-        os._exit(1)
 
 
 # ---- forking ----
@@ -187,7 +43,7 @@ def close_connections() -> None:
 
 def fork_worker() -> bool:
     """True in the worker, False in the zygote."""
-    flush()
+    process.flush()
     close_connections()
     child = os.fork()
     if child > 0:
@@ -201,9 +57,9 @@ def fork_worker() -> bool:
     return True
 
 
-def fork_loop(channel: socket.socket, generation: Generation) -> None:
+def fork_loop(channel: socket.socket, generation: worker.Generation) -> None:
     zygote = os.getpid()
-    while (heard := listen(channel)) is not None:
+    while (heard := process.listen(channel)) is not None:
         message, fds = heard
         is_worker = False
         try:
@@ -215,7 +71,7 @@ def fork_loop(channel: socket.socket, generation: Generation) -> None:
                 os._exit(1)
         if is_worker:
             channel.close()
-            work_or_die(generation, message["worker"], fds)
+            worker.work_or_die(generation, message["worker"], fds)
         for fd in fds:
             os.close(fd)
 
@@ -249,19 +105,19 @@ def format_error(error: BaseException) -> str:
 
 
 def fail(channel: socket.socket, sentence: str, text: str) -> NoReturn:
-    say(channel, event="failed", error=sentence, traceback=text[-TRACEBACK_CHARS:])
-    flush()
+    process.say(channel, event="failed", error=sentence, traceback=text[-TRACEBACK_CHARS:])
+    process.flush()
     os._exit(1)
 
 
-def run(channel: socket.socket, extension: ModuleType, load: Callable[[str, str], Any]) -> None:
-    heard = listen(channel)
+def run(channel: socket.socket, extension: ModuleType) -> None:
+    heard = process.listen(channel)
     if heard is None:
         return
     start = heard[0]
     thresholds = gc.get_threshold()
     extension.name_process("zygote")
-    be_quiet()
+    process.be_quiet()
     loading, found = load("_slipway_load", "load.py"), load("_slipway_found", "found.py")
     prepare(start)
     try:
@@ -275,8 +131,8 @@ def run(channel: socket.socket, extension: ModuleType, load: Callable[[str, str]
         gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
     gc.collect()
     gc.freeze()
-    say(channel, event="ready", **facts)
+    process.say(channel, event="ready", **facts)
     threads = max(1, int(start.get("threads") or 1))
-    fork_loop(channel, Generation(extension, loaded.application, threads, collects))
-    flush()
+    fork_loop(channel, worker.Generation(extension, loaded.application, threads, collects))
+    process.flush()
     os._exit(0)
