@@ -29,6 +29,7 @@ test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every 
 test-foreign: build ## against the real nginx, curl and others
 	@tools/setup peers
 	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer
+	@SLIPWAY=$(BUILD)/slipway SLIPWAY_EXAMPLES=10000 $(PYTEST) tests/site/test_dotenv.py
 
 test-asan:      ## unit and site tests under the sanitizers
 	@tools/setup test
