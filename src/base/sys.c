@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -494,6 +495,21 @@ int sys_eventfd(unsigned initial, int flags)
 int sys_signalfd(int fd, const sigset_t *mask)
 {
     return fail_now() ? -EMFILE : result(signalfd(fd, mask, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+int sys_inotify_init(void)
+{
+    return fail_now() ? -EMFILE : result(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+}
+
+int sys_inotify_add(int fd, const char *path, uint32_t mask)
+{
+    return fail_now() ? -ENOSPC : result(inotify_add_watch(fd, path, mask));
+}
+
+int sys_inotify_remove(int fd, int number)
+{
+    return result(inotify_rm_watch(fd, number));
 }
 
 int sys_epoll_create(void)

@@ -106,6 +106,9 @@ int sys_socketpair(int type, int fds[2]);                            /* AF_UNIX 
 int sys_pipe(int fds[2], int flags);
 int sys_eventfd(unsigned initial, int flags);
 int sys_signalfd(int fd, const sigset_t *mask);
+int sys_inotify_init(void);                                          /* non-blocking */
+int sys_inotify_add(int fd, const char *path, uint32_t mask);        /* the watch's number */
+int sys_inotify_remove(int fd, int number);
 int sys_epoll_create(void);
 int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event);
 /* timeout_us: -1 is for ever, 0 looks only; EINTR is returned. */
