@@ -29,6 +29,7 @@ class Generation(NamedTuple):
     application: Callable[..., Any]
     threads: int
     collects: bool  # garbage is ours to collect, between requests
+    develop: Any  # develop.Develop under `run`, else None
 
 
 def serve_threads(server: Any, count: int) -> int:
@@ -107,8 +108,11 @@ def work(generation: Generation, index: int, fds: list[int]) -> NoReturn:
     if not faulthandler.is_enabled():
         faulthandler.enable(2)
     faulthandler.register(signal.SIGUSR2, 2)  # the master asks: a request runs too long
+    application = generation.application
+    if generation.develop is not None:
+        application = generation.develop.in_worker(application, life)
     server = generation.extension.Server(
-        generation.application, yard, index, intake, rest[::2], rest[1::2], generation.collects
+        application, yard, index, intake, rest[::2], rest[1::2], generation.collects
     )
     os.close(yard)
     let_go_in_forks(server, life)

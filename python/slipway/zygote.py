@@ -11,6 +11,7 @@ hooks which the project and its libraries registered run.  src/link/channel.h ha
 
 import gc
 import os
+import re
 import socket
 import sys
 import time
@@ -25,6 +26,7 @@ worker = load("_slipway_worker", "worker.py")
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 TRACEBACK_CHARS = 12_000  # at most four bytes each: a message stays below 60 KiB
+IMPORT_FRAME = re.compile(r'^  File "<frozen importlib\.[^\n]*\n', re.MULTILINE)  # say nothing
 GC_THRESHOLD = 50_000  # workers collect between requests; this is for one that makes very many
 
 Message = dict[str, Any]
@@ -41,10 +43,11 @@ def close_connections() -> None:
         sys.modules["django.core.cache"].close_caches()
 
 
-def fork_worker() -> bool:
+def fork_worker(generation: worker.Generation) -> bool:
     """True in the worker, False in the zygote."""
     process.flush()
-    close_connections()
+    if generation.develop is None or not generation.develop.has_failed:
+        close_connections()  # half-configured, Django could not even do that
     child = os.fork()
     if child > 0:
         os.waitpid(child, 0)
@@ -63,7 +66,9 @@ def fork_loop(channel: socket.socket, generation: worker.Generation) -> None:
         message, fds = heard
         is_worker = False
         try:
-            is_worker = message.get("do") == "fork" and fork_worker()
+            is_worker = message.get("do") == "fork" and fork_worker(generation)
+            if message.get("do") == "look" and generation.develop is not None:
+                generation.develop.look()
         except Exception:  # no process to be had, or a hook or a connection that failed
             print("slipway: cannot fork a worker", file=sys.stderr)
             traceback.print_exc()
@@ -101,13 +106,39 @@ def format_error(error: BaseException) -> str:
         trace = trace.tb_next
     if trace is None:
         return ""
-    return "".join(traceback.format_exception(type(error), error, trace))
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    return IMPORT_FRAME.sub("", text)
 
 
 def fail(channel: socket.socket, sentence: str, text: str) -> NoReturn:
     process.say(channel, event="failed", error=sentence, traceback=text[-TRACEBACK_CHARS:])
     process.flush()
     os._exit(1)
+
+
+def import_project(start: Message, loading: Any, found: Any, develop: Any) -> tuple[Any, Message]:
+    """The application and what it says about itself."""
+    if start.get("error"):
+        raise loading.Failure(start["error"])
+    loaded = loading.load_application(start.get("app") or "", start.get("settings") or "")
+    facts = found.find(loaded, start.get("mount") or "")
+    if develop is not None:
+        develop.imported()
+    return loaded.application, facts
+
+
+def excuse(start: Message, loading: Any, develop: Any, error: BaseException) -> tuple[Any, Message]:
+    """`run`: a page about the error instead of the application."""
+    sentence = loading.explain(error)
+    text = (start.get("traceback") or format_error(error.__cause__ or error))[-TRACEBACK_CHARS:]
+    cause = None if start.get("error") else error
+    facts: Message = {
+        "framework": "an error page: the project cannot be imported",
+        "executable": sys.executable,
+        "error": sentence,
+        "traceback": text,
+    }
+    return develop.failed(sentence, text, cause), facts
 
 
 def run(channel: socket.socket, extension: ModuleType) -> None:
@@ -119,12 +150,16 @@ def run(channel: socket.socket, extension: ModuleType) -> None:
     extension.name_process("zygote")
     process.be_quiet()
     loading, found = load("_slipway_load", "load.py"), load("_slipway_found", "found.py")
+    develop = None
+    if start.get("development"):
+        develop = load("_slipway_develop", "develop.py").Develop(channel)
     prepare(start)
     try:
-        loaded = loading.load_application(start.get("app") or "", start.get("settings") or "")
-        facts = found.find(loaded, start.get("mount") or "")
+        application, facts = import_project(start, loading, found, develop)
     except BaseException as error:
-        fail(channel, loading.explain(error), format_error(error.__cause__ or error))
+        if develop is None:
+            fail(channel, loading.explain(error), format_error(error.__cause__ or error))
+        application, facts = excuse(start, loading, develop, error)
     # A project that sets up the collector by itself is obeyed.
     collects = gc.isenabled() and gc.get_threshold() == thresholds
     if collects:
@@ -133,6 +168,6 @@ def run(channel: socket.socket, extension: ModuleType) -> None:
     gc.freeze()
     process.say(channel, event="ready", **facts)
     threads = max(1, int(start.get("threads") or 1))
-    fork_loop(channel, worker.Generation(extension, loaded.application, threads, collects))
+    fork_loop(channel, worker.Generation(extension, application, threads, collects, develop))
     process.flush()
     os._exit(0)

@@ -72,10 +72,17 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *                      "application":"harbour.wsgi:application","settings":"harbour.settings",
  *                      "static":[{"url","root"}],"media":...,"debug":true,"allowed_hosts":[...]}
  *                     {"event":"failed","error":"one sentence","traceback":"..."}
- *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,...}
- *                     (once, at first)
+ *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,
+ *                      "development":true|false,...}   (once, at first; development: `run`)
  *                     {"do":"fork","worker":I,"generation":G} fds: yard, intake read end, life,
  *                     then bell and passing of each edge
+ *                     {"do":"look"}     `run`: templates changed, nothing else
+ * `run` only, zygote or worker > master, any number, each below 8 KiB (master/watcher.h):
+ *                     {"event":"watch","folder":"/abs","names":["a.py",...]}
+ *                     {"event":"watch","folder":"/abs","any":"code"|"template"|"file"}
+ *                     and a failed import is "ready", with "error" and "traceback" beside the rest:
+ *                     its application is a page that shows them.  A start with "error" and
+ *                     "traceback" asks for that page without an import.
  * worker > master     {"event":"born","pid":N}   at once after the fork
  *                     {"event":"ready"}          after the fork hooks: it takes offers
  */

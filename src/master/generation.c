@@ -16,6 +16,7 @@
 #include "master/routes.h"
 #include "master/site.h"
 #include "master/supervise.h"
+#include "master/watcher.h"
 #include "master/workers.h"
 #include "master/zygote.h"
 
@@ -310,6 +311,17 @@ static void warn(const struct generation *g, const char *note)
                  json_string_value(text));
 }
 
+/* Under `run` it comes up all the same, to show the error in the browser. */
+static void tell_error(const struct generation *g)
+{
+    const char *sentence = json_text(g->report, "error", "");
+    if (!sentence[0] || g->is_excuse)
+        return;
+    logs_write(&g->site->master->logs, span_of(json_text(g->report, "traceback", "")));
+    log_error("the project cannot be imported", "site=%s error=\"%s\"", g->site->project->name,
+              sentence);
+}
+
 static void imported(struct generation *g, json_t *report)
 {
     char note[CONF_WHY_BYTES], sentence[160];
@@ -326,6 +338,7 @@ static void imported(struct generation *g, json_t *report)
         return;
     }
     warn(g, note);
+    tell_error(g);
     timer_off(site->master->loop, &g->timer);
     g->state = GENERATION_FORKING;
     edges_tell_generation(&site->master->edges, g);
@@ -340,6 +353,8 @@ static void hear(struct generation *g, json_t *message)
     else if (strcmp(event, "failed") == 0 && g->state == GENERATION_STARTING)
         fail(g, json_text(message, "error", "the project cannot be imported"),
              json_text(message, "traceback", ""));
+    else if (strcmp(event, "watch") == 0)
+        watcher_hear(g->site->master->watcher, g, message);
     else
         log_debug("zygote says", "generation=%u event=%s", g->number, event);
 }
@@ -361,6 +376,16 @@ static void hear_all(struct generation *g)
         hear(g, message);
         json_decref(message);
     }
+}
+
+void generation_look_again(struct generation *g)
+{
+    static const char look[] = "{\"do\":\"look\"}";
+    if (g->zygote_fd < 0 || g->state > GENERATION_SERVING)
+        return;
+    ssize_t sent = sys_send(g->zygote_fd, look, sizeof look - 1, MSG_DONTWAIT);
+    if (sent < 0)
+        log_warn("templates are not read again", "generation=%u error=%d", g->number, (int)-sent);
 }
 
 static void run_zygote(struct watch *watch)
@@ -431,19 +456,21 @@ static void time_up(struct timer *t)
 static int read_options(struct generation *g, char *why)
 {
     struct master *m = g->site->master;
-    if (g->number > 1)
+    bool is_read = g->number > 1 && !g->is_excuse;       /* what cannot be read may be the excuse */
+    if (is_read)
         g->options = reread_new(m->start, why);
-    if (g->number > 1 && !g->options)
+    if (is_read && !g->options)
         return -EINVAL;
     g->workers_wanted = project_workers(start_of(g)->conf);
     g->threads = (unsigned)start_of(g)->conf->threads;
     return 0;
 }
 
-static int start_zygote(struct generation *g, char *why)
+static int start_zygote(struct generation *g, const struct zygote_excuse *excuse, char *why)
 {
     struct master *m = g->site->master;
     struct zygote_start z = { .start = start_of(g),
+                              .excuse = excuse,
                               .generation = g->number,
                               .workers = g->workers_wanted,
                               .output_fd = m->logs.output_fds[1],
@@ -457,7 +484,7 @@ static int start_zygote(struct generation *g, char *why)
     return loop_watch(m->loop, &g->zygote_watch, g->zygote_fd, run_zygote);
 }
 
-struct generation *generation_new(struct site *site, char *why)
+struct generation *generation_new(struct site *site, const struct zygote_excuse *excuse, char *why)
 {
     struct generation *g = sys_calloc(1, sizeof *g);
     if (!g) {
@@ -465,6 +492,7 @@ struct generation *generation_new(struct site *site, char *why)
         return NULL;
     }
     g->site = site;
+    g->is_excuse = excuse != NULL;
     g->number = ++site->master->generations;
     g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
     g->started_us = sys_now_us();
@@ -477,7 +505,7 @@ struct generation *generation_new(struct site *site, char *why)
     why[0] = '\0';
     int rc = read_options(g, why);
     if (rc == 0)
-        rc = start_zygote(g, why);
+        rc = start_zygote(g, excuse, why);
     if (rc == 0)
         return g;
     if (!why[0])

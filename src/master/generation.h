@@ -13,6 +13,7 @@ struct master;
 struct reread;
 struct site;
 struct worker;
+struct zygote_excuse;
 
 enum generation_state {
     GENERATION_STARTING,      /* the zygote imports */
@@ -45,11 +46,13 @@ struct generation {
     uint32_t known, switched, drained;     /* a bit an edge: was told of it; answered */
     int64_t started_us;
     bool is_looking, looks_again;
+    bool is_excuse;                /* shows an error instead of the project (`run` only) */
     struct loop_garbage garbage;
 };
 
-/* Starts it.  NULL with a sentence (CONF_WHY_BYTES). */
-struct generation *generation_new(struct site *site, char *why);
+/* Starts it.  NULL with a sentence (CONF_WHY_BYTES).  excuse (or NULL): it does not import the
+ * project but shows in the browser why that is not possible. */
+struct generation *generation_new(struct site *site, const struct zygote_excuse *excuse, char *why);
 void generation_retire(struct generation *g);
 void generation_leave(struct generation *g);           /* FORGET; its processes end */
 void generation_kill(struct generation *g);            /* SIGKILL to all of them */
@@ -59,6 +62,7 @@ void generation_switched(struct generation *g, unsigned edge);
 void generation_drained(struct generation *g, unsigned edge);
 void generation_look(struct generation *g);
 void generations_lost_edge(struct master *m, unsigned edge);
+void generation_look_again(struct generation *g);      /* `run`: templates changed */
 
 static inline bool generation_is_live(const struct generation *g)       /* an edge is to know it */
 {

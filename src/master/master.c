@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "master/site.h"
 #include "master/supervise.h"
+#include "master/watcher.h"
 
 enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
 
@@ -313,6 +314,8 @@ static void start_parts(struct master *m)
     int rc = logs_start(&m->logs, m);
     if (rc == 0)
         rc = edges_start(&m->edges, m);
+    if (rc == 0 && m->start->is_development)
+        m->watcher = watcher_new(m);
     if (rc == 0) {
         site_start(container_of(m->sites.next, struct site, node));
         return;
@@ -351,6 +354,7 @@ static void close_down(struct master *m)
     if (m->control.master)
         control_server_close(&m->control);
     listeners_close(&m->listeners);
+    watcher_free(m->watcher);
     logs_done(&m->logs);
     edges_done(&m->edges);
     if (m->phase == MASTER_OVER)

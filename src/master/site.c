@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include "base/log.h"
 #include "master/supervise.h"
+#include "master/watcher.h"
+#include "master/zygote.h"
 
 static void renew(struct timer *t);
 
@@ -39,7 +41,7 @@ static void begin(struct site *s)
 {
     char why[CONF_WHY_BYTES];
     timer_off(s->master->loop, &s->timer);
-    s->next = generation_new(s, why);
+    s->next = generation_new(s, NULL, why);
     if (!s->next)
         site_failed(s, NULL, why, "");
 }
@@ -73,6 +75,21 @@ void site_reload(struct site *s, struct control_client *client)
     begin(s);
 }
 
+void site_reload_now(struct site *s)
+{
+    struct generation *half = s->next;
+    if (half && half->state == GENERATION_SWITCHING) {
+        s->wants_another = true;                 /* it is as good as there */
+        return;
+    }
+    s->next = NULL;
+    if (half)
+        generation_leave(half);
+    s->master->reloads++;
+    log_info("reload", "site=%s generation=%u", s->project->name, s->master->generations + 1);
+    begin(s);
+}
+
 static void renew(struct timer *t)
 {
     struct site *s = container_of(t, struct site, timer);
@@ -91,32 +108,55 @@ void site_needs_workers(struct site *s)
         log_error("no memory for a timer", "site=%s", s->project->name);
 }
 
+static void answer_serving(struct site *s, const struct generation *g)
+{
+    const char *error = json_text(g->report, "error", "");
+    json_t *reply = error[0] ? json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "traceback",
+                                         json_text(g->report, "traceback", ""))
+                             : json_pack("{s:b, s:I}", "ok", 1, "generation",
+                                         (json_int_t)g->number);
+    answer(&s->waiting, reply);
+    json_decref(reply);
+}
+
 void site_serves(struct site *s, struct generation *g)
 {
     struct generation *old = s->current;
     s->current = g;
     s->next = NULL;
     s->backoff = (struct backoff){ 0 };
-    if (old)
+    if (old && !json_text(g->report, "error", "")[0])
         log_info("generation serves", "site=%s generation=%u", s->project->name, g->number);
     master_announce(s->master, g);
-    json_t *reply = json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)g->number);
-    answer(&s->waiting, reply);
-    json_decref(reply);
+    watcher_serves(s->master->watcher, g);
+    answer_serving(s, g);
     if (old)
         generation_retire(old);
     begin_another(s);
 }
 
+/* Under `run` the browser is to show it, and the next save to mend it. */
+static bool show_error(struct site *s, const struct generation *failed, const char *sentence,
+                       const char *traceback)
+{
+    char why[CONF_WHY_BYTES];
+    const struct zygote_excuse excuse = { sentence, traceback };
+    if (!s->master->start->is_development || (failed && failed->is_excuse))
+        return false;
+    logs_write(&s->master->logs, span_of(traceback));
+    log_error("the project cannot be served", "site=%s error=\"%s\"", s->project->name, sentence);
+    s->next = generation_new(s, &excuse, why);
+    return s->next != NULL;
+}
+
 void site_failed(struct site *s, struct generation *g, const char *sentence, const char *traceback)
 {
-    (void)g;
     s->next = NULL;
     json_t *reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", sentence, "traceback",
                               traceback);
     answer(&s->waiting, reply);
     json_decref(reply);
-    if (s->master->phase != MASTER_SERVING)
+    if (s->master->phase != MASTER_SERVING || show_error(s, g, sentence, traceback))
         return;
     if (!s->current) {
         master_fail(s->master, sentence, traceback);

@@ -29,6 +29,8 @@ void site_start(struct site *s);
 /* A new generation; client NULL: nobody waits for the answer.  One that comes while another is
  * under way is made after it, once for all that asked. */
 void site_reload(struct site *s, struct control_client *client);
+/* `run`: something was saved.  An import under way is given up: what it read is old. */
+void site_reload_now(struct site *s);
 void site_leave(struct site *s);                 /* all generations end */
 void site_give_up_next(struct site *s);          /* stopping: what is not serving yet ends */
 void site_kill(struct site *s);

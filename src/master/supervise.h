@@ -17,6 +17,8 @@
 #include "master/logs.h"
 #include "master/master.h"
 
+struct watcher;
+
 enum master_phase { MASTER_SERVING, MASTER_DRAINING, MASTER_LEAVING, MASTER_CLOSING, MASTER_OVER };
 
 struct master {
@@ -34,6 +36,7 @@ struct master {
     struct edges edges;
     struct list sites;               /* struct site */
     struct control_server control;
+    struct watcher *watcher;         /* `run` only, else NULL */
     struct timer timer;              /* limit of the phase */
     uint32_t generations;            /* numbers given so far; the first is 1 */
     uint64_t restarts, reloads;

@@ -17,9 +17,10 @@
 #include "master/generation.h"
 #include "master/site.h"
 #include "master/supervise.h"
+#include "master/watcher.h"
 
 enum {
-    LIFE_BYTES_MAX = 4096,
+    LIFE_BYTES_MAX = 8192,
     CLAIM_RETRY_MS = 2,           /* until the process between zygote and worker is gone */
     LOOK_AT_LATE_MS = 20,         /* whether a worker past its limit has let go of its requests */
     END_LIMIT_MS = 1000,          /* from the end of the life socket to that of the process */
@@ -135,6 +136,8 @@ static void hear(struct worker *w, struct span text)
         happen(w, WORKER_BORN);
     } else if (strcmp(event, "ready") == 0) {
         happen(w, WORKER_WORKS);
+    } else if (strcmp(event, "watch") == 0) {
+        watcher_hear(master_of(w)->watcher, w->generation, message);
     } else {
         log_error("worker cannot be understood", "generation=%u worker=%u", w->generation->number,
                   w->index);

@@ -43,6 +43,10 @@ static int send_start(int fd, const struct zygote_start *z, const char *settings
                               conf->mount, "threads", (json_int_t)conf->threads, "workers",
                               (json_int_t)z->workers, "generation", (json_int_t)z->generation,
                               "development", z->start->is_development);
+    if (start && z->excuse) {
+        json_object_set_new(start, "error", json_string(z->excuse->sentence));
+        json_object_set_new(start, "traceback", json_string(z->excuse->traceback));
+    }
     char *line = start ? json_line(start) : NULL;
     ssize_t sent = line ? sys_send(fd, line, strlen(line), 0) : -ENOMEM;
     sys_free(line);

@@ -6,8 +6,14 @@
 #include "base/json.h"
 #include "master/master.h"
 
+/* Why there is nothing to import (`run` only): it is shown in the browser. */
+struct zygote_excuse {
+    const char *sentence, *traceback;
+};
+
 struct zygote_start {
     const struct master_start *start;
+    const struct zygote_excuse *excuse;     /* or NULL */
     uint32_t generation;            /* 0 for a probe */
     unsigned workers;
     int output_fd, error_fd;
