@@ -418,7 +418,8 @@ int env_read(const char *path, char *const *envp, struct env_entry **entries, ch
     int rc = folder_read_file(path, CONF_FILE_BYTES_MAX, &text);
     if (rc < 0)
         (void)snprintf(why, CONF_WHY_BYTES, "cannot read the env file %.300s: %s", path,
-                       strerror(-rc));
+                       rc == -EINVAL ? "it is a pipe or socket, and it is read again at each reload"
+                                     : strerror(-rc));
     else
         rc = env_parse(buf_span(&text), path, envp, entries, why);
     buf_done(&text);

@@ -19,11 +19,49 @@ static const char *listed(const struct env_entry *e, char text[1024])
     return text;
 }
 
+struct env_case {
+    const char *why, *text, *want;                     /* want NULL: refused */
+};
+
+/* What python-dotenv's README (1.2, "File format" and "Getting Started") promises, sentence by
+ * sentence. */
+static const struct env_case documented[] = {
+    { "the first example, a comment above",
+      "# Development settings\n"
+      "DOMAIN=example.org\n"
+      "ADMIN_EMAIL=admin@${DOMAIN}\n"
+      "ROOT_URL=${DOMAIN}/app\n",
+      "DOMAIN=[example.org] ADMIN_EMAIL=[admin@example.org] ROOT_URL=[example.org/app]" },
+    { "keys can be unquoted or single-quoted", "FOO=1\n'BAR'=2", "FOO=[1] BAR=[2]" },
+    { "values unquoted, single- or double-quoted", "A=x y\nB='x y'\nC=\"x y\"",
+      "A=[x y] B=[x y] C=[x y]" },
+    { "spaces before and after keys, equal signs and values are ignored",
+      "  A  =  1  \n  'B'  =  '2'  \n  C  =  \"3\"  ", "A=[1] B=[2] C=[3]" },
+    { "values can be followed by a comment", "A=1 # one\nB='2' # two\nC=\"3\" # three",
+      "A=[1] B=[2] C=[3]" },
+    { "'export' does not affect the interpretation",
+      "export A=1\nexport 'B'='2'\n  export   C = \"3\"\nexport D",
+      "A=[1] B=[2] C=[3] D" },
+    { "in single quotes: \\\\ and \\'", "A='\\\\'\nB='\\''", "A=[\\] B=[']" },
+    { "in single quotes: no others", "A='\\\"\\a\\b\\f\\n\\r\\t\\v'",
+      "A=[\\\"\\a\\b\\f\\n\\r\\t\\v]" },
+    { "in double quotes: all ten", "A=\"\\\\\\'\\\"\\a\\b\\f\\n\\r\\t\\v\"",
+      "A=[\\'\"\a\b\f\n\r\t\v]" },
+    { "a value over lines", "FOO=\"first line\nsecond line\"", "FOO=[first line\nsecond line]" },
+    { "its equivalent", "FOO=\"first line\\nsecond line\"", "FOO=[first line\nsecond line]" },
+    { "single quotes over lines", "FOO='first line\nsecond line'",
+      "FOO=[first line\nsecond line]" },
+    { "a variable can have no value", "FOO", "FOO" },
+    { "which is not the empty one", "FOO=", "FOO=[]" },
+    { "bare variables are not expanded", "DOMAIN=x\nA=$DOMAIN", "DOMAIN=[x] A=[$DOMAIN]" },
+    { "expansion: the value in the file first", "HOME=/f\nA=${HOME}", "HOME=[/f] A=[/f]" },
+    { "expansion: then the environment", "A=${HOME}\nB=${HOME:-d}", "A=[/h] B=[/h]" },
+    { "expansion: then the default", "A=${NONE:-d}", "A=[d]" },
+    { "expansion: then the empty string", "A=${NONE}", "A=[]" },
+};
+
 /* What python-dotenv 1.2 makes of each was asked of it. */
-static const struct {
-    const char *why, *text, *want;
-} cases[] = {
-    /* want NULL: refused */
+static const struct env_case cases[] = {
     { "nothing", "", "" },
     { "blank lines and comments", "\n  \n# a=b\n\t# c\n", "" },
     { "plain", "A=1\nB=2\n", "A=[1] B=[2]" },
@@ -90,22 +128,30 @@ static const struct {
     { "set, then a name alone", "A=1\nA\nB=${A}", "A B=[]" },
 };
 
+static void must_read(const struct env_case *c)
+{
+    char got[1024];
+    size_t len = strlen(c->text);
+    char *own = malloc(len > 0 ? len : 1);             /* own block: overreads are caught */
+    struct env_entry *entries = NULL;
+    memcpy(own, c->text, len);
+    int rc = env_parse((struct span){ own, len }, "/x/.env", environment, &entries, why);
+    free(own);
+    if (rc != (c->want ? 0 : -EBADMSG) || (rc == 0 && strcmp(listed(entries, got), c->want) != 0))
+        fail_msg("%s: %d, %s", c->why, rc, rc < 0 ? why : got);
+    env_free(entries);
+}
+
+UNIT_TEST(what_is_documented)
+{
+    for (size_t i = 0; i < ARRAY_LEN(documented); i++)
+        must_read(&documented[i]);
+}
+
 UNIT_TEST(every_case_of_the_language)
 {
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        char got[1024];
-        size_t len = strlen(cases[i].text);
-        char *own = memcpy(malloc(len + 1), cases[i].text,
-                           len); /* own block: overreads are caught */
-        struct env_entry *entries = NULL;
-        own = realloc(own, len > 0 ? len : 1);
-        int rc = env_parse((struct span){ own, len }, "/x/.env", environment, &entries, why);
-        free(own);
-        if (rc != (cases[i].want ? 0 : -EBADMSG) ||
-            (rc == 0 && strcmp(listed(entries, got), cases[i].want) != 0))
-            fail_msg("%s: %d, %s", cases[i].why, rc, rc < 0 ? why : got);
-        env_free(entries);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        must_read(&cases[i]);
 }
 
 UNIT_TEST(a_mistake_has_its_line)
@@ -174,6 +220,9 @@ UNIT_TEST(files_are_read)
     assert_int_equal(env_read(temp_path(&t, "none"), environment, &entries, why), -ENOENT);
     assert_non_null(strstr(why, "none: No such file"));
     assert_int_equal(env_read(t.path, environment, &entries, why), -EISDIR);
+    assert_int_equal(mkfifo(temp_path(&t, "fifo"), 0600), 0);
+    assert_int_equal(env_read(temp_path(&t, "fifo"), environment, &entries, why), -EINVAL);
+    assert_non_null(strstr(why, "fifo: it is a pipe or socket"));
     assert_int_equal(env_read(temp_write(&t, ".env", "A=1\n"), environment, &entries, why), 0);
     assert_string_equal(entries->value, "1");
     env_free(entries);
@@ -199,6 +248,6 @@ UNIT_TEST(without_memory_nothing_is_left_behind)
     env_free(entries);
 }
 
-UNIT_MAIN(every_case_of_the_language, a_mistake_has_its_line,
+UNIT_MAIN(what_is_documented, every_case_of_the_language, a_mistake_has_its_line,
           what_no_environment_can_hold_is_refused, merging_adds_what_is_lacking, files_are_read,
           without_memory_nothing_is_left_behind)
