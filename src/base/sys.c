@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -692,6 +693,14 @@ int sys_chdir(const char *path)
 int sys_setpgid(pid_t pid, pid_t group)
 {
     return fail_now() ? -EPERM : result(setpgid(pid, group));
+}
+
+unsigned sys_terminal_columns(int fd)
+{
+    struct winsize size = { 0 };
+    if (fail_now() || ioctl(fd, TIOCGWINSZ, &size) < 0)
+        return 0;
+    return size.ws_col > 0 ? size.ws_col : 80;
 }
 
 int sys_raise_files(void)

@@ -141,5 +141,6 @@ int sys_sched_batch(void);                 /* SCHED_BATCH for this process */
 int sys_prctl(int option, unsigned long argument);
 int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);
+unsigned sys_terminal_columns(int fd); /* 0: no terminal; one that does not say has 80 */
 int sys_raise_files(void);             /* the limit of descriptors, up to the hard one */
 _Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */

@@ -5,7 +5,7 @@
  * master <-> zygote    SOCK_SEQPACKET, one JSON object a message, descriptors beside "fork"
  * master <-> worker    SOCK_SEQPACKET ("life"), one JSON object a message; when it ends, so
  *                      does the worker
- * master <-> scribe    SOCK_SEQPACKET, one byte a message: 'r' reopen; when it ends: write
+ * master <-> scribe    SOCK_SEQPACKET, one byte a message (enum channel_scribe); when it ends: write
  *                      what is in the pipes, then leave
  */
 #pragma once
@@ -20,6 +20,13 @@ enum {                          /* descriptors of `slipway edge` and `slipway sc
     CHANNEL_OUTPUT_FD = 6,      /* scribe: read end of the pipe that is stdout and stderr of edges,
                                  * zygotes and workers, and the master's log */
     CHANNEL_LISTEN_FD = 6,      /* edge: the first listener, in the order of conf.listen */
+};
+
+enum channel_scribe {           /* what the master says to the scribe */
+    CHANNEL_SCRIBE_REOPEN = 'r',        /* the files, by their names */
+    CHANNEL_SCRIBE_DEVELOPMENT = 'd',   /* at once: we are `run` */
+    CHANNEL_SCRIBE_HOLD = 'h',          /* pdb has the terminal: keep lines back */
+    CHANNEL_SCRIBE_GO_ON = 'g',         /* ... not any more */
 };
 
 enum channel_kind {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "link/channel.h"
 #include "master/spawn.h"
 #include "master/supervise.h"
 
@@ -71,6 +72,21 @@ static int spawn_scribe(struct logs *l, int conf_fd, int channel_fd)
     return 0;
 }
 
+static void say_to_scribe(int fd, char word)
+{
+    if (fd >= 0)
+        (void)sys_send(fd, &word, 1, MSG_DONTWAIT);
+}
+
+/* Before it runs, so that it knows this before its first line. */
+static void greet_scribe(const struct logs *l, int fd)
+{
+    if (l->master->start->is_development)
+        say_to_scribe(fd, CHANNEL_SCRIBE_DEVELOPMENT);
+    if (l->is_held)
+        say_to_scribe(fd, CHANNEL_SCRIBE_HOLD);
+}
+
 static int try_scribe(struct logs *l)
 {
     int pair[2], conf_fd = master_conf_fd(l->master);
@@ -78,6 +94,7 @@ static int try_scribe(struct logs *l)
         return conf_fd;
     int rc = sys_socketpair(SOCK_SEQPACKET, pair);
     if (rc == 0) {
+        greet_scribe(l, pair[0]);
         rc = spawn_scribe(l, conf_fd, pair[1]);
         (void)sys_close(pair[1]);
         if (rc == 0)
@@ -144,8 +161,13 @@ bool logs_lost_terminal(const struct logs *l)
 
 void logs_reopen(struct logs *l)
 {
-    if (l->channel_fd >= 0)
-        (void)sys_send(l->channel_fd, "r", 1, MSG_DONTWAIT);
+    say_to_scribe(l->channel_fd, CHANNEL_SCRIBE_REOPEN);
+}
+
+void logs_hold(struct logs *l, bool holds)
+{
+    l->is_held = holds;
+    say_to_scribe(l->channel_fd, holds ? CHANNEL_SCRIBE_HOLD : CHANNEL_SCRIBE_GO_ON);
 }
 
 static void restore_error(struct logs *l)

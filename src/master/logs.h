@@ -20,12 +20,15 @@ struct logs {
     struct timer timer;                 /* before the next start; at the end: its limit */
     struct backoff backoff;
     bool had_terminal;                  /* terminal_fd was one */
+    bool is_held;                       /* pdb has the terminal */
     bool is_ending;
 };
 
 /* Pipes and the first scribe.  0 or -errno; logs_done() in any case. */
 int logs_start(struct logs *l, struct master *m);
 void logs_reopen(struct logs *l);
+/* What would go to the terminal waits in the scribe (bounded), or is written again. */
+void logs_hold(struct logs *l, bool holds);
 bool logs_lost_terminal(const struct logs *l);   /* SIGHUP then means what it meant of old */
 /* Our ends are closed; the scribe writes what is in the pipes and leaves (or is killed 2 s later):
  * master_step(). */

@@ -12,12 +12,15 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "link/channel.h"
 #include "scribe/lines.h"
+#include "scribe/short.h"
 #include "scribe/sink.h"
 
 enum {
@@ -36,6 +39,8 @@ struct scribe {
     struct conf *conf;
     int channel_fd;               /* -1 once it ended */
     struct stream access, output;
+    bool is_development;          /* `run`: access lines that are pleasant to read */
+    bool has_colour;              /* ... in colours */
     int64_t ended_us;             /* when nobody was left; 0 before */
 };
 
@@ -44,14 +49,31 @@ static void take_line(void *user, struct span line)
     sink_line(user, line);
 }
 
-static void end_stream(struct stream *s)
+/* For people, unless it goes to a file. */
+static void take_access(void *user, struct span line)
 {
-    lines_end(&s->lines, take_line, &s->sink);
+    struct scribe *s = user;
+    char text[SHORT_BYTES], clock[16] = "";
+    time_t now_s = (time_t)(sys_wall_us() / 1000000);
+    struct tm local;
+    if (s->is_development && !s->access.sink.path && localtime_r(&now_s, &local)) {
+        (void)strftime(clock, sizeof clock, "%H:%M:%S", &local);
+        struct short_style style = { .clock = clock, .has_colour = s->has_colour,
+                                     .columns = sys_terminal_columns(s->access.sink.fd) };
+        size_t len = short_line(line, &style, text);
+        line = len > 0 ? (struct span){ text, len } : line;
+    }
+    sink_line(&s->access.sink, line);
+}
+
+static void end_stream(struct stream *s, lines_fn take, void *user)
+{
+    lines_end(&s->lines, take, user);
     (void)sys_close(s->fd);
     s->fd = -1;
 }
 
-static void read_stream(struct stream *s)
+static void read_stream(struct stream *s, lines_fn take, void *user)
 {
     char bytes[READ_BYTES];
     for (unsigned i = 0; i < READS_A_TURN && s->fd >= 0; i++) {
@@ -59,9 +81,42 @@ static void read_stream(struct stream *s)
         if (got == -EAGAIN)
             return;
         if (got <= 0)
-            end_stream(s);
+            end_stream(s, take, user);
         else
-            lines_feed(&s->lines, (struct span){ bytes, (size_t)got }, take_line, &s->sink);
+            lines_feed(&s->lines, (struct span){ bytes, (size_t)got }, take, user);
+    }
+}
+
+static void hold(struct scribe *s, bool holds)
+{
+    sink_hold(&s->access.sink, holds);
+    sink_hold(&s->output.sink, holds);
+}
+
+/* NO_COLOR (any value), and terminals that say that they know none, are obeyed. */
+static bool wants_colour(int fd)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return sys_terminal_columns(fd) > 0 && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static void obey(struct scribe *s, char word)
+{
+    switch (word) {
+    case CHANNEL_SCRIBE_REOPEN:
+        sink_reopen(&s->access.sink);
+        sink_reopen(&s->output.sink);
+        break;
+    case CHANNEL_SCRIBE_DEVELOPMENT:
+        s->is_development = true;
+        s->has_colour = wants_colour(STDOUT_FILENO);
+        break;
+    case CHANNEL_SCRIBE_HOLD:
+    case CHANNEL_SCRIBE_GO_ON:
+        hold(s, word == CHANNEL_SCRIBE_HOLD);
+        break;
+    default:
+        break;
     }
 }
 
@@ -74,9 +129,9 @@ static void read_channel(struct scribe *s)
     if (got <= 0) {
         (void)sys_close(s->channel_fd);
         s->channel_fd = -1;
-    } else if (byte == 'r') {
-        sink_reopen(&s->access.sink);
-        sink_reopen(&s->output.sink);
+        hold(s, false);
+    } else {
+        obey(s, byte);
     }
 }
 
@@ -90,6 +145,11 @@ static bool is_over(struct scribe *s)
     return !is_pending || sys_now_us() - s->ended_us > LAST_WORDS_MS * 1000;
 }
 
+static bool waits_for_place(const struct sink *s)
+{
+    return sink_is_pending(s) && !s->path && !s->is_held;
+}
+
 /* What is to be polled, in a fixed order; descriptors below zero are left out by poll() itself. */
 static int wait_for_work(const struct scribe *s, struct pollfd fds[5])
 {
@@ -98,10 +158,8 @@ static int wait_for_work(const struct scribe *s, struct pollfd fds[5])
     fds[0] = (struct pollfd){ .fd = s->channel_fd, .events = POLLIN };
     fds[1] = (struct pollfd){ .fd = s->access.fd, .events = POLLIN };
     fds[2] = (struct pollfd){ .fd = s->output.fd, .events = POLLIN };
-    fds[3] = (struct pollfd){ .fd = sink_is_pending(a) && !a->path ? a->fd : -1,
-                              .events = POLLOUT };
-    fds[4] = (struct pollfd){ .fd = sink_is_pending(o) && !o->path ? o->fd : -1,
-                              .events = POLLOUT };
+    fds[3] = (struct pollfd){ .fd = waits_for_place(a) ? a->fd : -1, .events = POLLOUT };
+    fds[4] = (struct pollfd){ .fd = waits_for_place(o) ? o->fd : -1, .events = POLLOUT };
     return sys_poll(fds, 5, has_limit ? LOOK_MS : -1);
 }
 
@@ -111,14 +169,16 @@ static void turn(struct scribe *s)
     int rc = wait_for_work(s, fds);
     if (rc < 0)
         return;
-    if (fds[1].revents)
-        read_stream(&s->access);
+    /* A request's traceback was said before its access line: poll() looked in this order, too, so
+     * whose line is seen, its traceback is. */
     if (fds[2].revents)
-        read_stream(&s->output);
+        read_stream(&s->output, take_line, &s->output.sink);
+    if (fds[1].revents)
+        read_stream(&s->access, take_access, s);
     if (fds[0].revents) /* last: what was said before 'r' goes to the old files */
         read_channel(s);
-    sink_flush(&s->access.sink);
     sink_flush(&s->output.sink);
+    sink_flush(&s->access.sink);
 }
 
 static int read_conf(struct scribe *s, char *why)
@@ -169,6 +229,7 @@ static int open_all(struct scribe *s, char *why)
     s->output.fd = CHANNEL_OUTPUT_FD;
     sink_init(&s->access.sink, s->conf->access_log, STDOUT_FILENO, false);
     sink_init(&s->output.sink, s->conf->log, STDERR_FILENO, true);
+    read_channel(s); /* what the first lines must know */
     return 0;
 }
 

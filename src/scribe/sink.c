@@ -139,9 +139,16 @@ static void lose_place(struct sink *s)
     buf_done(&s->out);
 }
 
+void sink_hold(struct sink *s, bool holds)
+{
+    s->is_held = holds && !s->path;
+}
+
 void sink_flush(struct sink *s)
 {
     s->was_refused = false;
+    if (s->is_held)
+        return;
     while (sink_is_pending(s) && s->fd >= 0) {
         ssize_t sent = write_some(s, buf_span(&s->out));
         if (sent <= 0) {

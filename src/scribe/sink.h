@@ -17,12 +17,15 @@ struct sink {
     int fd;                       /* -1: nowhere (now) */
     bool is_off;                  /* wanted nowhere */
     bool has_stamps;              /* each line gets the time in front: files of the log */
+    bool is_held;                 /* lines wait in the buffer; pdb has the terminal */
     bool was_refused;             /* the place took nothing: wait until poll says it does */
     uint64_t dropped;             /* since it was last said */
     struct buf out;
     int64_t looked_us;            /* when the file's name was last compared */
 };
 
+/* A place that was lent is not written to, or is again; files always are. */
+void sink_hold(struct sink *s, bool holds);
 /* where: "-" is `lent_fd`, "off" nothing, else a file. */
 void sink_init(struct sink *s, const char *where, int lent_fd, bool has_stamps);
 void sink_done(struct sink *s);

@@ -1,7 +1,8 @@
 /* access.c - one line a request in the combined format, gathered per turn, written to the scribe's pipe in one go.
  *
- *   ADDRESS - - [24/Nov/2026:07:08:19 +0000] "GET /path HTTP/1.1" 200 1024 "REFERER" "AGENT" MS REQUEST_ID
+ *   ADDRESS - - [24/Nov/2026:07:08:19 +0000] "GET /path HTTP/1.1" 200 1024 "REFERER" "AGENT" MS REQUEST_ID WORKER
  *
+ * WORKER is the process that ran it, "-" when none did (a static file, a refusal).
  * A pipe that is full costs the lines, never the edge: they are counted.  Foreign bytes are escaped.  A request line that
  * could not be read is "-"; the status of a client that left before its answer began is 499.
  */
@@ -38,19 +39,21 @@ void serve_log(struct exchange *x)
         return;
     x->is_logged = false;
     const struct request *r = &x->request;
-    char line[LINE_BYTES], referer[FIELD_BYTES], agent[FIELD_BYTES], stamp[40];
+    char line[LINE_BYTES], referer[FIELD_BYTES], agent[FIELD_BYTES], stamp[40], worker[12] = "-";
     struct tm tm;
     time_t now_s = (time_t)(sys_wall_us() / 1000000);
     gmtime_r(&now_s, &tm);
     strftime(stamp, sizeof stamp, "%d/%b/%Y:%H:%M:%S +0000", &tm);
     int64_t took_us = sys_now_us() - x->began_us;
-    int rc = buf_addf(&s->access, "%.*s - - [%s] \"%s\" %u %llu \"%s\" \"%s\" %lld.%03lld %s\n",
+    if (x->call.worker_pid > 0)
+        (void)snprintf(worker, sizeof worker, "%d", x->call.worker_pid);
+    int rc = buf_addf(&s->access, "%.*s - - [%s] \"%s\" %u %llu \"%s\" \"%s\" %lld.%03lld %s %s\n",
                       r->from.address.len ? (int)r->from.address.len : 1,
                       r->from.address.len ? r->from.address.at : "-", stamp,
                       request_line(r, line), x->response.status, (unsigned long long)x->sent_body_bytes,
                       field_text(x, FIELD_REFERER, referer, sizeof referer),
                       field_text(x, FIELD_USER_AGENT, agent, sizeof agent), (long long)took_us / 1000,
-                      (long long)took_us % 1000, x->request_id[0] ? x->request_id : "-");
+                      (long long)took_us % 1000, x->request_id[0] ? x->request_id : "-", worker);
     if (rc < 0)
         s->access_dropped++;
 }

@@ -46,7 +46,8 @@ class Sites:
         program: str = SLIPWAY,
         waits: bool = True,
         options_of_count: bool = True,
-    ) -> Site:
+        kind: type[Site] = Site,
+    ) -> Any:
         assert os.access(program, os.X_OK), f"no program {program}: `make build`, or set SLIPWAY"
         self._count += 1
         arguments = [app if ":" in app else f"{app}:application"] if app else []
@@ -55,7 +56,7 @@ class Sites:
             arguments += ["--workers", str(workers), "--threads", str(threads)]
         arguments += ["--listen", listen] if listen else []
         arguments += ["--python", python] if python else []
-        site = Site(
+        site = kind(
             [*arguments, *options],
             control=self.folder / f"c{self._count}",
             folder=chdir,

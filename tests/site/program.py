@@ -63,13 +63,17 @@ class Lines:
 
     def _read(self) -> None:
         fd = self._pipe.fileno()
-        while data := os.read(fd, 1 << 16):
+        while data := self._next(fd):
             with self._changed:
                 self._text += data.decode("utf-8", "replace")
                 self._changed.notify_all()
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    @staticmethod
+    def _next(fd: int) -> bytes:
+        return os.read(fd, 1 << 16)
 
     @property
     def text(self) -> str:
@@ -199,17 +203,7 @@ class Site:
         self.control, self.folder, self.program = control, folder, program
         self._env = dict(env or {})
         self.arguments = [verb, *arguments, "--control", f"unix:{control}"]
-        self.process = subprocess.Popen(
-            [program, *self.arguments],
-            cwd=folder,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self.process.stdout and self.process.stderr
-        self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
+        self.process = self._launch([program, *self.arguments], folder, environment(env))
         self.pid = self.process.pid
         self.url = ""
         self.address: Address = ""
@@ -217,6 +211,22 @@ class Site:
         self.ready: re.Match[str] | None = None
         self.is_stopped = False
         self.extra_logs: list[Path] = []
+
+    def _launch(
+        self, command: list[str], folder: Path, env: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stdout and process.stderr
+        self.out, self.err = Lines(process.stdout), Lines(process.stderr)
+        return process
 
     def wait_ready(self, timeout_s: float = START_S) -> "Site":
         self.ready = self.err.wait(READY_LINE, timeout_s=timeout_s)
