@@ -109,6 +109,22 @@ def template_roots() -> list[str]:
     return [root for root in roots if is_own(root) and os.path.isdir(root)]
 
 
+def static_roots() -> list[str]:
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return []
+    roots = [str(getattr(conf.settings, "STATIC_ROOT", None) or "")]
+    with contextlib.suppress(Exception):  # a project without staticfiles, or with odd finders
+        from django.contrib.staticfiles import finders
+
+        for finder in finders.get_finders():
+            for storage in (getattr(finder, "storages", None) or {}).values():
+                roots.append(str(getattr(storage, "location", "")))
+    return [
+        os.path.abspath(root) for root in roots if root and is_own(root) and os.path.isdir(root)
+    ]
+
+
 def empty_loaders() -> None:
     for loader in loaders():
         if hasattr(loader, "reset"):
@@ -149,8 +165,10 @@ def pieces(folder: str, names: Iterable[str]) -> Iterator[list[str]]:
 class Develop:
     """Of one generation; workers inherit it with the fork."""
 
-    def __init__(self, channel: socket.socket):
+    def __init__(self, channel: socket.socket, start: dict[str, Any]):
         self.channel = channel
+        self.generation = start["generation"]
+        self.live: str = start.get("live") or ""  # path of the script that pages get
         self.has_failed = False
         self._said: set[str] = set()
         self._modules = 0  # how many there were when we looked
@@ -162,7 +180,12 @@ class Develop:
     def imported(self) -> None:
         import_urls()
         self.say_modules()
+        self.say_watched()
+
+    def say_watched(self) -> None:
         self.say_folders("template", folders_below(template_roots()))
+        if self.live:
+            self.say_folders("file", folders_below(static_roots()))
 
     def failed(self, sentence: str, text: str, error: BaseException | None) -> Application:
         """The application that stands in for the project, once the master knows what to watch."""
@@ -179,13 +202,23 @@ class Develop:
     def look(self) -> None:
         """Templates changed, or their folders."""
         if not self.has_failed:
-            self.say_folders("template", folders_below(template_roots()))
-        self._counter[:] = (int.from_bytes(self._counter[:], "little") + 1).to_bytes(8, "little")
+            self.say_watched()
+        count = self.count() + 1
+        self._counter[:] = count.to_bytes(8, "little")
+        self.say(event="looked", count=count)
+
+    def count(self) -> int:
+        return int.from_bytes(self._counter[:], "little")
 
     # -- in a worker
 
     def in_worker(self, application: Application, life: socket.socket) -> Application:
         self.channel = life
+        if self.live:
+            live = load("_slipway_live", "live.py")
+            application = live.make(
+                application, self.live, lambda: f"{self.generation}.{self.count()}"
+            )
 
         def developed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             if self._counter[:] != self._seen:
@@ -201,8 +234,8 @@ class Develop:
 
     # -- messages
 
-    def say(self, **message: Any) -> None:
-        text = json.dumps({"event": "watch", **message}, ensure_ascii=False)
+    def say(self, event: str = "watch", **message: Any) -> None:
+        text = json.dumps({"event": event, **message}, ensure_ascii=False)
         with contextlib.suppress(OSError):  # the master is gone, or this is a fork of a worker
             self.channel.send(text.encode("utf-8", "replace"))
 

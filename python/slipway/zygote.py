@@ -152,7 +152,7 @@ def run(channel: socket.socket, extension: ModuleType) -> None:
     loading, found = load("_slipway_load", "load.py"), load("_slipway_found", "found.py")
     develop = None
     if start.get("development"):
-        develop = load("_slipway_develop", "develop.py").Develop(channel)
+        develop = load("_slipway_develop", "develop.py").Develop(channel, start)
     prepare(start)
     try:
         application, facts = import_project(start, loading, found, develop)

@@ -106,6 +106,7 @@ static int serve(int argc, char **argv, bool is_development)
     struct conf *c = verbs_load(argc, argv, true, &status);
     if (!c)
         return status;
+    c->live = c->live && is_development;
     const struct master_start start = {
         .conf = c, .project = &project, .is_development = is_development, .envp = environ,
         .argc = argc, .argv = argv,

@@ -139,6 +139,7 @@ static void drain(struct edge *e)
         return;
     e->is_draining = true;
     e->serve.is_draining = true;
+    serve_look_at_changes(&e->serve);
     for (size_t i = 0; i < e->listeners_count; i++) {
         struct listener *l = &e->listeners[i];
         int fd = l->watch.fd;
@@ -182,8 +183,14 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
         if (text.len > 0 && serve_site(&e->serve, text) < 0)
             log_error("site description not understood", "bytes=%zu", text.len);
         return pool_message(e->pool, msg, text, fds, fds_count);
+    case CHANNEL_SWITCH:
+        serve_changed(&e->serve, msg->generation, 0);
+        return pool_message(e->pool, msg, text, fds, fds_count);
+    case CHANNEL_CHANGED:
+        serve_changed(&e->serve, msg->generation, msg->a);
+        return 0;
     case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
-    case CHANNEL_SWITCH: case CHANNEL_RETIRE: case CHANNEL_FORGET:
+    case CHANNEL_RETIRE: case CHANNEL_FORGET:
         return pool_message(e->pool, msg, text, fds, fds_count);
     case CHANNEL_DRAIN:
         drain(e);

@@ -43,6 +43,7 @@ enum channel_kind {
     CHANNEL_FORGET,             /* generation: unmap, close */
     CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0 */
     CHANNEL_REPORT,             /* answered by STATS */
+    CHANNEL_CHANGED,            /* generation, a = how often its templates or files changed: `run --live` */
     /* edge to master */
     CHANNEL_SWITCHED, CHANNEL_DRAINED,      /* generation */
     CHANNEL_LATE,               /* generation, worker, a = thread, b = ms it ran; text: request
@@ -84,6 +85,8 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *                     {"do":"fork","worker":I,"generation":G} fds: yard, intake read end, life,
  *                     then bell and passing of each edge
  *                     {"do":"look"}     `run`: templates changed, nothing else
+ *                     ("live": the path of changes.c's script, "" without `--live`)
+ *   zygote > master   {"event":"looked","count":N}    so many it has obeyed
  * `run` only, zygote or worker > master, any number, each below 8 KiB (master/watcher.h):
  *                     {"event":"watch","folder":"/abs","names":["a.py",...]}
  *                     {"event":"watch","folder":"/abs","any":"code"|"template"|"file"}

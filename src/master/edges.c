@@ -152,6 +152,19 @@ void edges_tell(struct edges *all, enum channel_kind kind, const struct generati
             post_plain(&all->places[i], kind, g ? g->number : 0);
 }
 
+static void post_changed(struct edge_place *e, const struct generation *g)
+{
+    post(e, (struct channel_msg){ .kind = CHANNEL_CHANGED, .generation = g->number, .a = g->looks },
+         SPAN(""), NULL, 0);
+}
+
+void edges_tell_changed(struct edges *all, const struct generation *g)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        if (knows(&all->places[i], g))
+            post_changed(&all->places[i], g);
+}
+
 void edges_tell_generation(struct edges *all, struct generation *g)
 {
     for (unsigned i = 0; i < all->count; i++)
@@ -310,6 +323,8 @@ static void tell_everything(struct edge_place *e)
                     post_worker(e, &g->workers[i]);
             if (generation_is_wanted(g))
                 post_plain(e, CHANNEL_SWITCH, g->number);
+            if (generation_is_wanted(g) && g->looks > 0)
+                post_changed(e, g);
         }
     }
 }

@@ -40,6 +40,7 @@ void edges_kill(struct edges *e);
 
 /* What concerns a generation goes to the edges that were told of it; g NULL: to all. */
 void edges_tell(struct edges *e, enum channel_kind kind, const struct generation *g);
+void edges_tell_changed(struct edges *e, const struct generation *g);    /* `run --live` */
 void edges_tell_generation(struct edges *e, struct generation *g);
 void edges_tell_worker(struct edges *e, const struct worker *w);
 /* kind: CHANNEL_WORKER_REST, CHANNEL_WORKER_DEAD (status: as waitpid gave it) */

@@ -345,6 +345,14 @@ static void imported(struct generation *g, json_t *report)
     generation_look(g);
 }
 
+/* The next request gets the new templates: time to tell the browsers. */
+static void looked(struct generation *g, uint64_t count)
+{
+    g->looks = count;
+    if (g->state == GENERATION_SERVING && g->site->conf->live)
+        edges_tell_changed(&g->site->master->edges, g);
+}
+
 static void hear(struct generation *g, json_t *message)
 {
     const char *event = json_text(message, "event", "");
@@ -355,6 +363,8 @@ static void hear(struct generation *g, json_t *message)
              json_text(message, "traceback", ""));
     else if (strcmp(event, "watch") == 0)
         watcher_hear(g->site->master->watcher, g, message);
+    else if (strcmp(event, "looked") == 0)
+        looked(g, (uint64_t)json_int(message, "count", 0));
     else
         log_debug("zygote says", "generation=%u event=%s", g->number, event);
 }

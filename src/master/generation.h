@@ -46,6 +46,7 @@ struct generation {
     uint32_t known, switched, drained;     /* a bit an edge: was told of it; answered */
     int64_t started_us;
     bool is_looking, looks_again;
+    uint64_t looks;                /* it has obeyed (`run`): templates or files changed */
     bool is_excuse;                /* shows an error instead of the project (`run` only) */
     struct loop_garbage garbage;
 };

@@ -43,6 +43,11 @@ static int send_start(int fd, const struct zygote_start *z, const char *settings
                               conf->mount, "threads", (json_int_t)conf->threads, "workers",
                               (json_int_t)z->workers, "generation", (json_int_t)z->generation,
                               "development", z->start->is_development);
+    if (start && z->start->is_development && conf->live) {
+        char path[512];
+        (void)snprintf(path, sizeof path, "%s/live.js", conf->health_path);
+        json_object_set_new(start, "live", json_string(path));
+    }
     if (start && z->excuse) {
         json_object_set_new(start, "error", json_string(z->excuse->sentence));
         json_object_set_new(start, "traceback", json_string(z->excuse->traceback));

@@ -44,6 +44,7 @@ struct exchange {
     bool is_logged;                   /* wanted in the access log, and not there yet */
     char request_id[17];              /* "" until one was needed */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
+    struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL otherwise */
     unsigned file_root;               /* the static root to try next */
     const char *failure;              /* for the log: why the edge answered by itself; NULL */
 

@@ -5,6 +5,7 @@
  *   /live     200 while this process turns its loop
  *   /ready    200 while a generation serves and we are not draining, else 503
  *   /started  200 from the first generation on
+ * and, under `run --live`, what changes.c has.
  */
 #include "serve/stage.h"
 
@@ -33,7 +34,7 @@ enum stage_says stage_health(struct exchange *x)
     else if (span_eq(name, SPAN("/started")))
         good = x->serve->has_started;
     else
-        return STAGE_PASS;
+        return x->serve->conf->live ? stage_changes(x, name) : STAGE_PASS;
     if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD) {
         const struct field allow = { SPAN("Allow"), SPAN("GET, HEAD"), FIELD_ALLOW };
         answer_small(x, 405, SPAN("text/plain; charset=utf-8"), &allow, 1, status_page(405));

@@ -29,6 +29,7 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
         .loop = loop, .conf = conf, .pool = pool, .helpers = helpers, .access_fd = access_fd,
         .access = { .limit_bytes = 1 << 20 }, .server_name = "slipway",
     };
+    list_init(&s->change_waits);
     s->files = files_new(loop, helpers, conf->static_cache_ms);
     return s->files ? 0 : -ENOMEM;
 }
@@ -90,6 +91,8 @@ void serve_leave(struct exchange *x)
     }
     if (x->file_wait)
         stage_files_leave(x);
+    if (x->change_wait)
+        changes_leave(x);
 }
 
 void serve_resume(struct exchange *x)
@@ -100,7 +103,7 @@ void serve_resume(struct exchange *x)
 
 bool serve_is_waiting(const struct exchange *x)
 {
-    return x->is_with_pool && pool_is_waiting(&x->call);
+    return x->change_wait || (x->is_with_pool && pool_is_waiting(&x->call));
 }
 
 /* ---- answers of our own ---------------------------------------------------------------------- */

@@ -30,6 +30,10 @@ struct serve {
     char date[32];                    /* IMF-fixdate of date_s */
     int64_t date_s;
     const char *server_name;          /* of the site */
+    /* `run --live`: what is served now, and the pages that wait for something newer */
+    uint32_t changed_generation;
+    uint64_t changed_count;
+    struct list change_waits;         /* struct change_wait */
 };
 
 int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
@@ -42,6 +46,10 @@ enum served serve_begin(struct serve *s, struct exchange *x);      /* head compl
 enum served serve_run(struct exchange *x);                         /* the body is complete, or a wait is over */
 void serve_resume(struct exchange *x);        /* answer_out.body has room again */
 void serve_leave(struct exchange *x);         /* the client is gone, or the exchange is over: let go of everything */
+
+/* `run --live`: pages made before this are to be loaded again. */
+void serve_changed(struct serve *s, uint32_t generation, uint64_t count);
+void serve_look_at_changes(struct serve *s);  /* is_draining was set */
 
 /* An answer of our own: the status and its small page. For refusals before serve_begin too. */
 void serve_refuse(struct exchange *x, unsigned status);
