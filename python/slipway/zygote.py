@@ -166,6 +166,9 @@ def run(channel: socket.socket, extension: ModuleType) -> None:
         gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
     gc.collect()
     gc.freeze()
+    if start.get("check"):
+        lookover = load("_slipway_lookover", "lookover.py")
+        facts["checks"] = lookover.look_over(facts, start, load)
     process.say(channel, event="ready", **facts)
     threads = max(1, int(start.get("threads") or 1))
     fork_loop(channel, worker.Generation(extension, application, threads, collects, develop))

@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -712,6 +713,16 @@ int sys_raise_files(void)
         return -errno;
     limit.rlim_cur = limit.rlim_max;
     return result(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+int64_t sys_files_most(void)
+{
+    struct rlimit limit;
+    if (fail_now())
+        return -EPERM;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    return limit.rlim_max > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_max;
 }
 
 _Noreturn void sys_exit(int status)

@@ -143,4 +143,5 @@ int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);
 unsigned sys_terminal_columns(int fd); /* 0: no terminal; one that does not say has 80 */
 int sys_raise_files(void);             /* the limit of descriptors, up to the hard one */
+int64_t sys_files_most(void);          /* the hard one, INT64_MAX for none */
 _Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */

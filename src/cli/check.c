@@ -1,28 +1,58 @@
-/* check.c - `slipway check`: looks at a project as an operator would, before anything serves. */
+/* check.c - `slipway check`: looks at a project as an operator would, before anything serves.
+ *
+ * Exit status: 0; 1 when a row is a problem (with --strict: or a warning), or there is nothing to
+ * look at; 2 for a mistake in the command. */
 #include "cli/check.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "base/sys.h"
 #include "cli/verbs.h"
-#include "conf/folder.h"
 
-__attribute__((format(printf, 3, 4)))
-static void say(json_t *found, const char *list, const char *format, ...)
+static const char *const level_names[] = { "ok", "warning", "problem" };
+
+static void set_text(json_t *object, const char *name, const char *text)
 {
-    char sentence[CONF_WHY_BYTES + 128];
+    /* A path need not be UTF-8, JSON must be. */
+    json_t *value = json_string(text);
+    (void)json_object_set_new(object, name, value ? value : json_string("(not UTF-8)"));
+}
+
+/* ---- rows ---- */
+
+void check_say(json_t *found, const char *group, const char *name, enum check_level level,
+               const char *fix, const char *format, ...)
+{
+    char sentence[CONF_WHY_BYTES + 4096];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(sentence, sizeof(sentence), format, arguments);
     va_end(arguments);
-    (void)json_array_append_new(json_object_get(found, list), json_string(sentence));
+    json_t *row = json_object();
+    set_text(row, "name", name);
+    set_text(row, "group", group);
+    set_text(row, "level", level_names[level]);
+    set_text(row, "text", sentence);
+    set_text(row, "fix", fix);
+    (void)json_object_set_new(row, "later", json_false());
+    (void)json_array_append_new(json_object_get(found, "checks"), row);
 }
 
-static void set_text(json_t *found, const char *name, const char *text)
+enum check_level check_level_of(const json_t *row)
 {
-    /* A path need not be UTF-8, JSON must be. */
-    json_t *value = json_string(text);
-    (void)json_object_set_new(found, name, value ? value : json_string("(not UTF-8)"));
+    const char *level = json_text(row, "level", "");
+    return strcmp(level, level_names[CHECK_PROBLEM]) == 0   ? CHECK_PROBLEM
+           : strcmp(level, level_names[CHECK_WARNING]) == 0 ? CHECK_WARNING
+                                                            : CHECK_OK;
+}
+
+size_t check_count(const json_t *found, enum check_level level)
+{
+    const json_t *row;
+    size_t i, count = 0;
+    json_array_foreach(json_object_get(found, "checks"), i, row)
+        count += check_level_of(row) == level;
+    return count;
 }
 
 /* ---- options, machine, project ---- */
@@ -54,29 +84,15 @@ static void look_at_machine(json_t *found, const struct conf *c)
                               memory < INT64_MAX ? json_integer(memory) : json_null());
 }
 
-static void look_at_files(json_t *found, const struct conf *c)
-{
-    struct stat st;
-    set_text(found, "config", c->config);
-    set_text(found, "env_file", c->env_file);
-    if (c->env_file[0] != '\0' && sys_stat(c->env_file, &st) == 0 && (st.st_mode & S_IROTH))
-        say(found, "notes", "every user of this machine can read %s and its secrets: chmod 600 %s",
-            c->env_file, c->env_file);
-    for (size_t i = 0; i < c->static_map.count; i++) {
-        const char *folder = strchr(c->static_map.items[i], '=') + 1;
-        if (!folder_exists(folder))
-            say(found, "problems", "%s: static folder %s is not there",
-                conf_origin_text(c, CONF_static_map), folder);
-    }
-}
-
 static bool look_at_project(json_t *found, struct project *p, const struct conf *c,
                             char *const *envp)
 {
     char why[CONF_WHY_BYTES];
     int rc = project_find(p, c, envp, true, why);
     if (rc < 0)
-        say(found, "problems", "%s", why);
+        check_say(found, "program", "project", CHECK_PROBLEM, "", "%s", why);
+    set_text(found, "config", c->config);
+    set_text(found, "env_file", c->env_file);
     set_text(found, "site", p->name);
     set_text(found, "folder", p->folder);
     (void)json_object_set_new(found, "manage_py", json_boolean(p->has_manage_py));
@@ -88,36 +104,6 @@ static bool look_at_project(json_t *found, struct project *p, const struct conf 
     return rc == 0;
 }
 
-/* ---- the application ---- */
-
-static bool has_texts(const json_t *list)
-{
-    return json_array_size(list) > 0;
-}
-
-static void look_at_report(json_t *found, const json_t *report)
-{
-    const json_t *row;
-    size_t i;
-    bool is_debug = json_flag(report, "debug", false),
-         is_django = json_object_get(report, "allowed_hosts") != NULL;
-    if (is_debug)
-        say(found, "notes",
-            "DEBUG is on: under `slipway serve` visitors would see tracebacks and settings");
-    if (is_django && !is_debug && !has_texts(json_object_get(report, "allowed_hosts")))
-        say(found, "problems",
-            "ALLOWED_HOSTS is empty while DEBUG is off: Django answers every request with 400");
-    json_array_foreach(json_object_get(report, "static"), i,
-                       row) if (!folder_exists(json_text(row, "root", "/")))
-        say(found, "notes",
-            "%s is not there, so %s comes from the application or not at all: python manage.py "
-            "collectstatic",
-            json_text(row, "root", ""), json_text(row, "url", ""));
-    json_array_foreach(json_object_get(report, "warnings"), i, row)
-        if (json_is_string(row))
-            say(found, "notes", "%s", json_string_value(row));
-}
-
 static void look_at_application(json_t *found, const struct project *p, const struct conf *c,
                                 char *const *envp)
 {
@@ -125,42 +111,56 @@ static void look_at_application(json_t *found, const struct project *p, const st
     const struct master_start start = { .conf = c, .project = p, .envp = envp };
     char *line = master_probe(&start, why);
     json_t *report = line ? json_read(span_of(line), why) : NULL;
-    if (report)
-        look_at_report(found, report);
-    else
-        say(found, "problems", "%s", why);
+    if (!report)
+        check_say(found, "program", "application", CHECK_PROBLEM, "", "%s", why);
+    (void)json_array_extend(json_object_get(found, "checks"), json_object_get(report, "checks"));
+    (void)json_object_del(report, "checks");
     (void)json_object_set_new(found, "application", report ? report : json_null());
     sys_free(line);
 }
 
-json_t *check_make(const struct conf *c, char *const *envp)
+/* ---- the whole ---- */
+
+static void list_sentences(json_t *found, const char *list, enum check_level level)
+{
+    const json_t *row;
+    size_t i;
+    json_t *sentences = json_array();
+    json_array_foreach(json_object_get(found, "checks"), i, row)
+        if (check_level_of(row) == level)
+            (void)json_array_append_new(sentences, json_string(json_text(row, "text", "")));
+    (void)json_object_set_new(found, list, sentences);
+}
+
+json_t *check_make(const struct conf *c, char *const *envp, bool is_strict)
 {
     struct project project;
-    json_t *found = json_pack("{s:b, s:s, s:[], s:[], s:[]}", "ok", 0, "version", SLIPWAY_VERSION,
-                              "options", "problems", "notes");
+    json_t *found = json_pack("{s:b, s:s, s:[], s:[]}", "ok", 0, "version", SLIPWAY_VERSION,
+                              "options", "checks");
     if (!found)
         return NULL;
     look_at_options(found, c);
     look_at_machine(found, c);
-    look_at_files(found, c);
-    if (look_at_project(found, &project, c, envp))
+    if (look_at_project(found, &project, c, envp)) {
+        check_look(found, c, &project);
         look_at_application(found, &project, c, envp);
-    (void)json_object_set_new(found, "ok",
-                              json_boolean(!has_texts(json_object_get(found, "problems"))));
+    }
+    list_sentences(found, "problems", CHECK_PROBLEM);
+    list_sentences(found, "notes", CHECK_WARNING);
+    bool is_ok = check_count(found, CHECK_PROBLEM) == 0 &&
+                 (!is_strict || check_count(found, CHECK_WARNING) == 0);
+    (void)json_object_set_new(found, "ok", json_boolean(is_ok));
     return found;
 }
 
 /* ---- the verb ---- */
 
-static int print(const json_t *found, bool is_json)
+static int print_json(const json_t *found)
 {
-    char *line = is_json ? json_line(found) : NULL;
-    if (is_json && !line)
+    char *line = json_line(found);
+    if (!line)
         return verbs_fail(EXIT_WRONG, "out of memory");
-    if (is_json)
-        (void)fputs(line, stdout);
-    else
-        check_print(found);
+    (void)fputs(line, stdout);
     sys_free(line);
     return json_flag(found, "ok", false) ? EXIT_DONE : EXIT_WRONG;
 }
@@ -174,7 +174,7 @@ static int print_unreadable(int status, bool is_json, const char *why)
     if (!is_json || !found)
         (void)verbs_fail(status, "%s", why);
     else
-        (void)print(found, true);
+        (void)print_json(found);
     json_decref(found);
     return status;
 }
@@ -183,12 +183,21 @@ int verb_check(int argc, char **argv)
 {
     int status;
     char why[CONF_WHY_BYTES];
-    bool is_json = verbs_take_flag(&argc, argv, "--json");
+    bool is_json = verbs_take_flag(&argc, argv, "--json"),
+         is_all = verbs_take_flag(&argc, argv, "--all"),
+         is_strict = verbs_take_flag(&argc, argv, "--strict");
     struct conf *c = verbs_load_quietly(argc, argv, &status, why);
     if (!c)
         return print_unreadable(status, is_json, why);
-    json_t *found = check_make(c, environ);
-    status = found ? print(found, is_json) : verbs_fail(EXIT_WRONG, "out of memory");
+    json_t *found = check_make(c, environ, is_strict);
+    if (!found) {
+        status = verbs_fail(EXIT_WRONG, "out of memory");
+    } else if (is_json) {
+        status = print_json(found);
+    } else {
+        check_print(found, is_all);
+        status = json_flag(found, "ok", false) ? EXIT_DONE : EXIT_WRONG;
+    }
     json_decref(found);
     conf_free(c);
     return status;

@@ -82,6 +82,9 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *                     {"event":"failed","error":"one sentence","traceback":"..."}
  *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,
  *                      "development":true|false,...}   (once, at first; development: `run`)
+ *                     "check":{"body_limit":BYTES,"static":[URL],"sees_https":false} asks for
+ *                     "checks":[{"name","group","level","text","fix","later"}] in "ready"
+ *                     (only `slipway check` does; lookover.py)
  *                     {"do":"fork","worker":I,"generation":G} fds: yard, intake read end, life,
  *                     then bell and passing of each edge
  *                     {"do":"look"}     `run`: templates changed, nothing else

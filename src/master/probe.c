@@ -69,6 +69,8 @@ char *master_probe(const struct master_start *start, char *why)
     int fd = -1;
     char *report = NULL;
     struct zygote_start z = { .start = start,
+                              .workers = project_workers(start->conf),
+                              .looks_over = true,
                               .output_fd = STDERR_FILENO,
                               .error_fd = STDERR_FILENO };
     pid_t pid = zygote_spawn(&z, &fd, why);

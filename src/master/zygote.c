@@ -34,6 +34,18 @@ static int find_boot(char path[PATH_MAX], char *why)
     return -ENOENT;
 }
 
+/* What lookover.py compares Django's settings with. */
+static json_t *facts_to_check(const struct conf *conf)
+{
+    json_t *urls = json_array();
+    for (size_t i = 0; i < conf->static_map.count; i++) {
+        const char *item = conf->static_map.items[i];
+        (void)json_array_append_new(urls, json_stringn(item, strcspn(item, "=")));
+    }
+    return json_pack("{s:I, s:o, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
+                     urls, "sees_https", 0);    /* the edge says http, always */
+}
+
 static int send_start(int fd, const struct zygote_start *z, const char *settings)
 {
     const struct conf *conf = z->start->conf;
@@ -52,6 +64,8 @@ static int send_start(int fd, const struct zygote_start *z, const char *settings
         json_object_set_new(start, "error", json_string(z->excuse->sentence));
         json_object_set_new(start, "traceback", json_string(z->excuse->traceback));
     }
+    if (start && z->looks_over)
+        (void)json_object_set_new(start, "check", facts_to_check(conf));
     char *line = start ? json_line(start) : NULL;
     ssize_t sent = line ? sys_send(fd, line, strlen(line), 0) : -ENOMEM;
     sys_free(line);

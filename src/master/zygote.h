@@ -16,6 +16,7 @@ struct zygote_start {
     const struct zygote_excuse *excuse;     /* or NULL */
     uint32_t generation;            /* 0 for a probe */
     unsigned workers;
+    bool looks_over;                /* `check`: its report has "checks", too (lookover.py) */
     int output_fd, error_fd;
 };
 

@@ -5,7 +5,7 @@ from pathlib import Path
 SETTINGS = """
 DEBUG = {debug}
 ALLOWED_HOSTS = ["*"]
-SECRET_KEY = "of a test"
+SECRET_KEY = "of a test, and as long as one that Django itself would have made"
 ROOT_URLCONF = "tiny.urls"
 WSGI_APPLICATION = "tiny.wsgi.application"
 INSTALLED_APPS = ["django.contrib.staticfiles"]

@@ -2,25 +2,19 @@
 
 import json
 import os
+import pty
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from program import PYTHON, SLIPWAY
+from program import PYTHON, SLIPWAY, run
 from projects import make_django, write
 
 
 def check(
     folder: Path, *arguments: str, status: int = 0, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [SLIPWAY, "check", "--python", PYTHON, *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run("check", "--python", PYTHON, *arguments, folder=folder, env=environment)
     assert done.returncode == status, done
     return done
 
@@ -29,6 +23,29 @@ def check_json(folder: Path, *arguments: str, status: int = 0, **environment: st
     found = json.loads(check(folder, "--json", *arguments, status=status, **environment).stdout)
     assert found["ok"] == (status == 0)
     return found
+
+
+def on_a_terminal(folder: Path, **environment: str) -> str:
+    """What a terminal of 80 columns gets."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [SLIPWAY, "check", "--python", PYTHON],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "80", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    said = b""
+    try:
+        while data := os.read(master, 1 << 16):
+            said += data
+    except OSError:  # how the end of a terminal looks
+        pass
+    os.close(master)
+    process.wait(60)
+    return said.decode()
 
 
 def test_a_project_that_is_right(tmp_path: Path) -> None:
@@ -56,15 +73,43 @@ def test_for_people(tmp_path: Path) -> None:
     done = check(tmp_path, "--threads", "3")
     words = [line.split() for line in done.stdout.splitlines()]
     assert ["threads", "3", "--threads"] in words
-    assert ["settings", "tiny.settings", "(manage.py)"] in words
-    assert done.stdout.endswith("\nnothing is wrong\n") and done.stderr == ""
+    assert ["settings", "tiny.settings", "manage.py"] in words
+    assert not any(line[:1] == ["idle-timeout"] for line in words)
+    assert "0 problems, " in done.stdout and done.stderr == ""
+    assert "\033" not in done.stdout
+    done = check(tmp_path, "--all")
+    assert ["idle-timeout", "75s", "default"] in [line.split() for line in done.stdout.splitlines()]
+
+
+def test_a_row_is_a_line(tmp_path: Path) -> None:
+    make_django(tmp_path)
+    lines = check(tmp_path).stdout.splitlines()
+    for row in check_json(tmp_path)["checks"]:
+        (line,) = [line for line in lines if line.endswith(" " + row["text"])]
+        assert line.split()[:2] == [row["level"], row["name"]]
+
+
+def test_on_a_terminal(tmp_path: Path) -> None:
+    make_django(tmp_path, debug=True)
+    said = on_a_terminal(tmp_path)
+    assert "\033[32mok " in said and "\033[33mwarning" in said
+    plain = on_a_terminal(tmp_path, NO_COLOR="1")
+    assert "\033" not in plain and "warning" in plain
+    sentences = [line for line in plain.splitlines() if line.startswith("  warning")]
+    assert sentences and max(map(len, sentences)) <= 80
+    assert "\033[32mok " in on_a_terminal(tmp_path, NO_COLOR="")
+    assert "\033" not in on_a_terminal(tmp_path, TERM="dumb")
 
 
 def test_what_is_worth_a_look(tmp_path: Path) -> None:
     make_django(tmp_path, debug=True)
     write(tmp_path / ".env", "SECRET=x\n").chmod(0o644)
-    notes = "\n".join(check_json(tmp_path)["notes"])
-    assert "DEBUG is on" in notes and f"chmod 600 {tmp_path}/.env" in notes
+    found = check_json(tmp_path)
+    rows = {row["name"]: row for row in found["checks"]}
+    assert rows["debug"]["level"] == "warning" and rows["debug"]["text"] in found["notes"]
+    assert rows["env-file"]["fix"] == f"chmod 600 {tmp_path}/.env"
+    assert rows["hosts"]["later"] and not rows["debug"]["later"]
+    check(tmp_path, "--strict", status=1)
 
 
 def test_what_is_wrong(tmp_path: Path) -> None:
@@ -77,8 +122,18 @@ def test_what_is_wrong(tmp_path: Path) -> None:
     assert any(f"{tmp_path}/nowhere is not there" in problem for problem in found["problems"])
     settings.write_text(text + "raise RuntimeError('on purpose')\n")
     done = check(tmp_path, status=1)
-    assert "this is wrong:" in done.stdout and "Traceback (most recent call last)" in done.stderr
-    assert "on purpose" in done.stderr.splitlines()[-1]
+    assert "1 problem, " in done.stdout and "Traceback (most recent call last)" in done.stderr
+    assert "on purpose" in done.stdout
+
+
+def test_a_project_may_say_that_it_is_meant_so(tmp_path: Path) -> None:
+    make_django(tmp_path)
+    settings = tmp_path / "tiny" / "settings.py"
+    silenced = 'ALLOWED_HOSTS = []\nSILENCED_SYSTEM_CHECKS = ["slipway.hosts", "security.W004"]\n'
+    settings.write_text(settings.read_text() + silenced)
+    rows = {row["name"]: row for row in check_json(tmp_path)["checks"]}
+    assert rows["hosts"]["level"] == "ok" and rows["hosts"]["text"].startswith("silenced: ")
+    assert rows["hsts"]["level"] == "ok"
 
 
 def test_options_that_are_wrong(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Settings of the demo site. Four variables of the environment change them:
+"""Settings of the demo site. Five variables of the environment change them:
 
 HARBOUR_DEBUG       "0" turns debugging off (default: on)
 HARBOUR_HOSTS       host names to answer to, with commas between (with debugging on: any)
+HARBOUR_HTTPS       "1": visitors come by HTTPS, of which the proxy tells by X-Scheme
 HARBOUR_DATA        folder of the database and the uploads (default: this project's folder)
 HARBOUR_SECRET_KEY  needed as soon as the site is more than a demo
 """
@@ -19,6 +20,12 @@ SECRET_KEY = os.environ.get("HARBOUR_SECRET_KEY", "demo-only-insecure-key-of-the
 
 _hosts = os.environ.get("HARBOUR_HOSTS", "*" if DEBUG else "localhost,127.0.0.1,[::1]")
 ALLOWED_HOSTS = [host.strip() for host in _hosts.split(",") if host.strip()]
+
+# With `proxy_set_header X-Scheme $scheme;` in nginx, which replaces what a visitor sent.
+if os.environ.get("HARBOUR_HTTPS", "0") == "1":
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_SCHEME", "https")
+    SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 3600
 
 INSTALLED_APPS = [
     "fleet",

@@ -1,0 +1,67 @@
+"""lookover.py's checks of the interpreter, Django and the import."""
+
+import sys
+from datetime import date
+from typing import Any
+
+Row = dict[str, Any]
+
+# The last day on which its makers mend security holes.  Of 2026-02: devguide.python.org/versions
+# and djangoproject.com/download; what is missing here is newer.
+PYTHON_ENDS = {
+    (3, 11): date(2027, 10, 31),
+    (3, 12): date(2028, 10, 31),
+    (3, 13): date(2029, 10, 31),
+    (3, 14): date(2030, 10, 31),
+}
+DJANGO_ENDS = {
+    (3, 2): date(2024, 4, 1),
+    (4, 0): date(2023, 4, 1),
+    (4, 1): date(2023, 12, 1),
+    (4, 2): date(2026, 4, 7),
+    (5, 0): date(2025, 4, 2),
+    (5, 1): date(2025, 12, 3),
+    (5, 2): date(2028, 4, 30),
+    (6, 0): date(2027, 4, 30),
+}
+
+
+def support(look: Any, what: str, version: str, ends: date | None, fix: str) -> Row:
+    if ends is None:
+        return look.ok(f"{what} {version}")
+    if ends < date.today():
+        return look.wrong(f"{what} {version} gets no security fixes since {ends}", fix)
+    return look.ok(f"{what} {version}, security fixes until {ends}")
+
+
+def python(look: Any) -> Row:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ends = PYTHON_ENDS.get(sys.version_info[:2])
+    return support(look, "Python", version, ends, "make the virtual environment with a newer one")
+
+
+def django_version(look: Any) -> Row:
+    import django
+
+    ends = DJANGO_ENDS.get(django.VERSION[:2])
+    if django.VERSION[:2] < min(DJANGO_ENDS):
+        ends = min(DJANGO_ENDS.values())
+    newest = max(DJANGO_ENDS, key=lambda series: DJANGO_ENDS[series])
+    fix = f"pip install 'django~={newest[0]}.{newest[1]}.0'"
+    return support(look, "Django", django.get_version(), ends, fix)
+
+
+def preload(look: Any) -> Row | None:
+    found = look.facts.get("preload")
+    if not isinstance(found, dict) or "verdict" not in found:
+        return None
+    module, why = found.get("module") or "", found.get("why") or ""
+    if found["verdict"] == "yes":
+        return look.ok(why or "imported once, then forked: the workers share its memory")
+    what = f"every worker imports the project by itself: {why}"
+    return look.warn(what + (f" ({module})" if module and module not in why else ""))
+
+
+def warnings(look: Any) -> Row | None:
+    found = [str(text) for text in look.facts.get("warnings") or ()]
+    return look.warn("; ".join(found)) if found else None

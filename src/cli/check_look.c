@@ -1,0 +1,123 @@
+/* check_look.c - the checks that need no Python: who runs it, what others can read, the limits.
+ * The others are in python/slipway/lookover.py; docs/checks.md is the list of both. */
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "base/sys.h"
+#include "cli/check.h"
+#include "conf/folder.h"
+
+enum { FILES_FEW = 4096, FILES_BESIDE = 256, FIX_BYTES = FOLDER_BYTES + 64 };
+
+struct look {
+    json_t *found;
+    const struct conf *c;
+    const struct project *p;
+    const char *name;
+};
+
+static const char *name_of_user(uid_t uid, char number[24])
+{
+    const struct passwd *entry = getpwuid(uid);
+    (void)snprintf(number, 24, "uid %u", (unsigned)uid);
+    return entry ? entry->pw_name : number;
+}
+
+/* What root imports, root may come to own: byte code, logs, a database. */
+static void look_at_user(const struct look *l)
+{
+    char number[24], other[24], fix[FIX_BYTES];
+    struct stat st;
+    uid_t own = geteuid();
+    const char *me = name_of_user(own, number);
+    json_t *user = json_string(me);
+    (void)json_object_set_new(l->found, "user", user ? user : json_string(number));
+    if (own == 0 && sys_stat(l->p->folder, &st) == 0 && st.st_uid != 0) {
+        const char *owner = name_of_user(st.st_uid, other);
+        (void)snprintf(fix, sizeof(fix), "sudo -u %.100s slipway check", owner);
+        check_say(l->found, "program", l->name, CHECK_WARNING, fix,
+                  "imported as root, as `slipway serve` by root would; the project is %s's",
+                  owner);
+        return;
+    }
+    check_say(l->found, "program", l->name, CHECK_OK, "",
+              "imported as %s, as `slipway serve` by this user would", me);
+}
+
+static void look_at_interpreter(const struct look *l)
+{
+    char fix[FIX_BYTES];
+    const char *venv = l->p->venv;
+    if (venv[0] != '\0' && folder_is_public(venv)) {
+        (void)snprintf(fix, sizeof(fix), "chmod o-w %s", venv);
+        check_say(l->found, "program", l->name, CHECK_PROBLEM, fix,
+                  "everybody may put code into the virtual environment %s", venv);
+    } else {
+        check_say(l->found, "program", l->name, CHECK_OK, "", "%s",
+                  venv[0] != '\0' ? "of the virtual environment"
+                                  : "of this machine, no virtual environment");
+    }
+}
+
+static void look_at_env_file(const struct look *l)
+{
+    char fix[FIX_BYTES];
+    struct stat st;
+    const char *file = l->c->env_file;
+    if (file[0] == '\0')
+        return;
+    (void)snprintf(fix, sizeof(fix), "chmod 600 %s", file);
+    if (sys_stat(file, &st) == 0 && (st.st_mode & S_IROTH))
+        check_say(l->found, "security", l->name, CHECK_WARNING, fix,
+                  "every user of this machine can read %s and its secrets", file);
+    else
+        check_say(l->found, "security", l->name, CHECK_OK, "", "%s is not for others",
+                  folder_name(file));
+}
+
+static void look_at_limits(const struct look *l)
+{
+    bool is_default = l->c->origin[CONF_connections].source == CONF_BUILT_IN;
+    int64_t files = sys_files_most(), wanted = l->c->connections;
+    if (files < 0)
+        return;
+    if (files < FILES_FEW || (!is_default && files - FILES_BESIDE < wanted))
+        check_say(l->found, "program", l->name, CHECK_WARNING,
+                  "LimitNOFILE=524288 in the systemd unit, or ulimit -Hn 524288",
+                  "a process may have %lld descriptors: no more connections than that an edge "
+                  "(connections = %lld)",
+                  (long long)files, (long long)wanted);
+    else
+        check_say(l->found, "program", l->name, CHECK_OK, "", "%lld descriptors a process",
+                  (long long)files);
+}
+
+static void look_at_static_option(const struct look *l)
+{
+    char fix[FIX_BYTES];
+    for (size_t i = 0; i < l->c->static_map.count; i++) {
+        const char *folder = strchr(l->c->static_map.items[i], '=') + 1;
+        (void)snprintf(fix, sizeof(fix), "mkdir -p %s", folder);
+        if (!folder_exists(folder))
+            check_say(l->found, "files", l->name, CHECK_PROBLEM, fix,
+                      "%s: static folder %s is not there",
+                      conf_origin_text(l->c, CONF_static_map), folder);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*look)(const struct look *);
+} checks[] = {
+    { "user", look_at_user },         { "interpreter", look_at_interpreter },
+    { "limits", look_at_limits },     { "env-file", look_at_env_file },
+    { "static-option", look_at_static_option },
+};
+
+void check_look(json_t *found, const struct conf *c, const struct project *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        const struct look l = { .found = found, .c = c, .p = p, .name = checks[i].name };
+        checks[i].look(&l);
+    }
+}
