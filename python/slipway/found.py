@@ -44,7 +44,6 @@ def find_django(settings: Any, mount: str) -> Facts:
         "debug": bool(settings.DEBUG),
         "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
         "static": find_static(settings),
-        "media": find_media(settings),
     }
 
 
@@ -91,51 +90,3 @@ def find_sources(url: str) -> list[dict[str, str]]:
             if location and os.path.isdir(location):
                 found.append({"url": below, "root": os.path.abspath(location)})
     return found
-
-
-# ---- uploaded files ----
-
-
-def find_media(settings: Any) -> Facts:
-    media: Facts = {"url": str(settings.MEDIA_URL or ""), "root": str(settings.MEDIA_ROOT or "")}
-    media["why"] = media_objection(settings, media["url"], media["root"])
-    media["serve"] = media["why"] == ""
-    return media
-
-
-def media_objection(settings: Any, url: str, root: str) -> str:
-    """Why uploads are not to be served; "" when they may be."""
-    parts = urlsplit(url)
-    if not root:
-        return "MEDIA_ROOT is empty"
-    if parts.scheme or parts.netloc:
-        return f"MEDIA_URL {url} is not a path of this site"
-    if not url_path(url):
-        return "MEDIA_URL is the root of the site"
-    if not os.path.isdir(root):
-        return f"there is no folder {root} (MEDIA_ROOT)"
-    return private_content(settings, os.path.realpath(root))
-
-
-def private_content(settings: Any, root: str) -> str:
-    for path in private_paths(settings):
-        if path and is_below(os.path.realpath(path), root):
-            return f"MEDIA_ROOT {root} holds {path}, which nobody may download"
-    for entry in os.scandir(root):
-        if entry.name in ("manage.py", ".env") or entry.name.endswith((".py", ".sqlite3", ".db")):
-            return f"MEDIA_ROOT {root} holds {entry.name}, which nobody may download"
-    return ""
-
-
-def private_paths(settings: Any) -> list[str]:
-    """The code and the databases."""
-    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
-    paths = [os.getcwd(), str(getattr(module, "__file__", None) or "")]
-    for database in settings.DATABASES.values():
-        if str(database.get("ENGINE", "")).endswith(("sqlite3", "spatialite")):
-            paths.append(str(database.get("NAME") or ""))
-    return paths
-
-
-def is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")

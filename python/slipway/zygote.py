@@ -122,6 +122,7 @@ def import_project(start: Message, loading: Any, found: Any, develop: Any) -> tu
         raise loading.Failure(start["error"])
     loaded = loading.load_application(start.get("app") or "", start.get("settings") or "")
     facts = found.find(loaded, start.get("mount") or "")
+    facts.update(load("_slipway_media", "media.py").find(start))
     if develop is not None:
         develop.imported()
     return loaded.application, facts

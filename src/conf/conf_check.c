@@ -135,6 +135,14 @@ static const char *check_log_level(struct span *text, char *spelling)
     return "error, warn, info or debug";
 }
 
+static const char *check_media(struct span *text, char *spelling)
+{
+    (void)spelling;
+    bool is_right = span_eq(*text, SPAN("auto")) || span_eq(*text, SPAN("yes")) ||
+                    span_eq(*text, SPAN("no"));
+    return is_right ? NULL : "auto, yes or no";
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text,
                             char spelling[CONF_SPELLING_BYTES])
 {
@@ -146,7 +154,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         { CONF_static_map, check_static },   { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
-        { CONF_log_level, check_log_level },
+        { CONF_log_level, check_log_level }, { CONF_media, check_media },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

@@ -149,3 +149,14 @@ struct span media_type_of(struct span file_name)
     }
     return SPAN("application/octet-stream");
 }
+
+bool media_type_runs(struct span type)
+{
+    static const struct span parts[] = { SPAN("html"), SPAN("xml"), SPAN("javascript"),
+                                         SPAN("ecmascript"), SPAN("svg") };
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        for (size_t at = 0; at + parts[i].len <= type.len; at++)
+            if (span_starts(span_skip(type, at), parts[i]))
+                return true;
+    return false;
+}

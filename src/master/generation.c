@@ -305,7 +305,7 @@ static void warn(const struct generation *g, const char *note)
     size_t i;
     json_t *text;
     if (note[0])
-        log_warn("uploads are not served", "site=%s reason=\"%s\"", g->site->project->name, note);
+        log_info("uploads", "site=%s decision=\"%s\"", g->site->project->name, note);
     json_array_foreach(json_object_get(g->report, "warnings"), i, text)
         log_warn("the project", "site=%s warning=\"%s\"", g->site->project->name,
                  json_string_value(text));

@@ -1,4 +1,5 @@
-/* routes.c - {"mount":..., "name":..., "framework":..., "static":[{"url","root"}, ...]}.
+/* routes.c - {"mount":..., "name":..., "framework":...,
+ *             "static":[{"url","root","media":bool}, ...]}.
  *
  * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
  * a host in it is another server's; it is not served here.
@@ -60,14 +61,23 @@ static int add_reported(json_t *rows, size_t of_options, const json_t *row, bool
     return add_row(rows, url, root, is_media);
 }
 
+/* A sentence for the log, "" where there is nothing to decide: no uploads, or no URL for them. */
 static int add_media(json_t *rows, size_t of_options, const json_t *media, char *note)
 {
-    const char *why = json_text(media, "why", "");
-    if (json_flag(media, "serve", false))
-        return add_reported(rows, of_options, media, true);
-    if (strstr(why, " holds "))                   /* the other reasons are nobody's mistake */
-        (void)snprintf(note, CONF_WHY_BYTES, "%s", why);
-    return 0;
+    char url[URL_BYTES];
+    const char *why = json_text(media, "why", ""), *root = json_text(media, "root", "");
+    const char *beneath = json_text(media, "url", "");
+    if (!root[0] || !clean_url(span_of(beneath), url) || strcmp(url, "/") == 0)
+        return 0;
+    bool is_option = is_replaced(rows, of_options, url);
+    bool is_served = json_flag(media, "serve", false) && !is_option;
+    if (is_option)
+        (void)snprintf(note, CONF_WHY_BYTES, "option static has %s", url);
+    else if (is_served)
+        (void)snprintf(note, CONF_WHY_BYTES, "%s is served from %s", url, root);
+    else
+        (void)snprintf(note, CONF_WHY_BYTES, "%s is left to the application: %s", url, why);
+    return is_served ? add_reported(rows, of_options, media, true) : 0;
 }
 
 static int add_all(json_t *rows, const struct master_start *start, const json_t *report, char *note)

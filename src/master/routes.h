@@ -5,6 +5,5 @@
 #include "master/master.h"
 
 /* The text of CHANNEL_GENERATION (link/channel.h), heap for sys_free; NULL: no memory.  `note`
- * (CONF_WHY_BYTES) gets a sentence when MEDIA_ROOT is not served because of what lies in it, else
- * "". */
+ * (CONF_WHY_BYTES) says what becomes of MEDIA_URL, "" in a project that has no uploads. */
 char *routes_text(const struct master_start *start, const json_t *report, char *note);

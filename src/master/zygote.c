@@ -49,12 +49,12 @@ static json_t *facts_to_check(const struct conf *conf)
 static int send_start(int fd, const struct zygote_start *z, const char *settings)
 {
     const struct conf *conf = z->start->conf;
-    json_t *start = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "do", "start",
-                              "app", conf->app, "settings", settings, "chdir",
+    json_t *start = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s}", "do",
+                              "start", "app", conf->app, "settings", settings, "chdir",
                               z->start->project->folder, "site", z->start->project->name, "mount",
                               conf->mount, "threads", (json_int_t)conf->threads, "workers",
                               (json_int_t)z->workers, "generation", (json_int_t)z->generation,
-                              "development", z->start->is_development);
+                              "development", z->start->is_development, "media", conf->media);
     if (start && z->start->is_development && conf->live) {
         char path[512];
         (void)snprintf(path, sizeof path, "%s/live.js", conf->health_path);

@@ -82,8 +82,9 @@ void files_free(struct files *f)
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-static int add_root(struct files *f, const char *url, const char *folder, unsigned order)
+static int add_root(struct files *f, const json_t *item, unsigned order)
 {
+    const char *url = json_text(item, "url", ""), *folder = json_text(item, "root", "");
     if (f->roots_count == FILES_ROOTS_MAX || url[0] != '/')
         return -EINVAL;
     size_t url_bytes = strlen(url);
@@ -91,6 +92,7 @@ static int add_root(struct files *f, const char *url, const char *folder, unsign
         url_bytes--;
     struct files_root *root = &f->roots[f->roots_count];
     root->order = order;
+    root->is_media = json_flag(item, "media", false);
     root->fd = sys_open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (root->fd < 0)
         return root->fd;
@@ -121,10 +123,10 @@ int files_set_roots(struct files *f, const json_t *roots)
     json_t *item;
     f->roots_stamp++;
     json_array_foreach(roots, i, item) {
-        const char *url = json_text(item, "url", ""), *folder = json_text(item, "root", "");
-        int rc = add_root(f, url, folder, (unsigned)i);
+        int rc = add_root(f, item, (unsigned)i);
         if (rc < 0)
-            log_warn("static root left out", "url=%s root=%s error=\"%s\"", url, folder, strerror(-rc));
+            log_warn("static root left out", "url=%s root=%s error=\"%s\"",
+                     json_text(item, "url", ""), json_text(item, "root", ""), strerror(-rc));
     }
     qsort(f->roots, f->roots_count, sizeof f->roots[0], by_length);
     return 0;

@@ -32,6 +32,8 @@ struct file {
 struct files;
 struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms);
 void files_free(struct files *f);
-/* Replaces the roots: [{"url": "/static/", "root": "/abs"}...].  Roots that cannot be opened are left out and logged. */
+/* Replaces the roots: [{"url": "/static/", "root": "/abs", "media": false}...].  Roots that cannot be
+ * opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
+ * so that no browser runs a script of theirs for this site. */
 int files_set_roots(struct files *f, const json_t *roots);
 void file_release(struct files *f, struct file *file);

@@ -9,6 +9,7 @@ struct files_root {
     struct span prefix;         /* of it, without a closing slash; "" for "/" */
     int fd;                     /* O_PATH */
     unsigned order;
+    bool is_media;              /* uploads: foreign content */
 };
 
 struct files {

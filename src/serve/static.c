@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "http/condition.h"
+#include "http/media.h"
 #include "http/range.h"
 #include "serve/files_private.h"
 #include "serve/stage.h"
@@ -65,12 +66,29 @@ static enum stage_says answer_unsatisfiable(struct exchange *x, const struct fil
     return STAGE_ANSWERED;
 }
 
+/* Uploads come from anybody: the type is what we say, a page of theirs runs nothing, and what a
+ * browser would run is saved instead of shown.  A sandbox keeps browsers' own PDF viewers away. */
+static size_t add_media_fields(struct field *fields, size_t count, struct span type)
+{
+    static const struct span policy =
+        SPAN("default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
+             "sandbox");
+    fields[count++] = (struct field){ SPAN("X-Content-Type-Options"), SPAN("nosniff"),
+                                      FIELD_OTHER };
+    if (media_type_runs(type))
+        fields[count++] = (struct field){ SPAN("Content-Disposition"), SPAN("attachment"),
+                                          FIELD_OTHER };
+    if (!span_eq(type, SPAN("application/pdf")))
+        fields[count++] = (struct field){ SPAN("Content-Security-Policy"), policy, FIELD_OTHER };
+    return count;
+}
+
 static enum stage_says answer(struct exchange *x, struct file *file)
 {
     const struct request *r = &x->request;
     int64_t now_s = sys_wall_us() / 1000000, first = 0, last = file->bytes - 1;
     struct validators v = { { file->etag, file->etag_bytes }, file->modified_s };
-    struct field fields[6];
+    struct field fields[9];
     size_t count = 0;
     fields[count++] = (struct field){ SPAN("ETag"), v.etag, FIELD_ETAG };
     fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
@@ -86,6 +104,8 @@ static enum stage_says answer(struct exchange *x, struct file *file)
     }
     fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
     fields[count++] = (struct field){ SPAN("Content-Type"), file->type, FIELD_CONTENT_TYPE };
+    if (files_of(x)->roots[file->root].is_media)
+        count = add_media_fields(fields, count, file->type);
     const struct field *range = request_field(r, FIELD_RANGE);
     if (range && r->method == METHOD_GET && condition_allows_range(r, &v, now_s)) {
         switch (range_read(range->value, file->bytes, &first, &last)) {

@@ -145,8 +145,10 @@ def test_static_sources_while_debugging(start: Start, tmp_path: Path) -> None:
     ],
 )
 def test_media(start: Start, settings: str, why: str) -> None:
-    files = shop(settings + "\n", **{"uploads/a.png": "", "secret/.env": "KEY=1"})
-    media = ready(start(files, settings="shop.settings"))["media"]
+    files = shop(
+        settings + "\nROOT_URLCONF = 'shop.urls'\n", **{"uploads/a.png": "", "secret/.env": "KEY=1"}
+    )
+    media = ready(start(files, settings="shop.settings", media="yes"))["media"]
     assert media["serve"] is (why == "")
     assert why in media["why"]
 

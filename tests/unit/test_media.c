@@ -21,6 +21,19 @@ UNIT_TEST(every_case)
             fail_msg("%s", cases[i].file);
 }
 
+UNIT_TEST(types_that_run_scripts)
+{
+    static const char *const run[] = { "a.html", "a.htm", "a.svg", "a.xml", "a.xhtml", "a.js",
+                                       "a.mjs", "a.rss", "a.atom" };
+    static const char *const do_not[] = { "a.png", "a.jpg", "a.pdf", "a.txt", "a.css", "a", "a.mp4" };
+    for (size_t i = 0; i < ARRAY_LEN(run); i++)
+        if (!media_type_runs(media_type_of(span_of(run[i]))))
+            fail_msg("%s", run[i]);
+    for (size_t i = 0; i < ARRAY_LEN(do_not); i++)
+        if (media_type_runs(media_type_of(span_of(do_not[i]))))
+            fail_msg("%s", do_not[i]);
+}
+
 UNIT_TEST(a_nul_does_not_end_a_suffix)
 {
     assert_span_equal(media_type_of(SPAN("a.css\0x")), SPAN("application/octet-stream"));
@@ -38,4 +51,4 @@ UNIT_TEST(every_row_is_found)
     }
 }
 
-UNIT_MAIN(every_row_is_found, every_case, a_nul_does_not_end_a_suffix)
+UNIT_MAIN(every_row_is_found, every_case, a_nul_does_not_end_a_suffix, types_that_run_scripts)

@@ -19,12 +19,24 @@ static const struct { const char *why, *option, *report, *rows, *note; } cases[]
       "{\"static\":[{\"url\":\"https://cdn/static/\",\"root\":\"/s\"},"
       "{\"url\":\"//cdn/x/\",\"root\":\"/s\"}]}", "", "" },
     { "uploads", NULL,
-      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}", "/media/=/m;", "" },
+      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}",
+      "/media/=/m*;", "/media/ is served from /m" },
     { "uploads beside secrets", NULL,
-      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":false,\"why\":\"MEDIA_ROOT /m holds .env\"}}", "",
-      "MEDIA_ROOT /m holds .env" },
+      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":false,\"why\":\"it holds .env\"}}",
+      "", "/media/ is left to the application: it holds .env" },
+    { "an option replaces the uploads", "/media/=/mine",
+      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}",
+      "/media/=/mine;", "option static has /media/" },
+    { "also one beneath", "/media/a/=/mine",
+      "{\"media\":{\"url\":\"/media/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}",
+      "/media/a/=/mine;", "option static has /media/" },
+    { "uploads at the root of the site", NULL,
+      "{\"media\":{\"url\":\"/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}", "", "" },
+    { "uploads on another server", NULL,
+      "{\"media\":{\"url\":\"https://cdn/m/\",\"root\":\"/m\",\"serve\":true,\"why\":\"\"}}", "", "" },
     { "no uploads is nobody's mistake", NULL,
-      "{\"media\":{\"url\":\"\",\"root\":\"\",\"serve\":false,\"why\":\"MEDIA_ROOT is empty\"}}", "", "" },
+      "{\"media\":{\"url\":\"\",\"root\":\"\",\"serve\":false,\"why\":\"MEDIA_ROOT is empty\"}}", "",
+      "" },
     { "foreign shapes do no harm", NULL, "{\"static\":7,\"media\":[1]}", "", "" },
 };
 
@@ -37,8 +49,9 @@ static void rows_of(const char *text, char *into, size_t cap_bytes)
     assert_string_equal(json_text(all, "name", ""), "site");
     into[0] = '\0';
     json_array_foreach(json_object_get(all, "static"), i, row)
-        at += (size_t)snprintf(into + at, cap_bytes - at, "%s=%s;", json_text(row, "url", ""),
-                               json_text(row, "root", ""));
+        at += (size_t)snprintf(into + at, cap_bytes - at, "%s=%s%s;", json_text(row, "url", ""),
+                               json_text(row, "root", ""),
+                               json_flag(row, "media", false) ? "*" : "");
     json_decref(all);
 }
 
