@@ -304,6 +304,11 @@ static void warn(const struct generation *g, const char *note)
 {
     size_t i;
     json_t *text;
+    if (json_flag(g->report, "debug", false) && !start_of(g)->is_development)
+        log_warn("DEBUG is on",
+                 "site=%s settings=%s risk=\"visitors see tracebacks and settings\" "
+                 "remedy=\"DEBUG = False, or slipway run for development\"",
+                 g->site->project->name, json_text(g->report, "settings", ""));
     if (note[0])
         log_info("uploads", "site=%s decision=\"%s\"", g->site->project->name, note);
     json_array_foreach(json_object_get(g->report, "warnings"), i, text)
