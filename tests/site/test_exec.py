@@ -3,13 +3,47 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from http1 import TIMEOUT_S
 from program import PYTHON, SLIPWAY, environment, run
 from projects import make_django, make_wsgi, write
+
+
+class Terminal:
+    """A command whose standard descriptors are a terminal, of which we hold the other end."""
+
+    def __init__(self, folder: Path, *words: str):
+        self.text = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.execve(SLIPWAY, ["slipway", *words], environment())
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)  # hangs up: whatever still runs there gets SIGHUP
+        if self.pid:
+            os.waitpid(self.pid, 0)
+
+    def wait(self, words: bytes) -> None:
+        while words not in self.text:
+            assert select.select([self.fd], [], [], TIMEOUT_S)[0], self.text
+            self.text += os.read(self.fd, 1000)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.fd, keys)
+
+    def status(self) -> int:
+        pid, self.pid = self.pid, 0
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
 
 SHOW = (
     "import json, os, sys; print(json.dumps({'cwd': os.getcwd(), 'argv': sys.argv[1:],"
@@ -123,19 +157,78 @@ def test_the_terminal_is_kept_and_ctrl_c_reaches_the_command(tmp_path: Path) -> 
         "import os, sys\nprint(sys.stdin.isatty(), sys.stdout.isatty(), flush=True)\n"
         "try:\n    sys.stdin.read()\nexcept KeyboardInterrupt:\n    os._exit(9)\n"
     )
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        os.execve(SLIPWAY, ["slipway", "exec", "python", "-c", code], environment())
-    try:
-        text = b""
-        while b"\n" not in text:
-            text += os.read(terminal, 1000)
-        assert text.strip() == b"True True"
-        os.write(terminal, b"\x03")
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (9, -signal.SIGINT)
-    finally:
-        os.close(terminal)
+    with Terminal(folder, "exec", "python", "-c", code) as terminal:
+        terminal.wait(b"\n")
+        assert terminal.text.strip() == b"True True"
+        terminal.type(b"\x03")
+        assert terminal.status() in (9, -signal.SIGINT)
+
+
+def test_the_command_takes_the_place_of_slipway(tmp_path: Path) -> None:
+    """So a supervisor's signals and waits are the command's; and it has no descriptor of ours."""
+    folder = make_wsgi(tmp_path)
+    process = subprocess.Popen(
+        [SLIPWAY, "exec", "sh", "-c", "echo $$; ls /proc/self/fd; exec cat"],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    with process:
+        said = [process.stdout.readline().strip() for _ in range(5)]
+        assert said == [str(process.pid), "0", "1", "2", "3"]  # 3 is the folder that ls reads
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_signals_have_their_usual_meaning(tmp_path: Path) -> None:
+    done = run(
+        "exec", "grep", "-E", "Sig(Blk|Ign)", "/proc/self/status", folder=make_wsgi(tmp_path)
+    )
+    assert [int(line.split()[1], 16) for line in done.stdout.splitlines()] == [
+        int(line.split()[1], 16)
+        for line in subprocess.run(
+            ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"], capture_output=True, text=True
+        ).stdout.splitlines()
+    ]
+
+
+def test_input_and_output_are_passed_on(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [SLIPWAY, "exec", "tr", "a-z", "A-Z"],
+        cwd=make_wsgi(tmp_path),
+        env=environment(),
+        input="through\n",
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("THROUGH\n", "", 0)
+
+
+ACCOUNTS = """
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "db.sqlite3"}}
+"""
+
+
+def test_createsuperuser_asks_on_the_terminal(tmp_path: Path) -> None:
+    """It refuses without one, and reads the password with echo off."""
+    folder = make_django(tmp_path / "site")
+    settings = folder / "tiny" / "settings.py"
+    base = "\nfrom pathlib import Path\nBASE = Path(__file__).parent\n"
+    settings.write_text(settings.read_text() + base + ACCOUNTS)
+    own = ["exec", "--python", PYTHON, "manage"]
+    assert run(*own, "migrate", "-v", "0", folder=folder).returncode == 0
+    words = ["createsuperuser", "--username", "ada", "--email", "ada@site.test"]
+    with Terminal(folder, *own, *words) as terminal:
+        for prompt in (b"Password: ", b"Password (again): "):
+            terminal.wait(prompt)
+            terminal.type(b"analytical-engine-1843\n")
+        terminal.wait(b"created successfully")
+        assert terminal.status() == 0
+        assert b"engine" not in terminal.text
 
 
 # ---- env
