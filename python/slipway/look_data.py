@@ -196,7 +196,7 @@ def pending_row(look: Any, todo: list[str]) -> Row:
 
 def unreachable(look: Any, alias: str, entry: dict[str, Any], error: Exception) -> Row:
     where = str(entry.get("NAME")) if is_sqlite(entry) else server_of(entry)
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
     return look.wrong(
         f"the database '{alias}' ({where}) does not answer: {reason}",
         f'start it, or mend DATABASES["{alias}"]',

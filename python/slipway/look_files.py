@@ -45,7 +45,7 @@ def static(look: Any) -> Row | None:
     if not root:
         return look.wrong(
             "STATIC_ROOT is not set: with DEBUG off pages have neither CSS nor scripts",
-            f'STATIC_ROOT = BASE_DIR / "static_root"; {COLLECT}',
+            f'STATIC_ROOT = BASE_DIR / "static_root", then: {COLLECT}',
         )
     if not os.path.isdir(root):
         return look.wrong(

@@ -30,7 +30,7 @@ def support(look: Any, what: str, version: str, ends: date | None, fix: str) -> 
     if ends is None:
         return look.ok(f"{what} {version}")
     if ends < date.today():
-        return look.wrong(f"{what} {version} gets no security fixes since {ends}", fix)
+        return look.warn(f"{what} {version} gets no security fixes since {ends}", fix)
     return look.ok(f"{what} {version}, security fixes until {ends}")
 
 

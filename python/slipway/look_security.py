@@ -148,7 +148,7 @@ def csrf_origins(look: Any) -> Row | None:
         return look.ok(", ".join(origins) or "none needed: Django sees scheme and host itself")
     missing = uncovered(look, origins)
     if not missing:
-        return look.ok(", ".join(origins))
+        return look.ok(", ".join(origins) or "no host is answered yet")
     text = (
         f"CSRF_TRUSTED_ORIGINS lacks https://{missing[0]}: where TLS ends in front of slipway, "
         "forms sent from there are refused with 403"
@@ -214,7 +214,7 @@ def hsts(look: Any) -> Row:
         return look.ok("not needed: only this machine is answered")
     return look.warn(
         "SECURE_HSTS_SECONDS is 0: browsers may come by http:// again, unless the proxy says so",
-        "SECURE_HSTS_SECONDS = 3600",
+        "SECURE_HSTS_SECONDS = 3600" + ("" if sees_https(look) else f"; {TOLD_BY_PROXY}"),
     )
 
 

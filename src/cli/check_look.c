@@ -36,12 +36,12 @@ static void look_at_user(const struct look *l)
         const char *owner = name_of_user(st.st_uid, other);
         (void)snprintf(fix, sizeof(fix), "sudo -u %.100s slipway check", owner);
         check_say(l->found, "program", l->name, CHECK_WARNING, fix,
-                  "imported as root, as `slipway serve` by root would; the project is %s's",
+                  "imported as root, the user it would run as; the project is %s's",
                   owner);
         return;
     }
     check_say(l->found, "program", l->name, CHECK_OK, "",
-              "imported as %s, as `slipway serve` by this user would", me);
+              "imported as %s, the user it would run as", me);
 }
 
 static void look_at_interpreter(const struct look *l)
