@@ -310,6 +310,11 @@ int sys_unlink(const char *path)
     return fail_now() ? -EIO : result(unlink(path));
 }
 
+int sys_rmdir(const char *path)
+{
+    return fail_now() ? -EIO : result(rmdir(path));
+}
+
 int sys_mkdir(const char *path, mode_t mode)
 {
     return fail_now() ? -ENOSPC : result(mkdir(path, mode));

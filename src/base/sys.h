@@ -71,6 +71,7 @@ int sys_lstat(const char *path, struct stat *st);
 int sys_fstat(int fd, struct stat *st);
 int sys_unlink(const char *path);
 int sys_mkdir(const char *path, mode_t mode);
+int sys_rmdir(const char *path);
 int sys_chmod(const char *path, mode_t mode);
 int sys_rename(const char *from, const char *to);
 int sys_ftruncate(int fd, off_t bytes);

@@ -3,6 +3,7 @@
 #include "master/site.h"
 #include <inttypes.h>
 #include "base/log.h"
+#include "master/metrics.h"
 #include "master/supervise.h"
 #include "master/watcher.h"
 #include "master/zygote.h"
@@ -55,8 +56,16 @@ static void begin_another(struct site *s)
     begin(s);
 }
 
+void site_sweep(struct site *s)
+{
+    char path[METRICS_PATH_BYTES];
+    metrics_path(path, s->project->control);
+    metrics_clear(path);
+}
+
 void site_start(struct site *s)
 {
+    site_sweep(s); /* the last one may have been killed */
     begin(s);
 }
 

@@ -34,6 +34,7 @@ void site_reload_now(struct site *s);
 void site_leave(struct site *s);                 /* all generations end */
 void site_give_up_next(struct site *s);          /* stopping: what is not serving yet ends */
 void site_kill(struct site *s);
+void site_sweep(struct site *s);                 /* no process is left: nor is what they left */
 void site_done(struct site *s);
 bool site_is_empty(const struct site *s);
 
