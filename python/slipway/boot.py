@@ -1,4 +1,4 @@
-"""boot.py FD - the first file that the project's interpreter runs; zygote.py goes on from here.
+"""boot.py FD [FACTS] - the first file that the interpreter runs; zygote.py goes on from here.
 
 Kept apart, in the Python of long ago, so that one which is too old is told so in one sentence.
 """
@@ -42,7 +42,7 @@ def main():
         message = {"event": "failed", "error": error, "traceback": ""}
         channel.send(json.dumps(message).encode())
         sys.exit(1)
-    zygote.run(channel, extension)
+    zygote.run(channel, extension, int(sys.argv[2]) if len(sys.argv) > 2 else -1)
 
 
 if __name__ == "__main__":

@@ -212,6 +212,10 @@ class Develop:
 
     # -- in a worker
 
+    def imported_alone(self) -> None:
+        """Its zygote, whose own import was only looked at, has named the files."""
+        import_urls()
+
     def in_worker(self, application: Application, life: socket.socket) -> Application:
         self.channel = life
         if self.live:

@@ -16,7 +16,7 @@ def find(loaded: Any, mount: str) -> Facts:
         "application": loaded.name,
         "settings": "",
         "static": [],
-        "warnings": thread_warnings(),
+        "warnings": [],
     }
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:
@@ -24,14 +24,12 @@ def find(loaded: Any, mount: str) -> Facts:
     return facts
 
 
-def thread_warnings() -> list[str]:
-    """A fork takes only one thread along: what the others were for is missing in the workers."""
-    count = len(os.listdir("/proc/self/task"))
-    if count == 1:
-        return []
-    return [
-        f"the project started {count - 1} threads while it was imported; workers are without them"
-    ]
+def settle(mount: str) -> None:
+    """What find() changes in the project, for a process that imports it without being asked."""
+    conf = sys.modules.get("django.conf")
+    if conf is not None and conf.settings.configured:
+        use_mount(conf.settings, mount)
+        _ = conf.settings.STATIC_URL, conf.settings.MEDIA_URL
 
 
 def find_django(settings: Any, mount: str) -> Facts:

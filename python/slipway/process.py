@@ -15,6 +15,14 @@ FDS_MAX = 64
 Message = dict[str, Any]
 
 
+class Failed(Exception):
+    """The project cannot be imported: a sentence, and a traceback or ""."""
+
+    def __init__(self, sentence: str, text: str):
+        super().__init__(sentence)
+        self.text = text
+
+
 def say(channel: socket.socket, **message: Any) -> None:
     text = json.dumps(message, ensure_ascii=False).replace("\\u0000", "\\ufffd")
     channel.send(text.encode("utf-8", "replace"))

@@ -26,10 +26,14 @@ class Generation(NamedTuple):
     """What every worker of this zygote is made of."""
 
     extension: ModuleType
-    application: Callable[..., Any]
+    obtain: Callable[[], "Project"]  # raises process.Failed; imports it, when it was not preloaded
     threads: int
-    collects: bool  # garbage is ours to collect, between requests
     develop: Any  # develop.Develop under `run`, else None
+
+
+class Project(NamedTuple):
+    application: Callable[..., Any]
+    collects: bool  # garbage is ours to collect, between requests
 
 
 def serve_threads(server: Any, count: int) -> int:
@@ -97,22 +101,24 @@ def let_go_in_forks(server: Any, life: socket.socket) -> None:
     os.register_at_fork(after_in_child=forked)
 
 
-def work(generation: Generation, index: int, fds: list[int]) -> NoReturn:
-    """The life of a worker."""
-    yard, intake, life_fd, *rest = fds
-    life = socket.socket(fileno=life_fd)
-    process.say(life, event="born", pid=os.getpid())
+def work(generation: Generation, index: int, life: socket.socket, fds: list[int]) -> NoReturn:
+    yard, intake, _, *rest = fds
+    try:
+        process.say(life, event="born", pid=os.getpid())
+    except BrokenPipeError:  # its generation has ended meanwhile
+        os._exit(0)
     generation.extension.name_process("worker")
     process.be_quiet()
+    project = generation.obtain()
     reseed()
     if not faulthandler.is_enabled():
         faulthandler.enable(2)
     faulthandler.register(signal.SIGUSR2, 2)  # the master asks: a request runs too long
-    application = generation.application
+    application = project.application
     if generation.develop is not None:
         application = generation.develop.in_worker(application, life)
     server = generation.extension.Server(
-        application, yard, index, intake, rest[::2], rest[1::2], generation.collects
+        application, yard, index, intake, rest[::2], rest[1::2], project.collects
     )
     os.close(yard)
     let_go_in_forks(server, life)
@@ -123,8 +129,12 @@ def work(generation: Generation, index: int, fds: list[int]) -> NoReturn:
 
 
 def work_or_die(generation: Generation, index: int, fds: list[int]) -> NoReturn:
+    life = socket.socket(fileno=fds[2])
     try:
-        work(generation, index, fds)
+        work(generation, index, life, fds)
+    except process.Failed as failed:
+        process.say(life, event="failed", error=str(failed))
+        print(failed.text, end="", file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -135,7 +135,7 @@ static const char *check_log_level(struct span *text, char *spelling)
     return "error, warn, info or debug";
 }
 
-static const char *check_media(struct span *text, char *spelling)
+static const char *check_auto(struct span *text, char *spelling)
 {
     (void)spelling;
     bool is_right = span_eq(*text, SPAN("auto")) || span_eq(*text, SPAN("yes")) ||
@@ -154,7 +154,8 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         { CONF_static_map, check_static },   { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
-        { CONF_log_level, check_log_level }, { CONF_media, check_media },
+        { CONF_log_level, check_log_level }, { CONF_media, check_auto },
+        { CONF_preload, check_auto },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

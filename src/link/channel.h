@@ -78,7 +78,9 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
 /* zygote: started as `PYTHON boot.py FD` in the project's folder with the site's environment.
  *   zygote > master   {"event":"ready","python":"3.11.2","framework":"Django 5.2.8"|"WSGI",
  *                      "application":"harbour.wsgi:application","settings":"harbour.settings",
- *                      "static":[{"url","root"}],"media":...,"debug":true,"allowed_hosts":[...]}
+ *                      "static":[{"url","root"}],"media":...,"debug":true,"allowed_hosts":[...],
+ *                      "preload":{"verdict":"yes"|"no","why":"sentence"|"","module":"shop.feeds"|""},
+ *                      "metrics_dir":"of prometheus_client"|""}
  *                     {"event":"failed","error":"one sentence","traceback":"..."}
  *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,
  *                      "development":true|false,...}   (once, at first; development: `run`)
@@ -98,4 +100,5 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *                     "traceback" asks for that page without an import.
  * worker > master     {"event":"born","pid":N}   at once after the fork
  *                     {"event":"ready"}          after the fork hooks: it takes offers
+ *                     {"event":"failed","error":"one sentence"}   it had to import the project
  */

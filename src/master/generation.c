@@ -233,8 +233,9 @@ static void fork_due(struct generation *g)
 
 static void fail_without_workers(struct generation *g)
 {
-    char sentence[256];
-    const char *how = g->workers_count > 0 ? g->workers[0].last_end : "";
+    char sentence[WORKER_FAILURE_BYTES + 128];
+    const struct worker *first = g->workers;
+    const char *how = !first ? "" : first->failure[0] ? first->failure : first->last_end;
     (void)snprintf(sentence, sizeof sentence,
                    "no worker came up: each ended before it was ready%s%s%s", how[0] ? " (" : "",
                    how, how[0] ? ")" : "");
@@ -311,6 +312,11 @@ static void warn(const struct generation *g, const char *note)
                  g->site->project->name, json_text(g->report, "settings", ""));
     if (note[0])
         log_info("uploads", "site=%s decision=\"%s\"", g->site->project->name, note);
+    const json_t *preload = json_object_get(g->report, "preload");
+    const char *why = json_text(preload, "why", "");
+    if (why[0] && strcmp(start_of(g)->conf->preload, "auto") == 0)
+        log_warn("each worker imports the project by itself", "site=%s module=%s reason=\"%s\"",
+                 g->site->project->name, json_text(preload, "module", ""), why);
     json_array_foreach(json_object_get(g->report, "warnings"), i, text)
         log_warn("the project", "site=%s warning=\"%s\"", g->site->project->name,
                  json_string_value(text));

@@ -87,6 +87,10 @@ void master_announce(struct master *m, const struct generation *g)
              "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
              SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s",
              g->threads, g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
+    const json_t *preload = json_object_get(g->report, "preload");
+    if (json_text(preload, "module", "")[0] && strcmp(json_text(preload, "verdict", ""), "no") == 0)
+        logs_say(&m->logs, "Each worker imports the project by itself: %s.\n",
+                 json_text(preload, "why", ""));
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
     if (strcmp(m->conf->log, "-") != 0)           /* else the same place has just been told */
@@ -351,6 +355,8 @@ static void say_last_words(const struct master *m)
 
 static void close_down(struct master *m)
 {
+    if (m->phase == MASTER_OVER && m->control.master)
+        each_site(m, site_sweep);
     if (m->control.master)
         control_server_close(&m->control);
     listeners_close(&m->listeners);

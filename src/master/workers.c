@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "master/generation.h"
+#include "master/metrics.h"
 #include "master/site.h"
 #include "master/supervise.h"
 #include "master/watcher.h"
@@ -57,6 +58,7 @@ static enum worker_state look_at_late(struct worker *w);
 static enum worker_state kill_resting(struct worker *w);
 static enum worker_state kill_it(struct worker *w);
 static enum worker_state let_go(struct worker *w);
+static enum worker_state cut_start(struct worker *w);
 static enum worker_state finish(struct worker *w);
 
 /* NULL: means nothing in that state. */
@@ -71,7 +73,7 @@ static const action_fn table[WORKER_STATES][WORKER_EVENTS] = {
     },
     [WORKER_STARTING] = {
         [WORKER_WORKS] = announce, [WORKER_HUNG_UP] = expect_end, [WORKER_DIED] = mourn,
-        [WORKER_BROKE] = kill_it, [WORKER_LEAVE] = let_go, [WORKER_TIME_UP] = kill_it,
+        [WORKER_BROKE] = kill_it, [WORKER_LEAVE] = cut_start, [WORKER_TIME_UP] = kill_it,
     },
     [WORKER_READY] = {
         [WORKER_HUNG_UP] = expect_end, [WORKER_DIED] = mourn, [WORKER_LATE] = rest,
@@ -138,6 +140,10 @@ static void hear(struct worker *w, struct span text)
         happen(w, WORKER_WORKS);
     } else if (strcmp(event, "watch") == 0) {
         watcher_hear(master_of(w)->watcher, w->generation, message);
+    } else if (strcmp(event, "failed") == 0) {    /* its end follows */
+        (void)snprintf(w->failure, sizeof w->failure, "%s", json_text(message, "error", ""));
+        log_error("worker cannot import the project", "generation=%u worker=%u error=\"%s\"",
+                  w->generation->number, w->index, w->failure);
     } else {
         log_error("worker cannot be understood", "generation=%u worker=%u", w->generation->number,
                   w->index);
@@ -343,6 +349,7 @@ static enum worker_state announce(struct worker *w)
     timer_off(master_of(w)->loop, &w->timer);
     w->is_settled = true;
     w->was_told = w->was_ready = true;
+    w->failure[0] = '\0';
     edges_tell_worker(&master_of(w)->edges, w);
     return WORKER_READY;
 }
@@ -411,6 +418,7 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
              w->generation->number, w->index, (int)pid, w->last_end, worker_requests(w), peak_kib,
              lived_ms);
     tell_death(w, status);
+    metrics_forget(json_text(w->generation->report, "metrics_dir", ""), pid);
     happen(w, WORKER_DIED);
     control_server_step(&master_of(w)->control);
 }
@@ -464,6 +472,13 @@ static enum worker_state let_go(struct worker *w)
     w->intake_fd = -1;
     set_timer(w, w->generation->site->conf->harakiri_grace_ms);
     return WORKER_LEAVING;
+}
+
+/* It may import, and would not look at its intake for long. */
+static enum worker_state cut_start(struct worker *w)
+{
+    child_signal(&w->child, SIGKILL);
+    return let_go(w);
 }
 
 static enum worker_state finish(struct worker *w)

@@ -23,6 +23,8 @@ enum worker_state {
     WORKER_STATES
 };
 
+enum { WORKER_FAILURE_BYTES = 512 };
+
 struct worker {
     struct generation *generation;
     unsigned index;
@@ -45,6 +47,7 @@ struct worker {
     uint64_t requests_before;     /* on the scoreboard, of its predecessors */
     unsigned deaths;
     char last_end[CHILD_STATUS_BYTES];   /* how the last process ended, "" before */
+    char failure[WORKER_FAILURE_BYTES];  /* why the last one could not import the project, "": it did not say so */
 };
 
 void worker_init(struct worker *w, struct generation *g, unsigned index);

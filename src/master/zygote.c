@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/sys.h"
 #include "master/environment.h"
+#include "master/metrics.h"
 #include "master/spawn.h"
 
 enum { MESSAGE_BYTES_MAX = 200 * 1024 };     /* what a SEQPACKET socket takes by default */
@@ -46,15 +47,25 @@ static json_t *facts_to_check(const struct conf *conf)
                      urls, "sees_https", 0);    /* the edge says http, always */
 }
 
+static json_t *start_message(const struct zygote_start *z, const char *settings)
+{
+    const struct conf *conf = z->start->conf;
+    const struct project *project = z->start->project;
+    char metrics[METRICS_PATH_BYTES] = "";
+    if (z->generation > 0)
+        metrics_path(metrics, project->control);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:s, s:s}", "do",
+                     "start", "app", conf->app, "settings", settings, "chdir", project->folder,
+                     "site", project->name, "mount", conf->mount, "threads", (json_int_t)conf->threads,
+                     "workers", (json_int_t)z->workers, "generation", (json_int_t)z->generation,
+                     "development", z->start->is_development, "preload", conf->preload,
+                     "metrics_dir", metrics, "media", conf->media);
+}
+
 static int send_start(int fd, const struct zygote_start *z, const char *settings)
 {
     const struct conf *conf = z->start->conf;
-    json_t *start = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s}", "do",
-                              "start", "app", conf->app, "settings", settings, "chdir",
-                              z->start->project->folder, "site", z->start->project->name, "mount",
-                              conf->mount, "threads", (json_int_t)conf->threads, "workers",
-                              (json_int_t)z->workers, "generation", (json_int_t)z->generation,
-                              "development", z->start->is_development, "media", conf->media);
+    json_t *start = start_message(z, settings);
     if (start && z->start->is_development && conf->live) {
         char path[512];
         (void)snprintf(path, sizeof path, "%s/live.js", conf->health_path);

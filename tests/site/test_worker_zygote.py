@@ -153,10 +153,12 @@ def test_media(start: Start, settings: str, why: str) -> None:
     assert why in media["why"]
 
 
-def test_threads_of_the_project_are_told(start: Start) -> None:
+def test_threads_of_the_project_are_named(start: Start) -> None:
     text = WSGI + "\nimport threading, time\n"
-    text += "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-    assert "1 threads" in ready(start({"plain.py": text}, app="plain"))["warnings"][0]
+    text += "def poll(): threading.Event().wait()\n"
+    text += "threading.Thread(target=poll, name='poller', daemon=True).start()\n"
+    preload = ready(start({"plain.py": text}, app="plain"))["preload"]
+    assert preload["verdict"] == "no" and preload["module"] == "plain"
 
 
 # ---- what is wrong ----

@@ -162,6 +162,8 @@ static const struct {
     { "health-path", "/h", "/h" },
     { "log-level", "debug", "debug" },
     { "log-level", "verbose", NULL },
+    { "preload", "no", "no" },
+    { "preload", "always", NULL },
     { "site", "a-b.c", "a-b.c" },
     { "site", "a/b", NULL },
     { "site", "..", NULL },

@@ -1,0 +1,245 @@
+"""Projects that a fork would break are imported by each worker; the others once."""
+
+import os
+import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from conftest import Sites
+from http1 import Peer, build, get
+from program import START_S, Site, until
+from projects import make_django, write
+
+APPLICATION = """
+import os, time
+BORN = os.getpid()
+
+def application(environ, start_response):
+    time.sleep(0.02)    # so that requests sent together go to both
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{BORN} {os.getpid()}".encode()]
+"""
+THREAD = """
+import threading
+
+def poll():
+    threading.Event().wait()
+
+threading.Thread(target=poll, name="poller", daemon=True).start()
+"""
+NOTE = "Each worker imports the project by itself: "
+
+
+def start(sites: Sites, files: dict[str, str], *options: str, **more: object) -> Site:
+    folder = sites.folder / "project"
+    for name, text in files.items():
+        write(folder / name, text)
+    return sites.start("own", *options, chdir=folder, workers=2, **more)  # type: ignore[arg-type]
+
+
+def births(site: Site) -> dict[int, int]:
+    """Of both workers: which process ran the module's lines, by the worker's."""
+    found: dict[int, int] = {}
+
+    def look() -> bool:
+        with ExitStack() as stack:
+            peers = [stack.enter_context(Peer(site.address)) for _ in range(4)]
+            for peer in peers:
+                peer.send(build("GET", "/"))
+            for peer in peers:
+                born, worker = map(int, peer.response().body.split())
+                found[worker] = born
+        return len(found) == 2
+
+    until("both workers to answer", look)
+    return found
+
+
+def test_a_clean_project_is_imported_once(sites: Sites) -> None:
+    site = start(sites, {"own.py": APPLICATION})
+    born = births(site)
+    assert set(born.values()) == set(site.pids("zygote"))
+    assert NOTE not in site.log()
+
+
+def test_each_worker_imports_when_told(sites: Sites) -> None:
+    site = start(sites, {"own.py": APPLICATION}, "--preload", "no")
+    assert all(born == worker for worker, born in births(site).items())
+    assert NOTE not in site.log()
+
+
+@pytest.mark.parametrize(
+    ("feed", "module", "what"),
+    [
+        (THREAD, "feed", "the thread 'poller'"),
+        (
+            "import concurrent.futures as f\npool = f.ThreadPoolExecutor(1)\npool.submit(int)\n",
+            "feed",
+            "the thread 'ThreadPoolExecutor-0_0'",
+        ),
+        (
+            "import socket, os\n"
+            "class Client:\n"
+            "    def __init__(self):\n"
+            "        self.link = socket.create_connection(('127.0.0.1', int(os.environ['TO'])))\n"
+            "client = Client()\n",
+            "feed",
+            "a connection to 127.0.0.1:",
+        ),
+        ("import asyncio\nloop = asyncio.new_event_loop()\n", "feed", "an event loop"),
+        ("import os\nends = [open(fd, 'rb', 0) for fd in os.pipe()]\n", "feed", "a pipe"),
+        (
+            "import sqlite3\ndata = sqlite3.connect('own.db')\n"
+            "data.execute('create table if not exists a (b)')\ndata.commit()\n",
+            "feed",
+            "the database",
+        ),
+    ],
+    ids=["thread", "executor", "connection", "event loop", "pipe", "database"],
+)
+def test_a_project_that_a_fork_would_break(sites: Sites, feed: str, module: str, what: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        env = {"TO": str(server.getsockname()[1])}
+        files = {"own.py": "import feed\n" + APPLICATION, "feed.py": feed}
+        site = start(sites, files, env=env)
+        assert all(born == worker for worker, born in births(site).items())
+        note = site.log()[site.log().index(NOTE) + len(NOTE) :].splitlines()[0]
+        assert note.startswith(f"{module} ") and what in note, note
+        assert f"module={module} " in site.log()
+        assert len(os.listdir(f"/proc/{site.pids('zygote')[0]}/task")) == 1
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        "import socket\nlog = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n",
+        "import threading\nt = threading.Thread(target=int)\nt.start()\nt.join()\n",
+        "import multiprocessing\nlock = multiprocessing.Lock()\n",
+        # its own hooks see to it
+        THREAD.replace("threading.Event().wait()", "over.wait()")
+        + "import os\nover = threading.Event()\nos.register_at_fork(before=over.set)\n",
+        "import os, socket\na, b = socket.socketpair()\n"
+        "os.register_at_fork(after_in_child=lambda: (a.close(), b.close()))\n",
+    ],
+    ids=["datagrams", "ended thread", "lock", "thread that ends", "socket that is closed"],
+)
+def test_what_does_no_harm(sites: Sites, feed: str) -> None:
+    site = start(sites, {"own.py": "import feed\n" + APPLICATION, "feed.py": feed})
+    assert set(births(site).values()) == set(site.pids("zygote"))
+
+
+def test_it_is_forked_all_the_same_when_told(sites: Sites) -> None:
+    files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
+    site = start(sites, files, "--preload", "yes")
+    assert set(births(site).values()) == set(site.pids("zygote"))
+    assert NOTE not in site.log()
+    site.err.wait("feed started the thread 'poller' while the project was imported; it is forked")
+
+
+def test_a_word_that_is_none(sites: Sites) -> None:
+    site = start(sites, {"own.py": APPLICATION}, "--preload", "always", waits=False)
+    assert site.wait() == 2
+    assert "--preload takes auto, yes or no, not 'always'" in site.log()
+
+
+def test_djangos_connections_are_closed(sites: Sites) -> None:
+    folder = make_django(sites.folder / "shop")
+    settings = folder / "tiny" / "settings.py"
+    text = settings.read_text().replace(
+        "DATABASES = {}",
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'site.sqlite3'}}",
+    )
+    settings.write_text(text)
+    with (folder / "tiny" / "wsgi.py").open("a") as wsgi:
+        wsgi.write("from django.db import connection\nconnection.cursor().execute('select 1')\n")
+    site = sites.start(None, chdir=folder)
+    assert NOTE not in site.log() and get(site.address, "/").status == 200
+
+
+# ---- imports that fail ----
+
+
+def test_reload(sites: Sites) -> None:
+    """New code comes with the new workers; broken code is refused."""
+    files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
+    site = start(sites, files)
+    first = births(site)
+    own = sites.folder / "project" / "own.py"
+    own.write_text(own.read_text() + "1 / 0\n")
+    assert site.verb("reload").returncode == 1
+    assert births(site) == first
+    own.write_text(files["own.py"].replace("{BORN}", "0"))
+    assert site.verb("reload").returncode == 0
+    new = births(site)
+    assert set(new.values()) == {0} and not new.keys() & first.keys()
+
+
+IN_WORKERS = """
+import os
+def is_worker():
+    with open("/proc/self/comm") as name:
+        return "worker" in name.read()
+"""
+
+
+def failing(check: str) -> dict[str, str]:
+    own = IN_WORKERS + f"if is_worker() and {check}:\n    raise RuntimeError('no luck')\n"
+    return {"own.py": "import feed\n" + own + APPLICATION, "feed.py": THREAD}
+
+
+def test_no_worker_can_import(sites: Sites) -> None:
+    site = start(sites, failing("True"), waits=False)
+    assert site.wait() == 1
+    last = site.log().splitlines()[-1]
+    assert "no worker came up" in last and "RuntimeError: no luck" in last and "own.py:" in last
+
+
+def test_a_new_worker_cannot_import(sites: Sites) -> None:
+    """It is tried again, ever more rarely; the other one serves; and it recovers."""
+    site = start(sites, failing("os.path.exists('broken')"))
+    flag = write(sites.folder / "project" / "broken", "")
+    first, second = births(site)
+    os.kill(first, signal.SIGKILL)
+    site.err.wait("worker cannot import the project")
+    site.err.wait("RuntimeError: no luck")
+    assert int(get(site.address, "/").body.split()[1]) == second
+    flag.unlink()
+    site.wait_workers(2, without=[first])
+
+
+def test_stopped_while_a_worker_imports(sites: Sites) -> None:
+    files = failing("os.path.exists('broken') and open('broken').read()")
+    site = start(sites, files)
+    first = next(iter(births(site)))
+    os.mkfifo(sites.folder / "project" / "broken")
+    os.kill(first, signal.SIGKILL)
+    until("it to be imported", lambda: site.workers("starting"), START_S)
+    site.stop()
+
+
+def test_metrics(sites: Sites, tmp_path: Path) -> None:
+    """The folder is made for who has the client, and dead workers' live gauges go."""
+    client = "import os\nFOLDER = os.environ['PROMETHEUS_MULTIPROC_DIR']\n"
+    own = "import os, prometheus_client\n" + APPLICATION
+    own += """
+def leave(kind):
+    open(f"{prometheus_client.FOLDER}/{kind}_{os.getpid()}.db", "w").close()
+
+inner = application
+def application(environ, start_response):
+    leave("counter"), leave("gauge_livesum"), leave("gauge_all")
+    return inner(environ, start_response)
+"""
+    site = start(sites, {"own.py": own, "prometheus_client.py": client})
+    folder = Path(f"{site.control}.metrics")
+    first, second = births(site)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    os.kill(first, signal.SIGKILL)
+    gone = folder / f"gauge_livesum_{first}.db"
+    until("its live gauge to be removed", lambda: not gone.exists())
+    kept = {path.name for path in folder.iterdir()}
+    assert {f"counter_{first}.db", f"gauge_all_{first}.db", f"gauge_livesum_{second}.db"} <= kept
+    site.stop()
+    assert not folder.exists()
