@@ -54,8 +54,16 @@ static const char *path_in(char *const *envp)
     return usual_path;
 }
 
-/* Returns only when it did not: the -errno that says most. */
-static int exec_from_path(char **command, char *const *envp)
+/* Returns only when it did not run.  -ELIBACC: the file is there, what it needs to run is not. */
+static int try_file(const char *program, char **command, char *const *envp)
+{
+    struct stat st;
+    int rc = sys_execve(program, command, envp);
+    return rc == -ENOENT && sys_stat(program, &st) == 0 ? -ELIBACC : rc;
+}
+
+/* Returns only when it did not: the -errno that says most, of which file in `found`. */
+static int exec_from_path(char **command, char *const *envp, char found[PATH_BYTES])
 {
     char program[PATH_BYTES];
     int rc = -ENOENT;
@@ -64,32 +72,43 @@ static int exec_from_path(char **command, char *const *envp)
         struct span dir = { rest.at, span_find(rest, ':') };
         int len = snprintf(program, sizeof program, "%.*s%s%s", (int)dir.len, dir.at,
                            dir.len > 0 ? "/" : "./", command[0]);
-        int tried = len > 0 && (size_t)len < sizeof program ? sys_execve(program, command, envp)
+        int tried = len > 0 && (size_t)len < sizeof program ? try_file(program, command, envp)
                                                             : -ENAMETOOLONG;
-        if (tried != -ENOENT && tried != -ENOTDIR && rc == -ENOENT)
+        if (tried != -ENOENT && tried != -ENOTDIR && rc == -ENOENT) {
             rc = tried;
+            (void)snprintf(found, PATH_BYTES, "%s", program);
+        }
         if (dir.len == rest.len)
             return rc;
         rest = span_skip(rest, dir.len + 1);
     }
 }
 
+static const char *reason(int rc)
+{
+    if (rc == -ENOEXEC)
+        return "it is no program; a script begins with #! and its interpreter";
+    if (rc == -ELIBACC)
+        return "the interpreter it names in its first line is not there";
+    return strerror(-rc);
+}
+
 static int run_command(char **command, const struct project *p, char *const *envp)
 {
-    char shown[200];
+    char shown[PATH_BYTES], found[PATH_BYTES] = "";
+    bool is_path = strchr(command[0], '/');
     int rc = sys_chdir(p->folder);
     if (rc < 0)
         return verbs_fail(EXIT_CANNOT_RUN, "cannot enter the folder %s: %s", p->folder,
                           strerror(-rc));
     (void)fflush(stdout);
-    rc = strchr(command[0], '/') ? sys_execve(command[0], command, envp)
-                                 : exec_from_path(command, envp);
-    (void)log_escape(shown, sizeof shown, span_of(command[0]));
-    if (rc == -ENOENT && !strchr(command[0], '/'))
+    rc = is_path ? try_file(command[0], command, envp) : exec_from_path(command, envp, found);
+    (void)log_escape(shown, sizeof shown, span_of(found[0] ? found : command[0]));
+    if (rc == -ENOENT && !is_path)
         return verbs_fail(EXIT_NO_COMMAND, "there is no command '%s' on PATH (with that of %s)",
                           shown, p->venv[0] ? p->venv : p->python);
-    return verbs_fail(rc == -ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN, "cannot run %s in %s: %s",
-                      shown, p->folder, strerror(-rc));
+    return verbs_fail(rc == -ENOENT || rc == -ELIBACC ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN,
+                      "cannot run %s in %s: %s", shown, p->folder, reason(rc));
 }
 
 static int exec_with(const struct conf *c, int argc, char **argv)

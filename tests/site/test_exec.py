@@ -126,6 +126,10 @@ def test_without_manage_py_it_is_djangos(project: Path) -> None:
         (["no-such-command"], 127, "there is no command 'no-such-command' on PATH"),
         (["./no-such-file"], 127, "cannot run ./no-such-file"),
         (["./data"], 126, "cannot run ./data"),
+        (["./text"], 126, "it is no program; a script begins with #! and its interpreter"),
+        (["text"], 126, "/bin/text in "),
+        (["./moved"], 127, "the interpreter it names in its first line is not there"),
+        (["moved"], 127, "/bin/moved in "),
         (["sh", "-c", "exit 41"], 41, ""),
         (["--", "sh", "-c", "exit 42"], 42, ""),
         (["--retry", "no", "sh", "-c", "exit 43"], 43, ""),
@@ -137,7 +141,11 @@ def test_without_manage_py_it_is_djangos(project: Path) -> None:
 def test_exit_status(tmp_path: Path, command: list[str], status: int, sentence: str) -> None:
     folder = make_wsgi(tmp_path)
     write(folder / "data", "not a program\n")
-    done = run("exec", *command, folder=folder)
+    for place in (folder, folder / "bin"):
+        write(place / "text", "echo no first line\n").chmod(0o755)
+        write(place / "moved", f"#!{folder}/none/python\n").chmod(0o755)
+    path = f"{os.environ['PATH']}:{folder / 'bin'}"
+    done = run("exec", *command, folder=folder, env={"PATH": path})
     assert done.returncode == status
     assert sentence in done.stderr
     assert done.stderr.count("\n") == (1 if sentence else 0)

@@ -177,6 +177,10 @@ def test_reload_reads_the_environment_anew(sites: Sites, tmp_path: Path) -> None
     write(tmp_path / ".env", "WORD=second\n")
     assert site.verb("reload").returncode == 0
     assert get(site.address, "/env/WORD").text == "second"
+    write(tmp_path / ".env", "OTHER=third\n")
+    assert site.verb("reload").returncode == 0
+    assert get(site.address, "/env/WORD").text == "nothing"
+    assert get(site.address, "/env/OTHER").text == "third"
 
 
 def test_django_is_reloaded_and_refused(sites: Sites, tmp_path: Path) -> None:
