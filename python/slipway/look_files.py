@@ -137,13 +137,37 @@ def names(found: list[str]) -> str:
     return f"{len(found)} files ({found[0]}, ...) are"
 
 
+# ---- uploads ----
+
+
 def media(look: Any) -> Row | None:
     found = look.facts.get("media")
     if not isinstance(found, dict) or not look.settings.MEDIA_ROOT:
         return None
-    url, why = found.get("url", ""), found.get("why", "")
-    if not why:
-        return look.ok(f"{url} is {found.get('root', '')}")
+    url, root, why = (str(found.get(name) or "") for name in ("url", "root", "why"))
+    if found.get("serve"):
+        return look.ok(f"{url} is {root}")
+    if url in look.site["static"]:
+        return look.ok(f"{url} is given by the option static")
+    told = look.start.get("media") or "auto"
+    if told == "yes":
+        return look.warn(f"media = yes, but uploads are not served: {why}")
+    if told == "no":
+        return look.ok("uploads are not served: media = no")
+    return media_left_alone(look, url, root)
+
+
+def media_left_alone(look: Any, url: str, root: str) -> Row:
+    """With media = auto `slipway serve` serves none; what would it mean to tell it so?"""
+    rules = look.load("_slipway_media", "media.py")
+    why = rules.objection(look.settings, url, root, look.start.get("mount") or "")
     if "nobody may download" in why:
         return look.warn(f"uploads are not served: {why}", "MEDIA_ROOT: a folder of its own")
-    return look.ok(f"uploads are not served: {why}")
+    if why:
+        return look.ok(f"uploads are not served: {why}")
+    if look.settings.DEBUG or not os.listdir(root):
+        return look.ok("uploads are served by `run`; by `serve` when told: media = yes")
+    return look.warn(
+        f"nobody serves {url}: uploads get 404 under `slipway serve`",
+        "media = yes, or media = no when another server does it",
+    )

@@ -19,6 +19,7 @@ TEXT_CHARS = 400
 DJANGO_S = 20.0
 ROWS_MAX = 60  # Django's own checks may say the same about every model
 Row = dict[str, Any]
+Load = Callable[[str, str], Any]  # boot.py's
 
 
 class Check(NamedTuple):
@@ -133,8 +134,8 @@ DJANGO = Check("django-check", "django", "", "what manage.py check --deploy says
 class Look:
     """What a check may look at, and how it says what it saw."""
 
-    def __init__(self, facts: dict[str, Any], start: dict[str, Any], settings: Any):
-        self.facts, self.start, self.settings = facts, start, settings
+    def __init__(self, facts: dict[str, Any], start: dict[str, Any], settings: Any, load: Load):
+        self.facts, self.start, self.settings, self.load = facts, start, settings, load
         self.site = start["check"]  # {"body_limit", "static": [URL], "sees_https"}
 
     @staticmethod
@@ -239,7 +240,7 @@ def finish_django(row: Row, look: Look) -> Row:
     return finish(DJANGO._replace(production=is_deploy), row, look)
 
 
-def look_over(facts: dict[str, Any], start: dict[str, Any], load: Callable[[str, str], Any]) -> Any:
+def look_over(facts: dict[str, Any], start: dict[str, Any], load: Load) -> list[Row]:
     """The rows, in the order of CHECKS; without Django only those that need none."""
     from_django = "debug" in facts
     settings = None
@@ -248,7 +249,7 @@ def look_over(facts: dict[str, Any], start: dict[str, Any], load: Callable[[str,
         from django.db import connections
 
         connections.close_all()  # what the import opened is of no use to anybody
-    look = Look(facts, start, settings)
+    look = Look(facts, start, settings, load)
     names = {check.function.partition(".")[0] for check in CHECKS}
     functions = {name: load(f"_slipway_{name}", f"{name}.py") for name in names}
     rows = []

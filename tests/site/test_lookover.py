@@ -1,14 +1,18 @@
 """The look-over of `slipway check`: every planted mistake is named, and nothing else."""
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
+from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import HARBOUR
+from conftest import HARBOUR, Sites
+from http1 import get
 from program import PYTHON, ROOT, run
 from projects import make_wsgi, write
 
@@ -233,6 +237,33 @@ def test_a_manifest_without_the_file(site: Path) -> None:
     assert row["level"] == "problem" and "fleet/new.css is not in the manifest" in row["text"]
 
 
+def test_uploads_that_nobody_serves(site: Path) -> None:
+    write(site / "media" / "a.txt", "a")
+    row = bad_rows(look(site))["media"]
+    assert "nobody serves /media/" in row["text"] and row["fix"].startswith("media = yes")
+    for told in ("yes", "no"):
+        assert bad_rows(look(site, "--media", told)) == {}
+    assert bad_rows(look(site, "--static", f"/media/={site}/media")) == {}
+    write(site / "media" / "b.py", "b")
+    assert "holds b.py" in bad_rows(look(site))["media"]["text"]
+    assert "media = yes, but" in bad_rows(look(site, "--media", "yes"))["media"]["text"]
+
+
+def test_uploads_that_a_view_guards(site: Path) -> None:
+    write(site / "media" / "a.txt", "a")
+    write(
+        site / "harbour" / "guarded.py",
+        "from django.urls import path\n"
+        "from .urls import *\n"
+        "def guard(request, name): ...\n"
+        'urlpatterns = [path("media/<path:name>", guard), *urlpatterns]\n',
+    )
+    plant(site, "ROOT_URLCONF = 'harbour.guarded'")
+    found = look(site, "--settings", "harbour.mistakes")
+    assert bad_rows(found) == {}
+    assert any("guard answers beneath MEDIA_URL" in row["text"] for row in found["checks"])
+
+
 def test_a_check_of_the_projects_own_that_fails(site: Path) -> None:
     plant(
         site,
@@ -256,3 +287,58 @@ def test_the_page_lists_every_check(site: Path) -> None:
     plant(site, "X_FRAME_OPTIONS = 'SAMEORIGIN'")
     for row in look(site, "--settings", "harbour.mistakes", "--static", "/x/=nowhere")["checks"]:
         assert f"| `{row['name']}` |" in page, row
+
+
+def test_what_the_page_says_of_https(site: Path, sites: Sites) -> None:
+    served = sites.start(None, chdir=site, env=PRODUCTION)
+    host = ("Host", "harbour.example.org")
+    assert get(served.address, "/ships/", [host, ("X-Scheme", "https")]).status == 200
+    assert get(served.address, "/ships/", [host, ("X-Forwarded-Proto", "https")]).status == 301
+
+
+# ---- what no project can be made to show ----
+
+
+class Say:
+    """Stands for lookover.py's Look."""
+
+    ok = warn = wrong = staticmethod(lambda text, fix="": text)
+
+
+def module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "python" / "slipway" / f"{name}.py")
+    assert spec and spec.loader
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_end_of_support() -> None:
+    support = module("look_program").support
+    assert support(Say, "Python", "3.11.2", date(2020, 1, 31), "") == (
+        "Python 3.11.2 gets no security fixes since 2020-01-31"
+    )
+    assert support(Say, "Python", "3.11.2", date.max, "").endswith("fixes until 9999-12-31")
+    assert support(Say, "Python", "9.9", None, "") == "Python 9.9"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "sentence"),
+    [
+        ("/mnt/share/db.sqlite3", "nfs4", "network folder (nfs4)"),
+        ("/srv/db.sqlite3", "ext4", ""),
+        ("/tmp/db.sqlite3", "ext4", "temporary folder"),
+        ("/srv/db.sqlite3", "tmpfs", "temporary folder"),
+    ],
+)
+def test_where_sqlite_lies(
+    monkeypatch: pytest.MonkeyPatch, path: str, kind: str, sentence: str
+) -> None:
+    data = module("look_data")
+    monkeypatch.setattr(data, "mount_type", lambda _: kind)
+    found = data.sqlite_trouble(path)
+    assert sentence in found and bool(found) == bool(sentence)
+
+
+def test_the_mount_of_a_path() -> None:
+    assert module("look_data").mount_type("/proc/self") == "proc"
