@@ -28,6 +28,7 @@ class Generation(NamedTuple):
     extension: ModuleType
     obtain: Callable[[], "Project"]  # raises process.Failed; imports it, when it was not preloaded
     threads: int
+    debugger: Any  # debugger.py under `run`, else None
     develop: Any  # develop.Develop under `run`, else None
 
 
@@ -121,6 +122,8 @@ def work(generation: Generation, index: int, life: socket.socket, fds: list[int]
         application, yard, index, intake, rest[::2], rest[1::2], project.collects
     )
     os.close(yard)
+    if generation.debugger is not None:
+        generation.debugger.install(server, life)
     let_go_in_forks(server, life)
     process.say(life, event="ready")
     if generation.threads > 1:

@@ -240,8 +240,9 @@ def run(channel: socket.socket, extension: ModuleType, facts_fd: int) -> None:
         return
     start = known["start"] if known else heard[0]
     process.be_quiet()
-    develop = None
+    develop = debugger = None
     if start.get("development"):
+        debugger = load("_slipway_debugger", "debugger.py")
         develop = load("_slipway_develop", "develop.py").Develop(channel, start)
     prepare(start)
     if known:
@@ -257,6 +258,6 @@ def run(channel: socket.socket, extension: ModuleType, facts_fd: int) -> None:
         facts["checks"] = lookover.look_over(facts, start, load)
     process.say(channel, event="ready", **facts)
     threads = max(1, int(start.get("threads") or 1))
-    fork_loop(channel, worker.Generation(extension, obtain, threads, develop))
+    fork_loop(channel, worker.Generation(extension, obtain, threads, debugger, develop))
     process.flush()
     os._exit(0)

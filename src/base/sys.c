@@ -701,6 +701,46 @@ int sys_setpgid(pid_t pid, pid_t group)
     return fail_now() ? -EPERM : result(setpgid(pid, group));
 }
 
+pid_t sys_terminal_group(int fd)
+{
+    return fail_now() ? -ENOTTY : result(tcgetpgrp(fd));
+}
+
+static void block_output_stop(sigset_t *before)
+{
+    sigset_t stop;
+    (void)sigemptyset(&stop);
+    (void)sigaddset(&stop, SIGTTOU);
+    (void)pthread_sigmask(SIG_BLOCK, &stop, before);
+}
+
+int sys_terminal_give(int fd, pid_t group)
+{
+    sigset_t before;
+    if (fail_now())
+        return -EPERM;
+    block_output_stop(&before);
+    int rc = result(tcsetpgrp(fd, group));
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+int sys_terminal_modes(int fd, struct termios *modes)
+{
+    return fail_now() ? -ENOTTY : result(tcgetattr(fd, modes));
+}
+
+int sys_terminal_set_modes(int fd, const struct termios *modes)
+{
+    sigset_t before;
+    if (fail_now())
+        return -EIO;
+    block_output_stop(&before);
+    int rc = result(TEMP_FAILURE_RETRY(tcsetattr(fd, TCSANOW, modes)));
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
 unsigned sys_terminal_columns(int fd)
 {
     struct winsize size = { 0 };

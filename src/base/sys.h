@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <termios.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <signal.h>
@@ -142,6 +143,12 @@ int sys_sched_batch(void);                 /* SCHED_BATCH for this process */
 int sys_prctl(int option, unsigned long argument);
 int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);
+/* The terminal of fd: its foreground process group, also given away from the background (then the
+ * kernel would stop us: SIGTTOU); and its modes. */
+pid_t sys_terminal_group(int fd);
+int sys_terminal_give(int fd, pid_t group);
+int sys_terminal_modes(int fd, struct termios *modes);
+int sys_terminal_set_modes(int fd, const struct termios *modes);
 unsigned sys_terminal_columns(int fd); /* 0: no terminal; one that does not say has 80 */
 int sys_raise_files(void);             /* the limit of descriptors, up to the hard one */
 int64_t sys_files_most(void);          /* the hard one, INT64_MAX for none */

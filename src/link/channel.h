@@ -101,4 +101,9 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  * worker > master     {"event":"born","pid":N}   at once after the fork
  *                     {"event":"ready"}          after the fork hooks: it takes offers
  *                     {"event":"failed","error":"one sentence"}   it had to import the project
+ * `run` only          {"event":"breakpoint"}     it is the leader of a process group of its own and
+ *                                                wants the terminal
+ *                     {"event":"continued"}      ... does not need it any more
+ * master > worker     {"do":"debug"}             it has the terminal now
+ *                     {"do":"pass","why":"..."}  it does not get it
  */

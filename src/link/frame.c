@@ -105,6 +105,11 @@ struct yard_worker *yard_worker(const struct yard *y, unsigned worker)
     return (struct yard_worker *)(y->at + y->layout.workers) + worker;
 }
 
+bool yard_is_held(const struct yard *y, unsigned worker)
+{
+    return atomic_load_explicit(&yard_worker(y, worker)->holds, memory_order_relaxed) != 0;
+}
+
 struct yard_thread *yard_thread(const struct yard *y, unsigned worker, unsigned thread)
 {
     return (struct yard_thread *)(y->at + y->layout.threads) +

@@ -67,6 +67,7 @@ struct yard_hand {                      /* one a worker and edge; written by tha
 struct yard_worker {                    /* written by that worker */
     _Alignas(64) _Atomic uint64_t tickets_read;     /* by this process */
     _Atomic uint32_t pid;
+    _Atomic uint32_t holds;             /* `run`: pdb has its requests; no limit of time counts */
 };
 enum thread_state { THREAD_ABSENT, THREAD_STARTING, THREAD_IDLE, THREAD_BUSY, THREAD_ENDING };
 struct yard_thread {                    /* the scoreboard: one line a thread, written by it */
@@ -150,6 +151,8 @@ struct yard_worker *yard_worker(const struct yard *y, unsigned worker);
 struct yard_thread *yard_thread(const struct yard *y, unsigned worker, unsigned thread);
 struct yard_ring *yard_ring(const struct yard *y, unsigned worker, unsigned edge);
 struct yard_slot *yard_slot(const struct yard *y, uint32_t slot);   /* edge * shape.slots + i */
+/* Pdb has this worker's requests: none of its limits of time counts. */
+bool yard_is_held(const struct yard *y, unsigned worker);
 char *yard_request(const struct yard *y, uint32_t slot);            /* YARD_REQUEST_BYTES */
 char *yard_response(const struct yard *y, uint32_t slot);           /* YARD_RESPONSE_BYTES */
 /* The thread in a slot's word: never 0. */
@@ -234,6 +237,8 @@ int frame_worker_init(struct frame_worker *w, int yard_fd, unsigned worker, int 
 /* Closes and unmaps everything and leaves the shared words alone: also right in a process that the
  * application forked.  Idempotent; no thread is inside another function. */
 void frame_worker_done(struct frame_worker *w);
+/* A debugger has this worker's requests, or lets them go on. */
+void frame_worker_hold(const struct frame_worker *w, bool holds);
 void frame_thread_init(struct frame_thread *t, struct frame_worker *w, unsigned thread);
 
 /* Waits for an offer and takes it.  0; -EPIPE: the intake is closed, leave; -ETIMEDOUT: idle for

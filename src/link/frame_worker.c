@@ -39,6 +39,7 @@ int frame_worker_init(struct frame_worker *w, int yard_fd, unsigned worker, int 
     struct yard_worker *line = yard_worker(&w->yard, worker);
     atomic_store(&line->tickets_read, 0);
     atomic_store(&line->pid, (uint32_t)getpid());
+    atomic_store(&line->holds, 0);               /* of the process before */
     return 0;
 }
 
@@ -56,6 +57,11 @@ void frame_worker_done(struct frame_worker *w)
     sys_free(w->stash);
     yard_done(&w->yard);
     *w = (struct frame_worker){ .intake_fd = -1 };
+}
+
+void frame_worker_hold(const struct frame_worker *w, bool holds)
+{
+    atomic_store(&yard_worker(&w->yard, w->worker)->holds, holds);
 }
 
 void frame_thread_init(struct frame_thread *t, struct frame_worker *w, unsigned thread)

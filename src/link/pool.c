@@ -64,6 +64,16 @@ static void fail_refused(struct pool *p)
     }
 }
 
+/* `run`, and pdb has a worker: whoever waits for one waits for a person. */
+static bool is_held(const struct pool *p)
+{
+    const struct pool_generation *g = p->current;
+    for (unsigned i = 0; g && i < g->yard.shape.workers; i++)
+        if (yard_is_held(&g->yard, i))
+            return true;
+    return false;
+}
+
 static void expire(struct pool *p)
 {
     while (!list_empty(&p->queue)) {
@@ -71,6 +81,10 @@ static void expire(struct pool *p)
         int64_t waited_us = p->now_us - c->submitted_us;
         if (waited_us < p->conf->queue_timeout_ms * 1000)
             return;
+        if (is_held(p)) {
+            c->submitted_us = p->now_us;
+            return;
+        }
         list_remove(&c->node);
         p->stats.queued--;
         c->queue_us = (uint64_t)waited_us;

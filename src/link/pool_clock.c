@@ -70,6 +70,10 @@ static void check_running(struct lease *l)
     if (l->state != LEASE_TAKEN)
         return;
     check_at(g, p->now_us + POOL_SLEEP_US);
+    if (yard_is_held(&g->yard, l->worker->index)) {        /* its time begins anew afterwards */
+        l->ran_from_us = p->now_us;
+        l->was_held = true;
+    }
     ran_us = p->now_us - l->ran_from_us;
     if (limit_us == 0 || l->is_blocked || l->is_late)
         return;

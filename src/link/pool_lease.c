@@ -47,6 +47,7 @@ void lease_offer(struct lease *l, struct pool_worker *w, struct call *c, uint32_
     l->state = LEASE_OFFERED;
     l->call = c;
     l->is_ticketed = l->has_head = l->is_blocked = l->is_late = l->has_file = false;
+    l->was_held = false;
     l->wants_bell = true;             /* frame_prepare set it */
     l->empty_looks = 0;
     l->consumed = 0;

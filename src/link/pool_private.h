@@ -69,6 +69,7 @@ struct lease {                        /* one a slot of the edge's range */
     bool has_head, is_blocked;        /* blocked: body() took less than there was */
     bool wants_bell;                  /* own copy of edge_wants_bell */
     bool is_late;                     /* reported past its limit */
+    bool was_held;                    /* pdb had it: how long it ran says nothing */
     unsigned empty_looks;             /* since bytes came */
     uint64_t consumed;                /* own position in the ring */
     int64_t offered_us, ran_from_us;  /* ran_from: seen TAKEN, plus the time it was blocked */

@@ -344,7 +344,8 @@ static void note_done(struct lease *l)
         return;
     l->call->app_us = run_us;
     g->pool->stats.served++;
-    note_run(g->pool, run_us);
+    if (!l->was_held)
+        note_run(g->pool, run_us);
 }
 
 /* NULL, or what is wrong with what it left. */

@@ -459,6 +459,10 @@ static void time_up(struct timer *t)
         give_up_switch(g);
         break;
     case GENERATION_RETIRING:
+        if (terminal_is_wanted_in(g)) {
+            set_timer(g, g->site->conf->drain_timeout_ms);
+            break;
+        }
         log_warn("requests of the old generation are cut",
                  "generation=%u drain_timeout_ms=%" PRId64, g->number,
                  g->site->conf->drain_timeout_ms);

@@ -149,6 +149,7 @@ void master_step(struct master *m)
 void master_stop(struct master *m, bool is_hurried)
 {
     m->is_hurried = m->is_hurried || is_hurried;
+    terminal_end(&m->terminal);
     if (m->phase == MASTER_SERVING) {
         m->phase = MASTER_DRAINING;
         each_site(m, site_give_up_next);
@@ -410,6 +411,7 @@ int master_run(const struct master_start *start)
     m->conf = start->conf;
     m->started_us = sys_now_us();
     list_init(&m->sites);
+    terminal_init(&m->terminal, m);
     children_init(&m->children);
     timer_init(&m->timer, time_up);
     sys_process_name("master");

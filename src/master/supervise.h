@@ -16,6 +16,7 @@
 #include "master/listeners.h"
 #include "master/logs.h"
 #include "master/master.h"
+#include "master/terminal.h"
 
 struct watcher;
 
@@ -36,6 +37,7 @@ struct master {
     struct edges edges;
     struct list sites;               /* struct site */
     struct control_server control;
+    struct terminal terminal;        /* who has it: breakpoint() */
     struct watcher *watcher;         /* `run` only, else NULL */
     struct timer timer;              /* limit of the phase */
     uint32_t generations;            /* numbers given so far; the first is 1 */

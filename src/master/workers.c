@@ -138,6 +138,10 @@ static void hear(struct worker *w, struct span text)
         happen(w, WORKER_BORN);
     } else if (strcmp(event, "ready") == 0) {
         happen(w, WORKER_WORKS);
+    } else if (strcmp(event, "breakpoint") == 0) {
+        terminal_ask(&master_of(w)->terminal, w);
+    } else if (strcmp(event, "continued") == 0) {
+        terminal_leave(&master_of(w)->terminal, w);
     } else if (strcmp(event, "watch") == 0) {
         watcher_hear(master_of(w)->watcher, w->generation, message);
     } else if (strcmp(event, "failed") == 0) {    /* its end follows */
@@ -409,6 +413,7 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
 {
     struct worker *w = container_of(c, struct worker, child);
     int64_t lived_ms = (sys_now_us() - w->asked_us) / 1000;
+    terminal_leave(&master_of(w)->terminal, w);
     bool is_expected = (w->state == WORKER_LEAVING && status == 0) || master_of(w)->is_hurried;
     w->pid = pid;
     (void)child_status_text(status, w->last_end);
@@ -507,6 +512,7 @@ void worker_init(struct worker *w, struct generation *g, unsigned index)
 void worker_done(struct worker *w)
 {
     timer_off(master_of(w)->loop, &w->timer);
+    terminal_leave(&master_of(w)->terminal, w);
     close_ours(w);
 }
 

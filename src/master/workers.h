@@ -41,6 +41,7 @@ struct worker {
     bool is_settled;              /* was ready, or ended, once: a new generation waits for this */
     bool is_ready_early;          /* said "ready" before its pid was accepted */
     bool was_ready;               /* this process */
+    bool wants_terminal;          /* `run`: it is in breakpoint(), waits for the terminal or has it */
     bool was_told;                /* the edges know this process */
     int64_t asked_us;
     int64_t rest_ends_us;         /* RESTING: then it is killed */

@@ -130,6 +130,15 @@ static PyObject *server_stop(PyObject *self, PyObject *ignored)
     return Py_NewRef(Py_None);
 }
 
+static PyObject *server_hold(PyObject *self, PyObject *holds)
+{
+    struct server *s = (struct server *)self;
+    int is_held = PyObject_IsTrue(holds);
+    if (is_held >= 0 && s->is_open)
+        frame_worker_hold(&s->frame, is_held != 0);
+    return is_held < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *server_busy(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
@@ -264,6 +273,7 @@ static PyMethodDef methods[] = {
       "lets go of the link; a serve() that comes back ends the process" },
     { "stop", server_stop, METH_NOARGS,
       "each serve() returns after the request it has, or the next one" },
+    { "hold", server_hold, METH_O, "hold(yes): no limit of time counts while a debugger waits" },
     { "busy", server_busy, METH_NOARGS, "busy() -> int: threads inside the application" },
     { NULL, NULL, 0, NULL },
 };
