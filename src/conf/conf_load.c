@@ -9,7 +9,7 @@
 #include "base/sys.h"
 #include "conf/conf_private.h"
 #include "conf/env_file.h"
-#include "conf/manage.h"
+#include "conf/place.h"
 
 struct loading {
     struct conf *conf, *scout;
@@ -99,12 +99,12 @@ static int set_chdir(struct conf *c, const char *base, char *why)
 
 static int find_folder(struct loading *l)
 {
-    char other[FOLDER_BYTES];
-    const char *chdir = l->scout->chdir;
+    char why[CONF_WHY_BYTES];
+    struct place place;
     /* Several projects below are for project_find to refuse; here they only mean that none counts.
      */
-    int rc = l->scout->app[0] != '\0' ? -ENOENT : manage_find(l->project, chdir, other);
-    return rc < 0 ? folder_join(l->project, "/", chdir) : 0;
+    int rc = place_find(&place, l->scout, why);
+    return folder_join(l->project, "/", rc < 0 ? l->scout->chdir : place.folder);
 }
 
 /* ---- files ---- */

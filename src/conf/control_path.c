@@ -5,32 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/sys.h"
-#include "conf/manage.h"
+#include "conf/place.h"
 #include "conf/project.h"
 
 enum { BASE_BYTES = 64, BASES = 3, HASH_DIGITS = 16, FOLDERS_ABOVE_MAX = 32 };
 
 static const char ending[] = ".sock";
 
-/* ---- folder and name of the site ---- */
-
-int control_folder_of(char folder[FOLDER_BYTES], const struct conf *c, char *why)
-{
-    char other[FOLDER_BYTES];
-    if (!folder_exists(c->chdir)) {
-        (void)snprintf(why, CONF_WHY_BYTES, "there is no folder %.400s", c->chdir);
-        return -ENOENT;
-    }
-    int rc = c->app[0] != '\0' ? -ENOENT : manage_find(folder, c->chdir, other);
-    if (rc == -ENOENT)
-        return folder_join(folder, "/", c->chdir);
-    if (rc == -EEXIST)
-        (void)snprintf(
-            why, CONF_WHY_BYTES,
-            "more than one project is below %.200s (%.60s and %.60s): choose by --chdir DIR",
-            c->chdir, folder_name(folder), folder_name(other));
-    return rc;
-}
+/* ---- name of the site ---- */
 
 static char name_byte(char byte)
 {
@@ -234,13 +216,13 @@ static int search_all(char path[CONTROL_PATH_BYTES], const struct conf *c, const
 int project_control(char path[CONTROL_PATH_BYTES], const struct conf *c, bool make, char *why)
 {
     char folder[FOLDER_BYTES], bases[BASES][BASE_BYTES];
+    struct place place;
     if (c->control[0] != '\0')
         return path_of_option(path, c, why);
-    int rc = control_folder_of(folder, c, why);
-    if (rc == -EEXIST && !make)
-        rc = folder_join(
-            folder, "/",
-            c->chdir); /* above one's projects: nothing to ask, perhaps of a site above */
+    int rc = place_find(&place, c, why);
+    bool is_above = rc == -EEXIST && !make;      /* nothing to ask here, perhaps of a site above */
+    if (rc == 0 || is_above)
+        rc = folder_join(folder, "/", is_above ? c->chdir : place.folder);
     if (rc < 0)
         return rc;
     if (make) {

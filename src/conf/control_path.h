@@ -11,9 +11,6 @@
 
 enum { CONTROL_PATH_BYTES = 108, CONTROL_NAME_BYTES = 64 };
 
-/* The project's folder for this conf (project.h).  -EEXIST with a sentence: several are equally
- * near. */
-int control_folder_of(char folder[FOLDER_BYTES], const struct conf *c, char *why);
 void control_site_name(char name[CONTROL_NAME_BYTES], const struct conf *c, const char *folder);
 /* Option control, or the path that a site started in `folder` takes.  Touches nothing. */
 int control_path(char path[CONTROL_PATH_BYTES], const struct conf *c, const char *folder,

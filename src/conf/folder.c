@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 #include "base/sys.h"
 
 static int add_part(char *into, size_t *len, struct span part)
@@ -88,6 +89,12 @@ bool folder_is_public(const char *path)
 {
     struct stat st;
     return sys_stat(path, &st) < 0 || (st.st_mode & S_IWOTH);
+}
+
+bool folder_is_ours(const char *path)
+{
+    struct stat st;
+    return sys_stat(path, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid());
 }
 
 static int each_of(int fd, int (*each)(void *ctx, const char *name), void *ctx)

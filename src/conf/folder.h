@@ -18,6 +18,7 @@ bool folder_has_file(const char *folder, const char *name);         /* regular, 
 bool folder_has_program(const char *folder, const char *name);      /* one with an execute bit */
 /* Everybody may put files there: what is found in it is not to be trusted for being there. */
 bool folder_is_public(const char *path);
+bool folder_is_ours(const char *path);                              /* owned by this user or root */
 
 /* Calls `each` with every name in the folder but "." and ".." until it returns other than 0, which
  * is the result. */

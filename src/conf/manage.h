@@ -1,18 +1,14 @@
-/* manage.h - manage.py, by which a Django project is known: where it is and which settings it
- * names. */
+/* manage.h - manage.py, by which a Django project is known, and the folders where none counts. */
 #pragma once
 #include "conf/folder.h"
 
-enum { MANAGE_SETTINGS_BYTES = 256 };
+/* By its name, what is in the folder is not the user's own: dot-folders, node_modules,
+ * site-packages. */
+bool manage_is_foreign(const char *name);
 
 /* The folder of the manage.py that belongs to `start` (absolute): in it, else in the nearest folder
- * above, else in one folder below.  Not in dot-folders, node_modules, site-packages and virtual
- * environments, nor above a folder where everybody may write (another user's manage.py in /tmp is
- * code that we would run). 0, -ENOENT: there is none, -EEXIST: several below; `other`
- * (FOLDER_BYTES) then is the second one. */
+ * above, else in one folder below.  Not in folders that are foreign or hold a pyvenv.cfg, nor above
+ * a folder where everybody may write (another user's manage.py in /tmp is code that we would run),
+ * nor below it one that is another user's.  0, -ENOENT: there is none, -EEXIST: several below;
+ * `other` (FOLDER_BYTES) then is the second one. */
 int manage_find(char folder[FOLDER_BYTES], const char *start, char other[FOLDER_BYTES]);
-
-/* The module in os.environ.setdefault("DJANGO_SETTINGS_MODULE", "x") or os.environ["..."] = "x",
- * read as text: running the file to ask would need its interpreter first.  0, -ENOENT: it names
- * none, -errno. */
-int manage_settings(const char *folder, char settings[MANAGE_SETTINGS_BYTES]);

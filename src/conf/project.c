@@ -6,7 +6,8 @@
 #include "conf/control_path.h"
 #include "conf/env_file.h"
 #include "conf/machine.h"
-#include "conf/manage.h"
+#include "conf/place.h"
+#include "conf/settings_name.h"
 
 _Static_assert((int)FOLDER_BYTES == (int)sizeof(((struct project *)0)->folder),
                "paths have one size");
@@ -145,51 +146,112 @@ static int take_settings_of_env_file(struct project *p, const struct conf *c, ch
     return rc;
 }
 
-static int find_settings(struct project *p, const struct conf *c, char *const *envp, char *why)
+static int take_settings_of_file(struct project *p, const char *name, char *why)
 {
-    char module[MANAGE_SETTINGS_BYTES];
+    char path[FOLDER_BYTES], module[SETTINGS_NAME_BYTES];
+    if (folder_join(path, p->folder, name) < 0 || settings_name_read(path, module) < 0)
+        return 0;
+    return take_settings(p, module, name, why);
+}
+
+static int find_settings(struct project *p, const struct place *place, const struct conf *c,
+                         char *const *envp, char *why)
+{
+    char name[WSGI_NAME_BYTES + 16];
     const char *set = variable(envp, "DJANGO_SETTINGS_MODULE");
     if (c->settings[0] != '\0')
         return take_settings(p, c->settings, conf_origin_text(c, CONF_settings), why);
     if (set[0] != '\0')
         return take_settings(p, set, "DJANGO_SETTINGS_MODULE", why);
     int rc = take_settings_of_env_file(p, c, envp, why);
-    if (rc < 0 || p->settings[0] != '\0' || !p->has_manage_py)
-        return rc;
-    return manage_settings(p->folder, module) < 0 ? 0 : take_settings(p, module, "manage.py", why);
+    if (rc == 0 && p->settings[0] == '\0' && p->has_manage_py)
+        rc = take_settings_of_file(p, "manage.py", why);
+    if (rc == 0 && p->settings[0] == '\0' && place->has_wsgi) {
+        wsgi_file_name(&place->wsgi, name);
+        rc = take_settings_of_file(p, name, why);
+    }
+    return rc;
+}
+
+/* ---- application ---- */
+
+/* A wsgi.py may compute which settings it names: then it is imported for its answer. */
+static void find_app(struct project *p, const struct place *place, const struct conf *c)
+{
+    char name[WSGI_NAME_BYTES + 16];
+    const struct wsgi *w = &place->wsgi;
+    bool is_answer = !p->has_manage_py || p->settings[0] == '\0';
+    if (c->app[0] != '\0') {
+        (void)snprintf(p->app, sizeof(p->app), "%s", c->app);
+        (void)snprintf(p->app_from, sizeof(p->app_from), "%s", conf_origin_text(c, CONF_app));
+    } else if (place->has_wsgi && !w->is_asgi && is_answer) {
+        wsgi_file_name(w, name);
+        (void)snprintf(p->app, sizeof(p->app), "%s%swsgi:application", w->package,
+                       w->package[0] != '\0' ? "." : "");
+        (void)snprintf(p->app_from, sizeof(p->app_from), "%s", name);
+    }
 }
 
 /* ---- the whole ---- */
 
-static int check_app(const struct project *p, const struct conf *c, char *why)
+static int check_one(const struct place *place, char *why)
 {
-    if (c->app[0] != '\0' || p->settings[0] != '\0')
+    const struct wsgi *w = &place->wsgi;
+    if (place->has_manage_py || !place->has_wsgi || w->other[0] == '\0')
         return 0;
-    if (p->has_manage_py)
+    (void)snprintf(why, CONF_WHY_BYTES,
+                   "more than one package in %.200s has a wsgi.py or asgi.py (%.60s and %.60s): name "
+                   "the application: %.60s.wsgi:application",
+                   place->folder, w->package, w->other, w->package);
+    return -EEXIST;
+}
+
+static int check_app(const struct project *p, const struct place *place, const struct conf *c,
+                     char *why)
+{
+    char name[WSGI_NAME_BYTES + 16] = "manage.py";
+    if (p->app[0] != '\0' || p->settings[0] != '\0')
+        return c->app[0] != '\0' ? 0 : check_one(place, why);
+    if (!p->has_manage_py && place->has_wsgi)
+        wsgi_file_name(&place->wsgi, name);
+    if (p->has_manage_py || place->has_wsgi)
         (void)snprintf(
             why, CONF_WHY_BYTES,
-            "%.300s/manage.py does not say its settings module; name it: --settings MODULE",
-            p->folder);
+            "%.300s/%.200s does not say its settings module; name it: --settings MODULE", p->folder,
+            name);
     else
         (void)snprintf(
             why, CONF_WHY_BYTES,
-            "no Django project here: there is no manage.py in %.200s, above or one folder below; "
-            "go to the project, or name it: --chdir DIR, or an application: MODULE:CALLABLE",
+            "no Django project here: there is neither a manage.py nor a package with wsgi.py in "
+            "%.200s, above or one folder below; go to the project, or name it: --chdir DIR, or an "
+            "application: MODULE:CALLABLE",
             c->chdir);
     return -ENOENT;
+}
+
+static int find_what_runs(struct project *p, const struct conf *c, char *const *envp,
+                          bool wants_app, char *why)
+{
+    struct place place;
+    int rc = place_find(&place, c, why);
+    if (rc < 0)
+        return rc;
+    (void)snprintf(p->folder, sizeof(p->folder), "%s", place.folder);
+    (void)snprintf(p->folder_from, sizeof(p->folder_from), "%s", place.from);
+    p->has_manage_py = place.has_manage_py;
+    control_site_name(p->name, c, p->folder);
+    rc = find_settings(p, &place, c, envp, why);
+    if (rc < 0)
+        return rc;
+    find_app(p, &place, c);
+    return wants_app ? check_app(p, &place, c, why) : 0;
 }
 
 int project_find(struct project *p, const struct conf *c, char *const *envp, bool wants_app,
                  char *why)
 {
     memset(p, 0, sizeof(*p));
-    int rc = control_folder_of(p->folder, c, why);
-    if (rc < 0)
-        return rc;
-    p->has_manage_py = folder_has_file(p->folder, "manage.py");
-    control_site_name(p->name, c, p->folder);
-    rc = find_settings(p, c, envp, why);
-    rc = rc < 0 || !wants_app ? rc : check_app(p, c, why);
+    int rc = find_what_runs(p, c, envp, wants_app, why);
     rc = rc < 0 ? rc : find_python(p, c, envp, why);
     return rc < 0 ? rc : control_path(p->control, c, p->folder, why);
 }

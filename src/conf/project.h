@@ -1,9 +1,10 @@
 /* project.h - finding what the user did not say: the project, its interpreter, the control socket.
  *
- * Folder       with an application (option app): chdir.  Else the one with manage.py
- *              (conf/manage.h).  Else chdir.
+ * Folder       conf/place.h
  * Settings     option settings > DJANGO_SETTINGS_MODULE of the environment > of the env file >
- *              manage.py.
+ *              manage.py > wsgi.py or asgi.py.
+ * Application  option app > (without manage.py, or when nothing names the settings) that of the
+ *              wsgi.py found > what the settings say, once imported.
  * Interpreter  option python > option venv > $VIRTUAL_ENV > .venv, venv in the folder and in the
  *              one above it > python3 on $PATH.  The path is kept as found, links and all: Python
  *              looks for pyvenv.cfg beside it.
@@ -16,17 +17,19 @@
 
 struct project {
     char folder[4096];            /* where the application runs */
+    char folder_from[320];        /* why that one: "manage.py", "manage.py above DIR", ... */
     char python[4096];            /* the interpreter to exec, absolute */
     char venv[4096];              /* its virtual environment, "" for none */
     char settings[256];           /* the settings module, "" when nothing names one */
     char settings_from[256];      /* who does: "manage.py", "--settings", ".env: ..." */
+    char app[300];                /* MODULE:CALLABLE, "" for what the settings say */
+    char app_from[320];           /* who names it: "APP" of the command line, "mysite/wsgi.py"; "" */
     char control[108];            /* path of the control socket */
     char name[64];                /* of the site: option site, else the folder's */
     bool has_manage_py;
 };
 
-/* `c` comes from conf_load.  wants_app: having neither an application nor a manage.py with settings
- * is an error. */
+/* `c` comes from conf_load.  wants_app: having neither an application nor settings is an error. */
 int project_find(struct project *p, const struct conf *c, char *const *envp, bool wants_app,
                  char *why);
 

@@ -83,6 +83,7 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *                      "metrics_dir":"of prometheus_client"|""}
  *                     {"event":"failed","error":"one sentence","traceback":"..."}
  *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,
+ *                      "app_from":"who names it"|"","settings_from":"...",
  *                      "development":true|false,...}   (once, at first; development: `run`)
  *                     "check":{"body_limit":BYTES,"static":[URL],"sees_https":false} asks for
  *                     "checks":[{"name","group","level","text","fix","later"}] in "ready"

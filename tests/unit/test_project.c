@@ -77,50 +77,23 @@ UNIT_TEST(manage_py_of_others_is_passed_by)
     temp_write(&t, "env/pyvenv.cfg", "");
     temp_write(&t, "folder/manage.py/x", "");
     temp_write(&t, "node_modules/sub/x", "");
+    temp_write(&t, "node_modules/pkg/lib/x", "");
+    temp_write(&t, "node_modules/pkg/manage.py", "");
     assert_int_equal(manage_find(folder, t.path, other), -ENOENT);
     assert_int_equal(manage_find(folder, temp_path(&t, "env"), other), -ENOENT);
     assert_int_equal(manage_find(folder, temp_path(&t, "node_modules/sub"), other), -ENOENT);
+    assert_int_equal(manage_find(folder, temp_path(&t, "node_modules/pkg/lib"), other), -ENOENT);
     temp_write(&t, "public/manage.py", "");
     temp_write(&t, "public/mine/x", "");
     assert_int_equal(manage_find(folder, temp_path(&t, "public/mine"), other), 0);
     assert_int_equal(chmod(temp_path(&t, "public"), 0777), 0); /* like /tmp: anybody put it there */
     assert_int_equal(manage_find(folder, temp_path(&t, "public/mine"), other), -ENOENT);
-    temp_done(&t);
-}
-
-UNIT_TEST(settings_are_read_from_manage_py)
-{
-    static const struct {
-        const char *text, *want;
-    } rows[] = {
-        /* want NULL: it names none */
-        { manage, "mysite.settings" },
-        { "os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"a\")", "a" },
-        { "os.environ.setdefault(\n    \"DJANGO_SETTINGS_MODULE\",\n    \"a.b_1.c\",\n)\n",
-          "a.b_1.c" },
-        { "os.environ['DJANGO_SETTINGS_MODULE'] = 'a.b'", "a.b" },
-        { "# os.environ['DJANGO_SETTINGS_MODULE'] = "
-          "'a.b'\nenviron.setdefault('DJANGO_SETTINGS_MODULE','c')",
-          "c" },
-        { "if 'DJANGO_SETTINGS_MODULE' in os.environ: "
-          "pass\nenviron.setdefault('DJANGO_SETTINGS_MODULE', 'c')",
-          "c" },
-        { "os.environ.setdefault('DJANGO_SETTINGS_MODULE', name)", NULL },
-        { "os.environ.setdefault('DJANGO_SETTINGS_MODULE', f'{x}.settings')", NULL },
-        { "os.environ.setdefault('DJANGO_SETTINGS_MODULE', '')", NULL },
-        { "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'a", NULL },
-        { "DJANGO_SETTINGS_MODULE", NULL },
-        { "", NULL },
-    };
-    char settings[MANAGE_SETTINGS_BYTES];
-    struct temp_folder t;
-    temp_make(&t);
-    assert_int_equal(manage_settings(t.path, settings), -ENOENT);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        temp_write(&t, "manage.py", rows[i].text);
-        int rc = manage_settings(t.path, settings);
-        if (rc != (rows[i].want ? 0 : -ENOENT) || (rc == 0 && strcmp(settings, rows[i].want) != 0))
-            fail_msg("%s: %d %s", rows[i].text, rc, rc == 0 ? settings : "");
+    temp_write(&t, "shared/site/manage.py", "");
+    assert_int_equal(chmod(temp_path(&t, "shared"), 0777), 0);
+    assert_int_equal(manage_find(folder, temp_path(&t, "shared"), other), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(temp_path(&t, "shared/site"), 1, 1), 0);
+        assert_int_equal(manage_find(folder, temp_path(&t, "shared"), other), -ENOENT);
     }
     temp_done(&t);
 }
@@ -138,6 +111,8 @@ UNIT_TEST(a_project_is_found_whole)
     assert_string_equal(p.folder, temp_path(&t, "my project"));
     assert_string_equal(p.settings, "mysite.settings");
     assert_string_equal(p.settings_from, "manage.py");
+    assert_string_equal(p.folder_from, "manage.py");
+    assert_string_equal(p.app, "");
     assert_string_equal(p.python, temp_path(&t, "bin/python3"));
     assert_string_equal(p.venv, "");
     assert_string_equal(p.name, "my-project");
@@ -173,6 +148,44 @@ UNIT_TEST(settings_have_their_order)
     temp_done(&t);
 }
 
+/* The settings that no manage.py names, and the application that follows. */
+UNIT_TEST(wsgi_py_is_the_last_to_be_asked)
+{
+    static const char computes[] = "os.environ['DJANGO_SETTINGS_MODULE'] = name\n";
+    static const char names[] = "environ.setdefault('DJANGO_SETTINGS_MODULE', 'w.settings')\n";
+    static const struct {
+        const char *manage, *wsgi, *asgi;        /* texts; NULL: there is none */
+        const char *settings, *from, *app;
+    } rows[] = {
+        { manage, names, NULL, "mysite.settings", "manage.py", "" },
+        { computes, names, names, "w.settings", "w/wsgi.py", "" },
+        { computes, computes, NULL, "", "", "w.wsgi:application" },
+        { computes, NULL, names, "w.settings", "w/asgi.py", "" },
+        { NULL, names, NULL, "w.settings", "w/wsgi.py", "w.wsgi:application" },
+        { NULL, computes, names, "", "", "w.wsgi:application" },
+        { NULL, NULL, names, "w.settings", "w/asgi.py", "" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct temp_folder t;
+        struct project p;
+        char *const environment[] = { path_variable(&t), NULL };
+        if (rows[i].manage)
+            temp_write(&t, "p/manage.py", rows[i].manage);
+        if (rows[i].wsgi)
+            temp_write(&t, "p/w/wsgi.py", rows[i].wsgi);
+        if (rows[i].asgi)
+            temp_write(&t, "p/w/asgi.py", rows[i].asgi);
+        struct conf *c = LOAD("--chdir", temp_path(&t, "p"));
+        int rc = project_find(&p, c, environment, true, why);
+        if (rc < 0 || strcmp(p.settings, rows[i].settings) != 0 ||
+            strcmp(p.settings_from, rows[i].from) != 0 || strcmp(p.app, rows[i].app) != 0)
+            fail_msg("row %zu: %d %s, %s of %s, %s", i, rc, why, p.settings, p.settings_from, p.app);
+        assert_string_equal(p.app_from, rows[i].app[0] != '\0' ? "w/wsgi.py" : "");
+        conf_free(c);
+        temp_done(&t);
+    }
+}
+
 UNIT_TEST(an_application_runs_in_chdir)
 {
     struct temp_folder t;
@@ -185,6 +198,8 @@ UNIT_TEST(an_application_runs_in_chdir)
     assert_string_equal(p.folder, temp_path(&t, "repo/bench"));
     assert_false(p.has_manage_py);
     assert_string_equal(p.settings, "");
+    assert_string_equal(p.folder_from, "--chdir");
+    assert_string_equal(p.app, "app:app");
     conf_free(c);
     temp_done(&t);
 }
@@ -241,10 +256,17 @@ UNIT_TEST(what_is_missing_is_one_sentence)
     temp_write(&t, "two/a/manage.py", "");
     temp_write(&t, "two/b/manage.py", "");
     temp_write(&t, "empty/x", "");
+    temp_write(&t, "sites/a/wsgi.py", "");
+    temp_write(&t, "sites/b/wsgi.py", "");
+    temp_write(&t, "async/site/asgi.py", "");
     const struct { const char *words[5]; char *const *envp; const char *want;
     } rows[] = {
         { { "--chdir", temp_path(&t, "empty") }, plain, "no Django project here" },
         { { "--chdir", temp_path(&t, "two") }, plain, "more than one project is below" },
+        { { "--chdir", temp_path(&t, "sites") }, plain, "more than one package in" },
+        { { "--chdir", temp_path(&t, "async") },
+          plain,
+          "async/site/asgi.py does not say its settings module; name it: --settings" },
         { { "--chdir", temp_path(&t, "q") },
           plain,
           "q/manage.py does not say its settings module; name it: --settings" },
@@ -505,8 +527,8 @@ UNIT_TEST(the_option_is_stronger_than_the_machine)
 }
 
 UNIT_MAIN(manage_py_is_found_here_above_and_one_below, manage_py_of_others_is_passed_by,
-          settings_are_read_from_manage_py, a_project_is_found_whole, settings_have_their_order,
-          an_application_runs_in_chdir, the_interpreter_has_its_order,
+          a_project_is_found_whole, settings_have_their_order,
+          wsgi_py_is_the_last_to_be_asked, an_application_runs_in_chdir, the_interpreter_has_its_order,
           what_is_missing_is_one_sentence, who_asks_finds_who_serves,
           an_application_below_a_project_is_found_from_its_folder,
           a_control_folder_of_others_is_refused, control_paths_fit_a_socket_address,
