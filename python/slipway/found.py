@@ -14,9 +14,10 @@ def find(loaded: Any, mount: str) -> Facts:
         "executable": sys.executable,
         "framework": "WSGI",
         "application": loaded.name,
+        "application_from": loaded.named_by,
         "settings": "",
         "static": [],
-        "warnings": [],
+        "warnings": list(loaded.warnings),
     }
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:
@@ -38,7 +39,7 @@ def find_django(settings: Any, mount: str) -> Facts:
     use_mount(settings, mount)
     return {
         "framework": f"Django {django.get_version()}",
-        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
+        "settings": str(getattr(settings, "SETTINGS_MODULE", None) or ""),
         "debug": bool(settings.DEBUG),
         "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
         "static": find_static(settings),

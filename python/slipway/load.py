@@ -1,38 +1,107 @@
 """Importing the application, and saying in one sentence what is wrong when it cannot be."""
 
+import contextlib
 import difflib
 import importlib
+import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from __main__ import load  # boot.py
+
+live_settings = load("_slipway_live_settings", "live_settings.py")
+
 SENTENCE_CHARS = 600
+PRINTED_CHARS = 300  # of what a project said before it left
 INSTALL_HINT = "install it there, or name another interpreter by --python or --venv"
+
+
+Message = dict[str, Any]
 
 
 class Loaded(NamedTuple):
     application: Callable[..., Any]
     name: str  # "module:callable"
+    named_by: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Failure(Exception):
     """A sentence for the user; __cause__ is what Python said, if it said anything."""
 
 
-def load_application(app: str, settings: str) -> Loaded:
-    """`app` is "module:callable", "module" (its `application`) or "": what Django says."""
-    loaded = load_named(app) if app else load_django(settings)
-    finish_setup()
-    return loaded
+def load_application(start: Message) -> Loaded:
+    """app: "module:callable", "module" (its `application`) or "": what Django says."""
+    app, settings = start.get("app") or "", start.get("settings") or ""
+    settings_from = start.get("settings_from") or ""
+    printed: list[str] = []
+    try:
+        with listening(printed):
+            if app:
+                loaded = load_named(app)._replace(named_by=start.get("app_from") or "")
+            else:
+                loaded = load_django(settings, settings_from)
+            finish_setup()
+    except SystemExit as error:
+        raise Failure(left(error, "".join(printed))) from error
+    warnings = live_settings.overruled(settings, settings_from, loaded.name)
+    warnings += look_at_settings(loaded, settings, settings_from)
+    return loaded._replace(warnings=tuple(warnings))
+
+
+@contextlib.contextmanager
+def listening(printed: list[str]) -> Iterator[None]:
+    """The streams stay the objects that they are: a logger may keep them."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+
+    def listen_to(stream: Any) -> None:
+        write = stream.write
+
+        def tee(text: str) -> Any:
+            printed[:] = ["".join([*printed, str(text)])[-2 * PRINTED_CHARS :]]
+            return write(text)
+
+        stream.write = tee
+
+    for stream in streams:
+        with contextlib.suppress(AttributeError):  # one that cannot be listened to
+            listen_to(stream)
+    try:
+        yield
+    finally:
+        for stream in streams:
+            with contextlib.suppress(AttributeError):
+                del stream.write
+
+
+def left(error: SystemExit, printed: str) -> str:
+    place = place_of(error)
+    at = f" ({place})" if place else ""
+    words = " ".join(printed.split())
+    said = f", after it had printed: {words[-PRINTED_CHARS:]}" if words else ""
+    return f"the project called sys.exit({error.code!r}) while it was imported{at}{said}"
+
+
+def look_at_settings(loaded: Loaded, wanted: str, wanted_by: str) -> list[str]:
+    """An empty settings module is imported without a word; every request would fail."""
+    settings = live_settings.configured()
+    if settings is None:
+        return []
+    is_wanted = live_settings.module_of(settings) == wanted
+    sentence, is_grave = live_settings.complaint(settings, wanted_by if is_wanted else loaded.name)
+    handler = getattr(sys.modules.get("django.core.handlers.wsgi"), "WSGIHandler", None)
+    if is_grave and handler is not None and isinstance(loaded.application, handler):
+        raise Failure(sentence)
+    return [sentence] if sentence else []
 
 
 def finish_setup() -> None:
     """A Django project whose WSGI module did not do it by itself."""
-    conf = sys.modules.get("django.conf")
-    if conf is not None and conf.settings.configured:
+    if live_settings.configured() is not None:
         import django
         from django.apps import apps
 
@@ -43,7 +112,7 @@ def finish_setup() -> None:
 # ---- Django ----
 
 
-def load_django(settings: str) -> Loaded:
+def load_django(settings: str, settings_from: str) -> Loaded:
     try:
         import django  # noqa: F401
     except ModuleNotFoundError as error:
@@ -53,17 +122,23 @@ def load_django(settings: str) -> Loaded:
             "it is not known which Django settings to use: set DJANGO_SETTINGS_MODULE, or say "
             "--settings MODULE (or name the application: MODULE:CALLABLE)"
         )
-    import_module(settings, f"the settings module '{settings}'")
+    by = f", which {settings_from} names," if settings_from else ""
+    import_module(settings, f"the settings module '{settings}'{by}")
     from django.conf import settings as django_settings
 
+    sentence, is_grave = live_settings.complaint(django_settings, settings_from)
+    if is_grave:
+        raise Failure(sentence)
     # The project's WSGI module comes before django.setup(): it may have to do things first.
     path = getattr(django_settings, "WSGI_APPLICATION", None)
     if path:
         module, _, name = path.rpartition(".")
-        return load_attribute(module, name, f"WSGI_APPLICATION = '{path}'")
+        loaded = load_attribute(module, name, f"WSGI_APPLICATION = '{path}'")
+        return loaded._replace(named_by=f"WSGI_APPLICATION of {settings}")
     from django.core.wsgi import get_wsgi_application
 
-    return Loaded(get_wsgi_application(), "django.core.wsgi:get_wsgi_application")
+    name = "django.core.wsgi:get_wsgi_application"
+    return Loaded(get_wsgi_application(), name, f"{settings} has no WSGI_APPLICATION")
 
 
 # ---- any application ----
@@ -88,6 +163,11 @@ def load_attribute(module_name: str, name: str, asked_by: str) -> Loaded:
     if not callable(found):
         kind = type(found).__name__
         raise Failure(f"{module_name}:{name} is no WSGI application: it is of type {kind}")
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
+        raise Failure(
+            f"{module_name}:{name} is an ASGI application, and slipway serves WSGI: name the one "
+            "of wsgi.py (without a name, Django's settings say which)"
+        )
     return Loaded(found, f"{module_name}:{name}")
 
 
@@ -154,7 +234,7 @@ def sentence_of(error: BaseException) -> str:
     if name == "ImproperlyConfigured":
         return f"Django is not configured properly: {error}{at}"
     if isinstance(error, SystemExit):
-        return f"the project called sys.exit({error.code!r}) while it was imported{at}"
+        return left(error, "")
     if isinstance(error, KeyboardInterrupt):
         return "importing the project was interrupted"
     return f"importing the project failed: {name}: {error}{at}"

@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 from __main__ import load  # boot.py
 
 process = load("_slipway_process", "process.py")
+paths = load("_slipway_paths", "paths.py")
 worker = load("_slipway_worker", "worker.py")
 loading = load("_slipway_load", "load.py")
 found = load("_slipway_found", "found.py")
@@ -120,6 +121,7 @@ def prepare(start: Message) -> None:
     os.chdir(folder)
     if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)
+    paths.add_paths_of(os.path.join(folder, "manage.py"))
     if start.get("settings"):
         os.environ["DJANGO_SETTINGS_MODULE"] = start["settings"]
     share_metrics(start.get("metrics_dir") or "")
@@ -156,7 +158,7 @@ def import_project(start: Message, develop: Any) -> tuple[Any, Message]:
     """The application and what it says about itself."""
     if start.get("error"):
         raise loading.Failure(start["error"])
-    loaded = loading.load_application(start.get("app") or "", start.get("settings") or "")
+    loaded = loading.load_application(start)
     facts = found.find(loaded, start.get("mount") or "")
     facts.update(load("_slipway_media", "media.py").find(start))
     if develop is not None:
@@ -168,7 +170,7 @@ def import_alone(start: Message, develop: Any) -> worker.Project:
     """In a worker whose zygote did not."""
     thresholds = gc.get_threshold()
     try:
-        loaded = loading.load_application(start.get("app") or "", start.get("settings") or "")
+        loaded = loading.load_application(start)
         found.settle(start.get("mount") or "")
         if develop is not None:
             develop.imported_alone()

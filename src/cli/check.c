@@ -95,6 +95,7 @@ static bool look_at_project(json_t *found, struct project *p, const struct conf 
     set_text(found, "env_file", c->env_file);
     set_text(found, "site", p->name);
     set_text(found, "folder", p->folder);
+    set_text(found, "folder_from", p->folder_from);
     (void)json_object_set_new(found, "manage_py", json_boolean(p->has_manage_py));
     set_text(found, "settings", p->settings);
     set_text(found, "settings_from", p->settings_from);

@@ -102,15 +102,25 @@ static void put_fact(const struct page *page, const char *name, const char *valu
 
 /* ---- the project ---- */
 
+/* What nobody named beforehand, the project named itself while it was imported. */
+static void print_settings(const struct page *page, const json_t *found)
+{
+    const char *named = json_text(found, "settings", "");
+    const json_t *report = json_object_get(found, "application");
+    const char *live = json_is_object(report) ? json_text(report, "settings", "") : "";
+    if (named[0] != '\0' || live[0] == '\0')
+        put_fact(page, "settings", named, json_text(found, "settings_from", ""));
+    else
+        put_fact(page, "settings", live, json_text(report, "application", ""));
+}
+
 static void print_project(const struct page *page, const json_t *found)
 {
     char count[24], machine[64];
     put_heading(page, first_heading);
     put_fact(page, "site", json_text(found, "site", ""), "");
-    put_fact(page, "folder", json_text(found, "folder", ""),
-             json_flag(found, "manage_py", false) ? "manage.py" : "no manage.py");
-    put_fact(page, "settings", json_text(found, "settings", ""),
-             json_text(found, "settings_from", ""));
+    put_fact(page, "folder", json_text(found, "folder", ""), json_text(found, "folder_from", ""));
+    print_settings(page, found);
     put_fact(page, "python", json_text(found, "python", ""), "");
     put_fact(page, "venv", json_text(found, "venv", ""), "");
     put_fact(page, "config", json_text(found, "config", ""), "");
@@ -130,7 +140,8 @@ static void print_application(const struct page *page, const json_t *report)
     if (!json_is_object(report))
         return;
     put_fact(page, "application", json_text(report, "application", ""),
-             json_text(report, "framework", ""));
+             json_text(report, "application_from", ""));
+    put_fact(page, "framework", json_text(report, "framework", ""), "");
     json_array_foreach(json_object_get(report, "static"), i, row)
         put_fact(page, i == 0 ? "static" : "", json_text(row, "url", ""),
                  json_text(row, "root", ""));
