@@ -24,6 +24,7 @@ from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 TRIAL_S = 3.0  # for the child of the trial fork to say what it has
+SLOW_S = 0.5  # a fork that takes longer is dearer than most imports: ddtrace 4.16 takes 3 s
 GONE_S = 0.5  # a thread that was joined may still be listed for a moment
 HOLDER_STEPS = 12
 HOLDERS_MAX = 2000
@@ -63,6 +64,7 @@ class Remains(NamedTuple):
 
     threads: set[int]  # in the parent
     files: Files  # in the child
+    took_s: float  # the fork, hooks and all
 
 
 # ---- what is there ----
@@ -227,12 +229,14 @@ def hear_files(pipe: int) -> Files | None:
 def try_fork(fds: list[int], threads: dict[int, str]) -> Remains | None:
     """None: the child hung, or there was none."""
     reading, writing = os.pipe()
+    started_s = time.monotonic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # from 3.12 on of a fork with threads
             child = os.fork()
         if child == 0:
             tell_files(fds, writing)
+        took_s = time.monotonic() - started_s
         os.close(writing)
         files = hear_files(reading)
         os.kill(child, signal.SIGKILL)
@@ -244,7 +248,7 @@ def try_fork(fds: list[int], threads: dict[int, str]) -> Remains | None:
     limit = time.monotonic() + GONE_S
     while (left := threads.keys() & other_threads().keys()) and time.monotonic() < limit:
         time.sleep(0.01)
-    return None if files is None else Remains(set(left), files)
+    return None if files is None else Remains(set(left), files, took_s)
 
 
 # ---- the verdict ----
@@ -274,6 +278,10 @@ def hazards(before: Files) -> list[Hazard]:
         shown = thread.name if thread else name
         if not is_at_home(module):
             found.append(Hazard(f"the thread '{shown[:TEXT_CHARS]}'", module))
+    if remains and remains.took_s > SLOW_S and threads and not found:
+        name = next(iter(threads.values()))
+        what = f"the thread '{name}', which takes {remains.took_s:.1f} s to stop for each fork,"
+        found.append(Hazard(what, module_of_native(name)))
     for fd, (link, what) in files.items():
         if remains and remains.files.get(fd) != link:
             continue

@@ -52,6 +52,9 @@ Message = dict[str, Any]
 
 def close_connections() -> None:
     """What Django opened while it was imported must not be shared by the workers."""
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return  # a library has only looked whether there is Django
     if "django.db" in sys.modules:
         connections = sys.modules["django.db"].connections
         connections.close_all()
