@@ -327,6 +327,10 @@ def test_connections_are_closed_before_the_fork(ask: Ask) -> None:
     assert ask("(was, connection.connection is None)", files, app="shop.wsgi") == (True, True)
 
 
+def test_a_library_that_only_looked_for_django(ask: Ask) -> None:
+    assert ask("1", {"plain.py": "import django.db, django.core.cache\n" + WSGI}, app="plain") == 1
+
+
 def test_master_is_gone(start: Start) -> None:
     zygote = start({"plain.py": WSGI}, app="plain")
     zygote.socket.close()
