@@ -47,7 +47,8 @@ def is_own(path: str) -> bool:
 
 def module_files() -> Iterator[str]:
     for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType):  # and not what only looks like one and acts when asked
+        # And not what only looks like one (isinstance() is told by __class__) and acts when asked.
+        if issubclass(type(module), ModuleType):
             path = ModuleType.__getattribute__(module, "__dict__").get("__file__")
             if isinstance(path, str) and path:
                 yield os.path.abspath(path)

@@ -5,6 +5,7 @@ of the project that answers beneath MEDIA_URL, a middleware that demands a login
 nobody may have.  In doubt the application is asked; `--static URL=DIR` overrules all of this.
 """
 
+import contextlib
 import os
 import re._constants as sre
 import re._parser as sre_parser
@@ -50,9 +51,16 @@ def objection(settings: Any, url: str, root: str, mount: str) -> str:
         return f"MEDIA_URL {url} is not a path of this site"
     if path == "//" or path == "/" + mount.strip("/") + "/":
         return "MEDIA_URL is the root of the site"
-    if not os.path.isdir(root):
+    if not is_there(root):
         return f"there is no folder {root} (MEDIA_ROOT)"
     return private_content(settings, os.path.realpath(root)) or guard(settings, path, root, mount)
+
+
+def is_there(root: str) -> bool:
+    """A new project gets its folder now: at the first upload it would be too late to serve it."""
+    with contextlib.suppress(OSError):
+        os.mkdir(root)
+    return os.path.isdir(root)
 
 
 # ---- what nobody may download ----

@@ -215,6 +215,16 @@ def test_dotfiles_and_what_lies_outside_are_not_uploads(public: Site) -> None:
         assert answer.status in (400, 404) and SECRET not in answer.text
 
 
+def test_the_first_upload_of_a_new_project(sites: Sites, tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    for file in sorted((folder / "uploads").rglob("*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+    (folder / "uploads").rmdir()
+    site = sites.start(None, chdir=folder, verb="run", workers=1)
+    write(folder / "uploads" / "new.txt", "the first")
+    assert get(site.address, "/media/new.txt").text == "the first"
+
+
 # ---- who decides
 
 

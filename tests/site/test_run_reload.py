@@ -308,3 +308,22 @@ def test_serve_watches_nothing(sites: Sites, folder: Path) -> None:
     site = sites.start(None, chdir=folder)
     links = [str(p.readlink()) for p in Path(f"/proc/{site.pid}/fd").iterdir()]
     assert not [link for link in links if "inotify" in link]
+
+
+def test_what_only_looks_like_a_module_is_left_alone(sites: Sites, tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    settings = folder / "tiny" / "settings.py"
+    lazy = """
+import sys, types
+
+class Lazy:
+    __class__ = types.ModuleType
+    def __getattr__(self, name):
+        raise RuntimeError("not to be asked for " + name)
+
+sys.modules["tiny.lazy"] = Lazy()
+sys.modules["tiny.bare"] = types.ModuleType.__new__(types.ModuleType)
+"""
+    settings.write_text(settings.read_text() + lazy)
+    site = sites.start(None, chdir=folder, verb="run", workers=1)
+    assert requests.get(site.url, timeout=20).status_code == 200

@@ -137,7 +137,7 @@ def test_static_sources_while_debugging(start: Start, tmp_path: Path) -> None:
         ("MEDIA_URL = 'media/'", "empty"),
         ("MEDIA_ROOT = BASE / 'uploads'", "root of the site"),
         ("MEDIA_URL = 'https://cdn.example.org/m/'; MEDIA_ROOT = BASE / 'uploads'", "not a path"),
-        ("MEDIA_URL = 'media/'; MEDIA_ROOT = BASE / 'nowhere'", "no folder"),
+        ("MEDIA_URL = 'media/'; MEDIA_ROOT = BASE / 'no' / 'where'", "no folder"),
         ("MEDIA_URL = 'media/'; MEDIA_ROOT = BASE", "holds"),
         ("MEDIA_URL = 'media/'; MEDIA_ROOT = BASE / 'shop'", "holds"),
         ("MEDIA_URL = 'media/'; MEDIA_ROOT = BASE / 'data'", "site.db"),
