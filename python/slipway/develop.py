@@ -171,6 +171,7 @@ class Develop:
         self.generation = start["generation"]
         self.live: str = start.get("live") or ""  # path of the script that pages get
         self.has_failed = False
+        self._is_alone = False  # imported by a worker for itself
         self._said: set[str] = set()
         self._modules = 0  # how many there were when we looked
         self._counter = mmap.mmap(-1, 8)  # shared with the workers
@@ -216,6 +217,7 @@ class Develop:
     def imported_alone(self) -> None:
         """Its zygote, whose own import was only looked at, has named the files."""
         import_urls()
+        self._is_alone = True
 
     def in_worker(self, application: Application, life: socket.socket) -> Application:
         self.channel = life
@@ -229,6 +231,8 @@ class Develop:
             if self._counter[:] != self._seen:
                 self._seen = self._counter[:]
                 empty_loaders()
+                if self._is_alone:  # the zygote does not know of new folders
+                    self.say_watched()
             try:
                 return application(environ, start_response)
             finally:

@@ -20,6 +20,7 @@
 enum {
     FOLDERS_MAX = 16384, NAMES_MAX = 262144,     /* bounds what a generation can make us keep */
     EVENTS_BYTES = 16384,
+    STRIKES_MAX = 4,                             /* imports given up one after the other */
     PATIENCE_MS = 500,                           /* a file that is written all the time */
     EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ONLYDIR,
 };
@@ -53,6 +54,8 @@ struct watcher {
     struct timer timer;                          /* on while a change waits for its quiet time */
     int64_t first_ms;                            /* when the oldest change came that waits */
     bool changed[KINDS];
+    bool is_importing;                           /* when the oldest change came that waits */
+    unsigned strikes;                            /* imports in a row during which modules changed */
     char example[256];                           /* one of what changed, escaped */
 };
 
@@ -187,9 +190,33 @@ static void forget_old(struct watcher *w, struct folder *f)
 
 /* ---- what happened ---- */
 
+static bool is_importing(const struct watcher *w)
+{
+    const struct list *sites = &w->master->sites;
+    for (struct list *n = sites->next; n != sites; n = n->next) {
+        const struct site *site = container_of(n, struct site, node);
+        if (site->next && site->next->state <= GENERATION_FORKING)
+            return true;
+    }
+    return false;
+}
+
+/* A project that writes a module of its own while it is imported would never come up. */
+static bool is_endless(struct watcher *w)
+{
+    w->strikes = w->is_importing ? w->strikes + 1 : 0;
+    if (w->strikes <= STRIKES_MAX)
+        return false;
+    log_warn("a save was left out", "file=\"%s\" reason=\"modules were written during each of the "
+             "last %u imports\" try=\"save it again\"", w->example, w->strikes);
+    return true;
+}
+
 static void reload(struct watcher *w)
 {
     struct master *m = w->master;
+    if (is_endless(w))
+        return;
     log_info("saved", "file=\"%s\"", w->example);
     for (struct list *n = m->sites.next; n != &m->sites; n = n->next)
         site_reload_now(container_of(n, struct site, node));
@@ -225,10 +252,12 @@ static void note(struct watcher *w, enum kind kind, const char *folder, const ch
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     log_escape(w->example, sizeof w->example, span_of(path));
     w->changed[kind] = true;
-    if (w->timer.due_ms == 0)
+    if (w->timer.due_ms == 0) {
         w->first_ms = now_ms;
-    else if (now_ms - w->first_ms > PATIENCE_MS)
+        w->is_importing = is_importing(w);
+    } else if (now_ms - w->first_ms > PATIENCE_MS) {
         return;
+    }
     if (timer_set(w->master->loop, &w->timer, WATCHER_QUIET_MS) < 0)
         be_quiet(&w->timer);
 }

@@ -80,7 +80,8 @@ def urls(folder: Path, words: str, more: str = "") -> None:
 
 def start(sites: Sites, folder: Path, **more: object) -> Site:
     env = {"PYTHONPATH": str(folder / "venv" / "lib" / "site-packages")}
-    return sites.start(None, chdir=folder, verb="run", env=env, **more)  # type: ignore[arg-type]
+    options = more.pop("options", [])
+    return sites.start(None, *options, chdir=folder, verb="run", env=env, **more)  # type: ignore[arg-type]
 
 
 def text(site: Site, path: str = "/", **headers: str) -> str:
@@ -295,6 +296,46 @@ urlpatterns.append(path("held/", held))
     gate.open()
     assert peer.response().body == b"old code"
     peer.close()
+
+
+def test_where_each_worker_imports(sites: Sites, folder: Path) -> None:
+    site = start(sites, folder, options=["--preload", "no"])
+    page = folder / "templates" / "tiny" / "page.html"
+    assert text(site, "/page/") == "template one"
+    save(page, '{% include "fresh/part.html" %}')
+    until("no part", lambda: "TemplateDoesNotExist" in text(site, "/page/"))
+    part = write(folder / "templates" / "fresh" / "part.html", "a part")
+    until_text(site, "/page/", "a part")
+    assert generation(site) == 1
+    save(part, "another part")
+    until_text(site, "/page/", "another part")
+    urls(folder, "broken", more="import no_such_module\n")
+    until("the error", lambda: "no_such_module" in text(site))
+    urls(folder, "mended")
+    until_text(site, "/", "mended")
+
+
+@pytest.mark.parametrize("where", ["settings.py", "urls.py"])
+def test_a_project_that_writes_a_module_of_its_own(sites: Sites, folder: Path, where: str) -> None:
+    """While it is imported, each time another one: it must come up all the same."""
+    writes = """
+import pathlib, time
+pathlib.Path("tiny/version.py").write_text(f"VERSION = {time.time_ns()}")
+from tiny import version
+"""
+    path = folder / "tiny" / where
+    whole = path.read_text()
+    path.write_text(writes + whole)
+    write(folder / "tiny" / "version.py", "VERSION = 1")
+    site = start(sites, folder)
+    assert text(site).startswith("first") and text(site, "/page/") == "template one"
+    path.write_text(writes + whole + "\nimport tiny.late\n")
+    until("an end of it", lambda: "left out" in site.log())
+    until("rest", lambda: len(site.status()["generations"]) == 1)
+    before = generation(site)
+    save(folder / "templates" / "tiny" / "page.html", "template two")
+    until_text(site, "/page/", "template two")
+    assert text(site).startswith("first") and generation(site) == before
 
 
 def test_plain_wsgi_reloads(sites: Sites) -> None:
