@@ -72,11 +72,11 @@ static int add_media(json_t *rows, size_t of_options, const json_t *media, char 
     bool is_option = is_replaced(rows, of_options, url);
     bool is_served = json_flag(media, "serve", false) && !is_option;
     if (is_option)
-        (void)snprintf(note, CONF_WHY_BYTES, "option static has %s", url);
+        (void)snprintf(note, CONF_WHY_BYTES, "option static has %.400s", url);
     else if (is_served)
-        (void)snprintf(note, CONF_WHY_BYTES, "%s is served from %s", url, root);
+        (void)snprintf(note, CONF_WHY_BYTES, "%.200s is served from %.280s", url, root);
     else
-        (void)snprintf(note, CONF_WHY_BYTES, "%s is left to the application: %s", url, why);
+        (void)snprintf(note, CONF_WHY_BYTES, "%.200s is left to the application: %.260s", url, why);
     return is_served ? add_reported(rows, of_options, media, true) : 0;
 }
 

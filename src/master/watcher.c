@@ -366,7 +366,7 @@ void watcher_serves(struct watcher *w, const struct generation *g)
 
 static void watch_option(struct watcher *w, const char *file, const char *fallback)
 {
-    char path[4096];
+    char path[4096 + 32];                        /* folder and fallback */
     const char *folder = w->master->start->project->folder;
     if (file[0])
         (void)snprintf(path, sizeof path, "%s", file);
