@@ -1,14 +1,22 @@
 """What the imported project says about itself: framework, settings, folders to serve."""
 
-import os
 import sys
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from __main__ import load  # boot.py
+
+static_files = load("_slipway_static_files", "static_files.py")
 
 Facts = dict[str, Any]
 
 
-def find(loaded: Any, mount: str) -> Facts:
+class Found(NamedTuple):
+    facts: Facts  # the report
+    application: Callable[..., Any]  # what workers run
+
+
+def find(loaded: Any, start: Facts) -> Found:
     facts: Facts = {
         "python": ".".join(map(str, sys.version_info[:3])),
         "executable": sys.executable,
@@ -19,73 +27,40 @@ def find(loaded: Any, mount: str) -> Facts:
         "static": [],
         "warnings": list(loaded.warnings),
     }
-    conf = sys.modules.get("django.conf")
-    if conf is not None and conf.settings.configured:
-        facts.update(find_django(conf.settings, mount))
-    return facts
+    static = find_static(start)
+    if static is None:
+        return Found(facts, loaded.application)
+    facts.update(find_django(), static=static.rows, static_why=static.why)
+    facts["warnings"] += static.warnings
+    return Found(facts, static_files.with_finders(loaded.application, static))
 
 
-def settle(mount: str) -> None:
+def settle(loaded: Any, start: Facts) -> Callable[..., Any]:
     """What find() changes in the project, for a process that imports it without being asked."""
+    static = find_static(start)
+    if static is None:
+        return loaded.application
+    return static_files.with_finders(loaded.application, static)
+
+
+def find_static(start: Facts) -> Any:
+    """None without Django."""
     conf = sys.modules.get("django.conf")
-    if conf is not None and conf.settings.configured:
-        use_mount(conf.settings, mount)
-        _ = conf.settings.STATIC_URL, conf.settings.MEDIA_URL
+    if conf is None or not conf.settings.configured:
+        return None
+    mount, is_development = start.get("mount") or "", bool(start.get("development"))
+    static = static_files.find(conf.settings, mount, is_development)
+    _ = conf.settings.MEDIA_URL  # Django computes it at first use, and has the mount now
+    return static
 
 
-def find_django(settings: Any, mount: str) -> Facts:
+def find_django() -> Facts:
     import django
+    from django.conf import settings
 
-    use_mount(settings, mount)
     return {
         "framework": f"Django {django.get_version()}",
         "settings": str(getattr(settings, "SETTINGS_MODULE", None) or ""),
         "debug": bool(settings.DEBUG),
         "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
-        "static": find_static(settings),
     }
-
-
-def use_mount(settings: Any, mount: str) -> None:
-    """STATIC_URL = "static/" is meant below the mount; Django computes it once, at first use."""
-    if mount and not settings.FORCE_SCRIPT_NAME:
-        from django.urls import set_script_prefix
-
-        set_script_prefix(mount.rstrip("/") + "/")
-
-
-def url_path(url: Any) -> str:
-    """The path of a URL, between slashes; "" when that is the root."""
-    path = urlsplit(str(url or "")).path
-    path = "/" + path.strip("/") + "/"
-    return "" if path == "//" else path
-
-
-# ---- static files ----
-
-
-def find_static(settings: Any) -> list[dict[str, str]]:
-    url = url_path(settings.STATIC_URL)
-    root = settings.STATIC_ROOT
-    if not url:
-        return []
-    if root and os.path.isdir(root):
-        return [{"url": url, "root": os.path.abspath(root)}]
-    if settings.DEBUG and "django.contrib.staticfiles" in settings.INSTALLED_APPS:
-        return find_sources(url)
-    return []
-
-
-def find_sources(url: str) -> list[dict[str, str]]:
-    """Where the staticfiles finders look, in their order: as good as collected while debugging."""
-    from django.contrib.staticfiles import finders
-
-    found = []
-    for finder in finders.get_finders():
-        for storage in (getattr(finder, "storages", None) or {}).values():
-            location = getattr(storage, "location", "")
-            prefix = getattr(storage, "prefix", None)
-            below = f"{url}{prefix.strip('/')}/" if prefix else url
-            if location and os.path.isdir(location):
-                found.append({"url": below, "root": os.path.abspath(location)})
-    return found

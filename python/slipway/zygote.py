@@ -162,11 +162,11 @@ def import_project(start: Message, develop: Any) -> tuple[Any, Message]:
     if start.get("error"):
         raise loading.Failure(start["error"])
     loaded = loading.load_application(start)
-    facts = found.find(loaded, start.get("mount") or "")
+    facts, application = found.find(loaded, start)
     facts.update(load("_slipway_media", "media.py").find(start))
     if develop is not None:
         develop.imported()
-    return loaded.application, facts
+    return application, facts
 
 
 def import_alone(start: Message, develop: Any) -> worker.Project:
@@ -174,14 +174,14 @@ def import_alone(start: Message, develop: Any) -> worker.Project:
     thresholds = gc.get_threshold()
     try:
         loaded = loading.load_application(start)
-        found.settle(start.get("mount") or "")
+        application = found.settle(loaded, start)
         if develop is not None:
             develop.imported_alone()
     except BaseException as error:
         raise failure_of(error) from error
     collects = settle_collector(thresholds)
     gc.freeze()
-    return worker.Project(loaded.application, collects)
+    return worker.Project(application, collects)
 
 
 def excuse(start: Message, develop: Any, error: BaseException) -> tuple[Any, Message]:

@@ -107,6 +107,8 @@ static int serve(int argc, char **argv, bool is_development)
     if (!c)
         return status;
     c->live = c->live && is_development;
+    if (is_development)
+        conf_use_for_development(c);
     const struct master_start start = {
         .conf = c, .project = &project, .is_development = is_development, .envp = environ,
         .argc = argc, .argv = argv,

@@ -81,6 +81,8 @@ int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *wh
  * is equal but for the origins (all arguments): how the master hands them to edges and scribe. */
 int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, -EMSGSIZE */
 int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */
+/* The defaults that are others under `run`: what was saved is seen at once. */
+void conf_use_for_development(struct conf *c);
 
 /* The table, for help, docs and check. */
 struct conf_row {

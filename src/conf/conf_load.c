@@ -226,3 +226,11 @@ int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *wh
     conf_free(l.scout);
     return rc;
 }
+
+void conf_use_for_development(struct conf *c)
+{
+    if (!is_set(c, CONF_static_cache_ms))
+        c->static_cache_ms = 0;
+    if (!is_set(c, CONF_static_max_age_ms))
+        c->static_max_age_ms = 0;
+}

@@ -63,8 +63,8 @@ struct channel_msg {
 
 enum { CHANNEL_TEXT_MAX = 60 * 1024 };
 
-/* text of CHANNEL_GENERATION: {"mount":"", "static":[{"url":"/static/","root":"/abs"}],
- * "name":SITE, "framework":"Django 5.2"} */
+/* text of CHANNEL_GENERATION: {"mount":"", "static":[{"url":"/static/","root":"/abs",
+ * "manifest":"/abs/staticfiles.json"|""}], "name":SITE, "framework":"Django 5.2"} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
  * -EAGAIN (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */

@@ -26,6 +26,8 @@ static void say_what_waits(const struct conf *was, const struct conf *is)
 static int read_again(struct reread *r, const struct master_start *first, char *why)
 {
     int rc = conf_load(r->conf, first->argc, first->argv, first->envp, why);
+    if (rc == 0 && first->is_development)
+        conf_use_for_development(r->conf);
     if (rc == 0)
         rc = project_find(&r->project, r->conf, first->envp, true, why);
     if (rc < 0)

@@ -19,7 +19,16 @@
 
 enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 
-struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms)
+static void write_policy(struct files *f, int64_t kept_ms)
+{
+    if (kept_ms < 1000)
+        (void)snprintf(f->policy, sizeof f->policy, "no-cache");
+    else
+        (void)snprintf(f->policy, sizeof f->policy, "public, max-age=%lld, must-revalidate",
+                       (long long)kept_ms / 1000);
+}
+
+struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms, int64_t kept_ms)
 {
     struct files *f = sys_calloc(1, sizeof *f);
     if (!f)
@@ -27,6 +36,7 @@ struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trus
     f->loop = loop;
     f->helpers = helpers;
     f->trust_ms = trust_ms;
+    write_policy(f, kept_ms);
     list_init(&f->by_age);
     return f;
 }
@@ -67,6 +77,7 @@ static void close_roots(struct files *f)
     for (size_t i = 0; i < f->roots_count; i++) {
         (void)sys_close(f->roots[i].fd);
         sys_free(f->roots[i].url);
+        manifest_free(f->roots[i].manifest);
     }
     f->roots_count = 0;
 }
@@ -115,11 +126,37 @@ static int by_length(const void *a, const void *b)
     return one->order < other->order ? -1 : 1;
 }
 
+/* One that was read for the generation before is not read anew: its names are known at once. */
+static struct manifest *find_manifest(struct files *f, struct manifest **old, size_t old_count,
+                                      const char *path)
+{
+    if (path[0] != '/')
+        return NULL;
+    for (size_t i = 0; i < old_count; i++) {
+        struct manifest *m = old[i];
+        if (m && strcmp(manifest_path(m), path) == 0) {
+            old[i] = NULL;
+            return m;
+        }
+    }
+    return manifest_new(f->loop, f->helpers, path);
+}
+
+static size_t take_manifests(struct files *f, struct manifest **into)
+{
+    for (size_t i = 0; i < f->roots_count; i++) {
+        into[i] = f->roots[i].manifest;
+        f->roots[i].manifest = NULL;
+    }
+    return f->roots_count;
+}
+
 int files_set_roots(struct files *f, const json_t *roots)
 {
+    struct manifest *old[FILES_ROOTS_MAX];
+    size_t i, old_count = take_manifests(f, old);
     files_forget_all(f);
     close_roots(f);
-    size_t i;
     json_t *item;
     f->roots_stamp++;
     json_array_foreach(roots, i, item) {
@@ -127,7 +164,12 @@ int files_set_roots(struct files *f, const json_t *roots)
         if (rc < 0)
             log_warn("static root left out", "url=%s root=%s error=\"%s\"",
                      json_text(item, "url", ""), json_text(item, "root", ""), strerror(-rc));
+        else
+            f->roots[f->roots_count - 1].manifest =
+                find_manifest(f, old, old_count, json_text(item, "manifest", ""));
     }
+    for (i = 0; i < old_count; i++)
+        manifest_free(old[i]);
     qsort(f->roots, f->roots_count, sizeof f->roots[0], by_length);
     return 0;
 }
@@ -262,6 +304,19 @@ struct file *files_keep(struct files *f, int fd, unsigned root, struct span path
     list_add_after(&f->by_age, &file->age);
     f->count++;
     return file;
+}
+
+bool files_is_hashed(const struct files *f, struct file *file)
+{
+    struct manifest *m = f->roots[file->root].manifest;
+    if (!m)
+        return false;
+    manifest_look(m);
+    if (file->names_stamp != manifest_stamp(m)) {
+        file->names_stamp = manifest_stamp(m);
+        file->is_hashed = manifest_has(m, (struct span){ file->path, file->path_bytes });
+    }
+    return file->is_hashed;
 }
 
 void files_used(struct files *f, struct file *file)

@@ -25,15 +25,18 @@ struct file {
     char modified[32];            /* IMF-fixdate */
     struct span type;             /* media type: static text */
     unsigned root;
+    unsigned names_stamp;         /* of the manifest that is_hashed was read from; 0: from none yet */
+    bool is_hashed;
     size_t path_bytes;
     char path[];                  /* relative to its root, NUL-ended */
 };
 
 struct files;
-struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms);
+/* trust_ms: an open file is not looked at again; kept_ms: a browser may use its copy without asking. */
+struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms, int64_t kept_ms);
 void files_free(struct files *f);
-/* Replaces the roots: [{"url": "/static/", "root": "/abs", "media": false}...].  Roots that cannot be
- * opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
+/* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "media": false}...].
+ * Roots that cannot be opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
  * so that no browser runs a script of theirs for this site. */
 int files_set_roots(struct files *f, const json_t *roots);
 void file_release(struct files *f, struct file *file);

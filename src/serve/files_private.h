@@ -1,6 +1,7 @@
 /* files_private.h - what files.c gives to the static stage: roots by URL, files by path. */
 #pragma once
 #include "serve/files.h"
+#include "serve/manifest.h"
 
 enum { FILES_CHAINS = 2048 };
 
@@ -10,12 +11,14 @@ struct files_root {
     int fd;                     /* O_PATH */
     unsigned order;
     bool is_media;              /* uploads: foreign content */
+    struct manifest *manifest;  /* of names with a hash; NULL: none */
 };
 
 struct files {
     struct loop *loop;
     struct helpers *helpers;
     int64_t trust_ms;
+    char policy[64];            /* Cache-Control of a name that may get another content */
     struct files_root roots[FILES_ROOTS_MAX];
     size_t roots_count;
     unsigned roots_stamp;       /* another one whenever the roots are replaced */
@@ -33,4 +36,6 @@ bool files_trusts(const struct files *f, const struct file *file);           /* 
 /* Takes over fd: the table's file for it (the old one when it is unchanged), or NULL: not a regular file, no memory. */
 struct file *files_keep(struct files *f, int fd, unsigned root, struct span path);
 void files_forget_all(struct files *f);      /* closes all that no response is sending */
+/* Does the name have its content's hash in it?  Then what is kept under it is good for ever. */
+bool files_is_hashed(const struct files *f, struct file *file);
 void files_used(struct files *f, struct file *file);      /* one reference more, and young again */

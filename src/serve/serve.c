@@ -30,7 +30,7 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
         .access = { .limit_bytes = 1 << 20 }, .server_name = "slipway",
     };
     list_init(&s->change_waits);
-    s->files = files_new(loop, helpers, conf->static_cache_ms);
+    s->files = files_new(loop, helpers, conf->static_cache_ms, conf->static_max_age_ms);
     return s->files ? 0 : -ENOMEM;
 }
 
