@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 from __main__ import load  # boot.py
 
 process = load("_slipway_process", "process.py")
+failures = load("_slipway_failures", "failures.py")
 
 JOIN_S = 60.0  # for the requests of the other threads when a worker leaves
 EXIT_S = 10.0  # for the project's own threads and atexit handlers
@@ -124,6 +125,7 @@ def work(generation: Generation, index: int, life: socket.socket, fds: list[int]
     os.close(yard)
     if generation.debugger is not None:
         generation.debugger.install(server, life)
+    failures.install(index, generation.develop is not None)
     let_go_in_forks(server, life)
     process.say(life, event="ready")
     if generation.threads > 1:

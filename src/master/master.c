@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "master/browser.h"
 #include "master/site.h"
 #include "master/supervise.h"
 #include "master/watcher.h"
@@ -93,6 +94,8 @@ void master_announce(struct master *m, const struct generation *g)
                  json_text(preload, "why", ""));
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
+    if (m->start->is_development && m->conf->open)
+        browser_open(m);
     if (strcmp(m->conf->log, "-") != 0)           /* else the same place has just been told */
         log_info("ready", "site=%s generation=%u workers=%u threads=%u ready_in_ms=%" PRId64,
                  m->start->project->name, g->number, g->workers_count, g->threads, took_ms);

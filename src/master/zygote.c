@@ -15,23 +15,23 @@
 
 enum { MESSAGE_BYTES_MAX = 200 * 1024 };     /* what a SEQPACKET socket takes by default */
 
-static int find_boot(char path[PATH_MAX], char *why)
+int zygote_file(const char *name, char path[PATH_MAX], char *why)
 {
-    static const char *const places[] = { "python/slipway/boot.py",
-                                          "../lib/slipway/python/slipway/boot.py" };
+    static const char *const places[] = { "python/slipway/", "../lib/slipway/python/slipway/" };
     char program[PATH_MAX - 64];
     struct stat st;
     ssize_t len = sys_readlink("/proc/self/exe", program, sizeof program);
     char *slash = len > 0 ? strrchr(program, '/') : NULL;
     for (size_t i = 0; slash && i < ARRAY_LEN(places); i++) {
-        (void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - program), program, places[i]);
+        (void)snprintf(path, PATH_MAX, "%.*s/%s%s", (int)(slash - program), program, places[i],
+                       name);
         if (sys_stat(path, &st) == 0)
             return 0;
     }
     (void)snprintf(why, CONF_WHY_BYTES,
                    "slipway's own Python files are missing: there is no %.300s; "
                    "install slipway again",
-                   slash ? path : places[0]);
+                   slash ? path : name);
     return -ENOENT;
 }
 
@@ -95,7 +95,7 @@ static pid_t spawn_python(const struct zygote_start *z, char *const *envp, int f
                        .folder = z->start->project->folder, .output_fd = z->output_fd,
                        .error_fd = z->error_fd, .fds = { fd }, .fds_count = 1,
                        .dies_with_us = true };    /* an import may take for ever */
-    int rc = find_boot(boot, why);
+    int rc = zygote_file("boot.py", boot, why);
     if (rc < 0)
         return rc;
     pid_t pid = spawn_start(&s);

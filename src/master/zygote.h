@@ -2,6 +2,7 @@
  * (link/channel.h has the messages.)
  */
 #pragma once
+#include <limits.h>
 #include <sys/types.h>
 #include "base/json.h"
 #include "master/master.h"
@@ -23,6 +24,9 @@ struct zygote_start {
 /* Environment, socket, process, and its first message.  *fd: our end, non-blocking, the caller's.
  * The pid, or -errno with a sentence (CONF_WHY_BYTES). */
 pid_t zygote_spawn(const struct zygote_start *z, int *fd, char *why);
+
+/* Where one of slipway's own Python files is: 0, or -ENOENT with a sentence. */
+int zygote_file(const char *name, char path[PATH_MAX], char *why);
 
 /* The next message: 1 and *message (new reference); 0 at the end; -EAGAIN; -EBADMSG; -ENOMEM. */
 int zygote_read(int fd, json_t **message);

@@ -4,6 +4,7 @@
  */
 #include "worker/worker.h"
 #include <stdio.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "wire/uwsgi.h"
 
@@ -69,7 +70,9 @@ void report_exception(struct thread *t, const char *what)
         lines = PyUnicode_FromFormat("%R (its traceback cannot be shown)\n", type);
     }
     (void)request_line(&t->frame, line);
-    PyObject *text = lines ? PyUnicode_FromFormat("%s: \"%s\"\n%U", what, line, lines) : NULL;
+    PyObject *text = lines ? PyUnicode_FromFormat("%s: \"%s\" worker=%u pid=%d\n%U", what, line,
+                                                  t->server->frame.worker, (int)getpid(), lines)
+                           : NULL;
     write_text(state, text);
     Py_XDECREF(text);
     Py_XDECREF(lines);
