@@ -53,15 +53,26 @@ def django_version(look: Any) -> Row:
 
 def preload(look: Any) -> Row | None:
     found = look.facts.get("preload")
-    if not isinstance(found, dict) or "verdict" not in found:
+    if not isinstance(found, dict):
         return None
-    module, why = found.get("module") or "", found.get("why") or ""
-    if found["verdict"] == "yes":
-        return look.ok(why or "imported once, then forked: the workers share its memory")
-    what = f"every worker imports the project by itself: {why}"
-    return look.warn(what + (f" ({module})" if module and module not in why else ""))
+    module, why = str(found.get("module") or ""), str(found.get("why") or "")
+    if module and module not in why:
+        why += f" ({module})"
+    if found.get("verdict") == "yes":
+        if not why:
+            return look.ok("imported once, then forked: workers share its memory")
+        return look.warn(f"forked all the same (option preload): {why}", "preload = auto")
+    if look.start.get("preload") == "no":
+        return look.ok("every worker imports the project by itself: preload = no")
+    return look.warn(
+        f"every worker imports the project by itself, for a fork would break what it has: {why}",
+        "preload = no, when that is meant so; else begin it at a worker's first request",
+    )
 
 
 def warnings(look: Any) -> Row | None:
+    """What preload() does not say already."""
+    why = str((look.facts.get("preload") or {}).get("why") or "")
     found = [str(text) for text in look.facts.get("warnings") or ()]
+    found = [text for text in found if not why or why not in text]
     return look.warn("; ".join(found)) if found else None

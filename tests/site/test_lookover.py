@@ -113,7 +113,8 @@ def test_many_mistakes_at_once(site: Path) -> None:
     lake(site, "raise OperationalError('the lake is frozen')")
     plant(site, *(line for line, _ in SETTINGS.values()), "import threading, time")
     with (site / "harbour" / "mistakes.py").open("a") as file:
-        file.write("threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n")
+        file.write("def wait():\n    time.sleep(600)\n\n")
+        file.write("threading.Thread(target=wait, daemon=True).start()\n")
     (site / ".env").chmod(0o644)
     write(site / "fleet" / "migrations" / "0002_more.py", MIGRATION)
     found = look(site, "--settings", "harbour.mistakes")
@@ -125,7 +126,7 @@ def test_many_mistakes_at_once(site: Path) -> None:
     assert any("fleet.0002_more" in text for text in migrations)
     assert any("the lake is frozen" in text for text in migrations)
     assert rows["env-file"]["fix"].startswith("chmod 600 ")
-    assert {"preload", "import"} & set(rows), rows
+    assert "harbour.mistakes started the thread" in rows["preload"]["text"]
     assert not found["ok"] and all(row["fix"] for row in rows.values() if row["level"] == "problem")
 
 
@@ -235,6 +236,20 @@ def test_a_manifest_without_the_file(site: Path) -> None:
     write(site / "fleet" / "static" / "fleet" / "new.css", "p { color: red }\n")
     row = bad_rows(look(site, *settings))["static"]
     assert row["level"] == "problem" and "fleet/new.css is not in the manifest" in row["text"]
+
+
+def test_a_thread_and_the_option_preload(site: Path) -> None:
+    plant(
+        site,
+        "import threading, time",
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+    )
+    settings = ["--settings", "harbour.mistakes"]
+    auto, forked = (
+        bad_rows(look(site, *settings, "--preload", said))["preload"] for said in ("auto", "yes")
+    )
+    assert auto["text"].startswith("every worker imports") and "forked all" in forked["text"]
+    assert bad_rows(look(site, *settings, "--preload", "no")) == {}
 
 
 def test_uploads_that_nobody_serves(site: Path) -> None:
