@@ -243,3 +243,14 @@ def application(environ, start_response):
     assert {f"counter_{first}.db", f"gauge_all_{first}.db", f"gauge_livesum_{second}.db"} <= kept
     site.stop()
     assert not folder.exists()
+
+
+def test_run_reloads_and_shows_errors(sites: Sites) -> None:
+    files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
+    site = start(sites, files, verb="run")
+    assert all(born == worker for worker, born in births(site).items())
+    own = sites.folder / "project" / "own.py"
+    own.write_text("1 / 0\n")
+    until("the error page", lambda: b"ZeroDivisionError" in get(site.address, "/").body)
+    own.write_text(files["own.py"].replace("{BORN}", "0"))
+    until("the page", lambda: get(site.address, "/").body.startswith(b"0 "))
