@@ -102,9 +102,13 @@ def guard(settings: Any, path: str, root: str, mount: str) -> str:
     for middleware in settings.MIDDLEWARE:
         if "LoginRequired" in str(middleware):
             return f"{middleware} asks for a login, and files served beside Django pass it by"
-    prefix = path.removeprefix("/").removeprefix(mount.strip("/")).lstrip("/")
+    names = {"", mount.strip("/"), str(settings.FORCE_SCRIPT_NAME or "").strip("/")}
+    prefixes = {path.removeprefix("/").removeprefix(name).lstrip("/") for name in names}
     try:
-        return guarding_pattern(prefix) or guarding_answer(prefix, root)
+        for prefix in sorted(prefixes):
+            if why := guarding_pattern(prefix) or guarding_answer(prefix, root):
+                return why
+        return ""
     except Exception as error:
         return f"the URLs of the project cannot be looked at ({type(error).__name__}: {error})"
 

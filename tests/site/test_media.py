@@ -252,3 +252,15 @@ def test_static_replaces_them(sites: Sites, tmp_path: Path) -> None:
 def test_a_project_without_uploads_says_nothing(sites: Sites, tmp_path: Path) -> None:
     site = sites.start(None, chdir=make_django(tmp_path), workers=1)
     assert "uploads:" not in site.err.text
+
+
+@pytest.mark.parametrize("mount", ["", "/sub"])
+def test_a_script_name_does_not_hide_the_view(sites: Sites, tmp_path: Path, mount: str) -> None:
+    """MEDIA_URL has FORCE_SCRIPT_NAME before it, and the resolver does not know that."""
+    more = 'MEDIA_URL = "media/"\nFORCE_SCRIPT_NAME = "/sub"\n'
+    folder = make(tmp_path, GUARDS[1], more)
+    options = ["--mount", mount] if mount else []
+    site = sites.start(None, *options, "--media", "yes", chdir=folder, verb="run")
+    assert "answers beneath MEDIA_URL" in decision(site)
+    for target in ("/sub/media/private/secret.txt", "/media/private/secret.txt"):
+        assert SECRET not in get(site.address, target).text
