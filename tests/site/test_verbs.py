@@ -251,7 +251,7 @@ def test_check_says_from_where(tmp_path: Path) -> None:
 
 def test_check_as_text(tmp_path: Path) -> None:
     make_django(tmp_path, debug=True)
-    done = run("check", "--all", "--python", PYTHON, folder=tmp_path)
+    done = run("check", "--python", PYTHON, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tiny.settings" in done.stdout and "DEBUG is on" in done.stdout
     option = re.compile(r"^ *body-limit +100M +default$", re.MULTILINE)
