@@ -24,12 +24,16 @@ test:           ## unit tests, then the site tests (under ten minutes)
 	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/site
 
 test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (ten minutes)
-	@$(MAKE) --no-print-directory fuzz test-foreign test-asan test-faults
+	@$(MAKE) --no-print-directory fuzz test-foreign test-strangers test-asan test-faults
 
 test-foreign: build ## against the real nginx, curl and others
 	@tools/setup peers
-	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer
+	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer --ignore=tests/peer/test_strangers.py
 	@SLIPWAY=$(BUILD)/slipway SLIPWAY_EXAMPLES=10000 $(PYTEST) tests/site/test_dotenv.py
+
+test-strangers: build ## eight Django projects from PyPI (installs 1.3 GB into BUILD/strangers once)
+	@tools/setup peers
+	@SLIPWAY=$(BUILD)/slipway SLIPWAY_STRANGERS=$(BUILD)/strangers $(PYTEST) tests/peer/test_strangers.py
 
 test-asan:      ## unit and site tests under the sanitizers
 	@tools/setup test
@@ -78,5 +82,5 @@ install: build  ## install below PREFIX (/usr/local)
 clean:          ## remove what was built (the virtualenvs stay)
 	rm -rf build build-debug build-asan build-faults build-clang build-fuzz
 
-.PHONY: help run test test-peers test-foreign test-asan test-faults build build-debug build-asan build-faults \
+.PHONY: help run test test-peers test-foreign test-strangers test-asan test-faults build build-debug build-asan build-faults \
 	bench lint fuzz install clean
