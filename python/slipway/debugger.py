@@ -18,6 +18,10 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from __main__ import load  # boot.py
+
+process = load("_slipway_process", "process.py")
+
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 STREAMS = ("stdin", "stdout", "stderr")
 LINE_CHARS = 200
@@ -74,7 +78,7 @@ class Terminal:
         try:
             with contextlib.suppress(OSError):
                 os.setpgid(0, 0)
-            self._life.send(json.dumps({"event": "breakpoint"}).encode())
+            process.say(self._life, event="breakpoint")
             answer = json.loads(self._life.recv(4096) or b"{}")
             if answer.get("do") != "debug":
                 return answer.get("why") or "slipway's master is gone"
@@ -125,7 +129,7 @@ class Terminal:
 
     def _say_continued(self) -> None:
         with contextlib.suppress(OSError):
-            self._life.send(json.dumps({"event": "continued"}).encode())
+            process.say(self._life, event="continued")
 
 
 class Debugger(pdb.Pdb):

@@ -6,7 +6,6 @@ are emptied, which takes no import.  A counter in memory that zygote and workers
 """
 
 import contextlib
-import json
 import mmap
 import os
 import socket
@@ -17,6 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from __main__ import load  # boot.py
+
+process = load("_slipway_process", "process.py")
+live_settings = load("_slipway_live_settings", "live_settings.py")
 
 MESSAGE_BYTES = 7000  # src/link/channel.h: below 8 KiB
 FOLDERS = 4000  # below the template folders, or of a project that was not imported
@@ -86,8 +88,7 @@ def is_to_look_into(folder: str, name: str) -> bool:
 
 def engines() -> list[Any]:
     """Those of a project that has none, or whose settings are wrong, are not ours to report."""
-    conf = sys.modules.get("django.conf")
-    if conf is None or not conf.settings.configured:
+    if live_settings.configured() is None:
         return []
     with contextlib.suppress(Exception):
         from django.template import engines as django_engines
@@ -111,10 +112,10 @@ def template_roots() -> list[str]:
 
 
 def static_roots() -> list[str]:
-    conf = sys.modules.get("django.conf")
-    if conf is None or not conf.settings.configured:
+    settings = live_settings.configured()
+    if settings is None:
         return []
-    roots = [str(getattr(conf.settings, "STATIC_ROOT", None) or "")]
+    roots = [str(getattr(settings, "STATIC_ROOT", None) or "")]
     with contextlib.suppress(Exception):  # a project without staticfiles, or with odd finders
         from django.contrib.staticfiles import finders
 
@@ -137,8 +138,8 @@ def empty_loaders() -> None:
 
 def import_urls() -> None:
     """So that the views are known before the first request, and their errors are shown."""
-    conf = sys.modules.get("django.conf")
-    if conf is not None and conf.settings.configured and hasattr(conf.settings, "ROOT_URLCONF"):
+    settings = live_settings.configured()
+    if settings is not None and hasattr(settings, "ROOT_URLCONF"):
         from django.urls import get_resolver
 
         _ = get_resolver().url_patterns
@@ -244,9 +245,8 @@ class Develop:
     # -- messages
 
     def say(self, event: str = "watch", **message: Any) -> None:
-        text = json.dumps({"event": event, **message}, ensure_ascii=False)
         with contextlib.suppress(OSError):  # the master is gone, or this is a fork of a worker
-            self.channel.send(text.encode("utf-8", "replace"))
+            process.say(self.channel, event=event, **message)
 
     def say_modules(self, more: Iterable[str] = ()) -> None:
         self._modules = len(sys.modules)

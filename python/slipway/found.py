@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from __main__ import load  # boot.py
 
+live_settings = load("_slipway_live_settings", "live_settings.py")
 static_files = load("_slipway_static_files", "static_files.py")
 
 Facts = dict[str, Any]
@@ -45,12 +46,12 @@ def settle(loaded: Any, start: Facts) -> Callable[..., Any]:
 
 def find_static(start: Facts) -> Any:
     """None without Django."""
-    conf = sys.modules.get("django.conf")
-    if conf is None or not conf.settings.configured:
+    settings = live_settings.configured()
+    if settings is None:
         return None
     mount, is_development = start.get("mount") or "", bool(start.get("development"))
-    static = static_files.find(conf.settings, mount, is_development)
-    _ = conf.settings.MEDIA_URL  # Django computes it at first use, and has the mount now
+    static = static_files.find(settings, mount, is_development)
+    _ = settings.MEDIA_URL  # Django computes it at first use, and has the mount now
     return static
 
 
@@ -60,7 +61,7 @@ def find_django() -> Facts:
 
     return {
         "framework": f"Django {django.get_version()}",
-        "settings": str(getattr(settings, "SETTINGS_MODULE", None) or ""),
+        "settings": live_settings.module_of(settings),
         "debug": bool(settings.DEBUG),
         "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
     }

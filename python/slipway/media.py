@@ -9,10 +9,14 @@ import contextlib
 import os
 import re._constants as sre
 import re._parser as sre_parser
-import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+from __main__ import load  # boot.py
+
+live_settings = load("_slipway_live_settings", "live_settings.py")
+private = load("_slipway_private", "private.py")
 
 Facts = dict[str, Any]
 
@@ -23,10 +27,9 @@ USUAL_FILES = ("a.jpg", "a/b.pdf", "2026/01/31/a.png", "1", "1/2.txt", "users/1/
 
 def find(start: Facts) -> Facts:
     """{"media": {"url", "root", "serve", "why"}}, or {} for a project without Django."""
-    conf = sys.modules.get("django.conf")
-    if conf is None or not conf.settings.configured:
+    settings = live_settings.configured()
+    if settings is None:
         return {}
-    settings = conf.settings
     url, root = str(settings.MEDIA_URL or ""), str(settings.MEDIA_ROOT or "")
     why = refusal(start) or objection(settings, url, root, start.get("mount") or "")
     return {"media": {"url": url, "root": root, "serve": why == "", "why": why}}
@@ -67,31 +70,15 @@ def is_there(root: str) -> bool:
 
 
 def private_content(settings: Any, root: str) -> str:
-    for path in private_paths(settings):
-        if path and is_below(os.path.realpath(path), root):
-            return f"MEDIA_ROOT {root} holds {path}, which nobody may download"
+    from django.apps import apps
+
+    own = (str(config.path) for config in apps.get_app_configs())
+    if held := private.first_below((*private.paths(settings), *own), root):
+        return f"MEDIA_ROOT {root} holds {held}, which nobody may download"
     for entry in os.scandir(root):
         if entry.name in ("manage.py", ".env") or entry.name.endswith((".py", ".sqlite3", ".db")):
             return f"MEDIA_ROOT {root} holds {entry.name}, which nobody may download"
     return ""
-
-
-def private_paths(settings: Any) -> Iterator[str]:
-    """The code and the databases."""
-    from django.apps import apps
-
-    yield os.getcwd()
-    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
-    yield str(getattr(module, "__file__", None) or "")
-    for config in apps.get_app_configs():
-        yield str(config.path)
-    for database in settings.DATABASES.values():
-        if str(database.get("ENGINE", "")).endswith(("sqlite3", "spatialite")):
-            yield str(database.get("NAME") or "")
-
-
-def is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
 # ---- who must be asked first ----

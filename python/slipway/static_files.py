@@ -5,10 +5,13 @@ may have a "manifest": the file to which a ManifestFilesMixin writes the names i
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from __main__ import load  # boot.py
+
+private = load("_slipway_private", "private.py")
 
 Application = Callable[..., Any]
 Row = dict[str, str]
@@ -108,17 +111,7 @@ def rows_of(paths: list[str], root: str, manifest: str = "", prefix: str = "") -
 
 def secret_in(settings: Any, root: str) -> str:
     """The project's code or database below this folder: then it is one by mistake."""
-    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
-    paths = [os.getcwd(), str(getattr(module, "__file__", None) or "")]
-    for database in settings.DATABASES.values():
-        if str(database.get("ENGINE", "")).endswith(("sqlite3", "spatialite")):
-            paths.append(str(database.get("NAME") or ""))
-    real = os.path.realpath(root)
-    return next((path for path in paths if path and is_below(os.path.realpath(path), real)), "")
-
-
-def is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
+    return private.first_below(private.paths(settings), root)
 
 
 # ---- names with a hash in them ----
@@ -242,7 +235,7 @@ def found_file(environ: dict[str, Any], name: str, refused: list[str]) -> Any:
         if not path or not os.path.isfile(path):
             return None
         real = os.path.realpath(path)
-        if any(is_below(real, folder) for folder in refused):
+        if any(private.is_below(real, folder) for folder in refused):
             return None
         return views.serve(WSGIRequest(environ), name, insecure=True)
     except (Http404, SuspiciousFileOperation):

@@ -30,6 +30,7 @@ from __main__ import load  # boot.py
 
 process = load("_slipway_process", "process.py")
 paths = load("_slipway_paths", "paths.py")
+live_settings = load("_slipway_live_settings", "live_settings.py")
 worker = load("_slipway_worker", "worker.py")
 loading = load("_slipway_load", "load.py")
 found = load("_slipway_found", "found.py")
@@ -52,8 +53,7 @@ Message = dict[str, Any]
 
 def close_connections() -> None:
     """What Django opened while it was imported must not be shared by the workers."""
-    conf = sys.modules.get("django.conf")
-    if conf is None or not conf.settings.configured:
+    if live_settings.configured() is None:
         return  # a library has only looked whether there is Django
     if "django.db" in sys.modules:
         connections = sys.modules["django.db"].connections
