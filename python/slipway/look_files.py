@@ -165,7 +165,7 @@ def media_left_alone(look: Any, url: str, root: str) -> Row:
         return look.warn(f"uploads are not served: {why}", "MEDIA_ROOT: a folder of its own")
     if why:
         return look.ok(f"uploads are not served: {why}")
-    if look.settings.DEBUG or not os.listdir(root):
+    if look.settings.DEBUG or not os.path.isdir(root) or not os.listdir(root):
         return look.ok("uploads are served by `run`; by `serve` when told: media = yes")
     return look.warn(
         f"nobody serves {url}: uploads get 404 under `slipway serve`",

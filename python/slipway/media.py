@@ -5,7 +5,6 @@ of the project that answers beneath MEDIA_URL, a middleware that demands a login
 nobody may have.  In doubt the application is asked; `--static URL=DIR` overrules all of this.
 """
 
-import contextlib
 import os
 import re._constants as sre
 import re._parser as sre_parser
@@ -32,6 +31,8 @@ def find(start: Facts) -> Facts:
         return {}
     url, root = str(settings.MEDIA_URL or ""), str(settings.MEDIA_ROOT or "")
     why = refusal(start) or objection(settings, url, root, start.get("mount") or "")
+    if not why and not start.get("check"):
+        why = make_folder(root)
     return {"media": {"url": url, "root": root, "serve": why == "", "why": why}}
 
 
@@ -54,16 +55,23 @@ def objection(settings: Any, url: str, root: str, mount: str) -> str:
         return f"MEDIA_URL {url} is not a path of this site"
     if path == "//" or path == "/" + mount.strip("/") + "/":
         return "MEDIA_URL is the root of the site"
-    if not is_there(root):
+    if not is_possible(root):
         return f"there is no folder {root} (MEDIA_ROOT)"
     return private_content(settings, os.path.realpath(root)) or guard(settings, path, root, mount)
 
 
-def is_there(root: str) -> bool:
-    """A new project gets its folder now: at the first upload it would be too late to serve it."""
-    with contextlib.suppress(OSError):
-        os.mkdir(root)
-    return os.path.isdir(root)
+def is_possible(root: str) -> bool:
+    """It is there, or the first upload makes it in one that is."""
+    return os.path.isdir(root) or os.path.isdir(os.path.dirname(os.path.abspath(root)))
+
+
+def make_folder(root: str) -> str:
+    """Now: at the first upload it would be too late to serve it.  "" or why it cannot be."""
+    try:
+        os.makedirs(root, exist_ok=True)
+    except OSError as error:
+        return f"the folder {root} (MEDIA_ROOT) cannot be made: {error.strerror}"
+    return ""
 
 
 # ---- what nobody may download ----
@@ -75,7 +83,7 @@ def private_content(settings: Any, root: str) -> str:
     own = (str(config.path) for config in apps.get_app_configs())
     if held := private.first_below((*private.paths(settings), *own), root):
         return f"MEDIA_ROOT {root} holds {held}, which nobody may download"
-    for entry in os.scandir(root):
+    for entry in os.scandir(root) if os.path.isdir(root) else ():
         if entry.name in ("manage.py", ".env") or entry.name.endswith((".py", ".sqlite3", ".db")):
             return f"MEDIA_ROOT {root} holds {entry.name}, which nobody may download"
     return ""

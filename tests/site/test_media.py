@@ -1,5 +1,6 @@
 """Uploads: served where nothing guards them, and never past a view that does."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from conftest import Sites
 from http1 import Peer, build, get
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from program import Site
+from program import PYTHON, Site, run
 from projects import make_django, write
 
 URLS = """
@@ -223,6 +224,17 @@ def test_the_first_upload_of_a_new_project(sites: Sites, tmp_path: Path) -> None
     site = sites.start(None, chdir=folder, verb="run", workers=1)
     write(folder / "uploads" / "new.txt", "the first")
     assert get(site.address, "/media/new.txt").text == "the first"
+
+
+@pytest.mark.parametrize("told", [[], ["--media=yes"], ["--media=no"]])
+def test_a_check_makes_no_folder(tmp_path: Path, told: list[str]) -> None:
+    make_django(tmp_path)
+    settings_file = tmp_path / "tiny" / "settings.py"
+    write(settings_file, settings_file.read_text() + MEDIA.format(root=str(tmp_path / "new")))
+    done = run("check", "--json", "--python", PYTHON, *told, folder=tmp_path)
+    media = json.loads(done.stdout)["application"]["media"]
+    assert media["serve"] is (told == ["--media=yes"]), media
+    assert not (tmp_path / "new").exists()
 
 
 # ---- who decides
