@@ -10,15 +10,6 @@
 #include "cli/verbs.h"
 #include "conf/env_file.h"
 
-static bool has_own(const char *name)
-{
-    size_t len = strlen(name);
-    for (char **e = environ; *e; e++)
-        if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
-            return true;
-    return false;
-}
-
 static int print_json(const struct env_entry *entries)
 {
     json_t *all = json_object();
@@ -43,7 +34,7 @@ static int print_entry(const struct env_entry *e, bool is_shown)
     int rc = is_shown ? json_dumpf(value, stdout, JSON_ENCODE_ANY) : 0;
     json_decref(value);
     (void)printf("%s%s\n", is_shown ? "" : "********",
-                 has_own(e->name) ? "   (the environment has its own, which holds)" : "");
+                 env_value(environ, e->name) ? "   (the environment has its own, which holds)" : "");
     return rc < 0 ? -ENOMEM : 0;
 }
 

@@ -46,14 +46,6 @@ static char **whole_command(const struct project *p, int argc, char **argv)
     return all;
 }
 
-static const char *path_in(char *const *envp)
-{
-    for (; *envp; envp++)
-        if (strncmp(*envp, "PATH=", 5) == 0)
-            return *envp + 5;
-    return usual_path;
-}
-
 /* Returns only when it did not run.  -ELIBACC: the file is there, what it needs to run is not. */
 static int try_file(const char *program, char **command, char *const *envp)
 {
@@ -67,7 +59,8 @@ static int exec_from_path(char **command, char *const *envp, char found[PATH_BYT
 {
     char program[PATH_BYTES];
     int rc = -ENOENT;
-    struct span rest = span_of(path_in(envp));
+    const char *path = env_value(envp, "PATH");
+    struct span rest = span_of(path ? path : usual_path);
     for (;;) {
         struct span dir = { rest.at, span_find(rest, ':') };
         int len = snprintf(program, sizeof program, "%.*s%s%s", (int)dir.len, dir.at,

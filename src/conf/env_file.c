@@ -442,6 +442,15 @@ static bool is_added(char *const *envp, const struct env_entry *e)
     return e->value && !strchr(e->name, '=') && !find_variable(envp, span_of(e->name));
 }
 
+const char *env_value(char *const *envp, const char *name)
+{
+    size_t len = strlen(name);
+    for (; envp && *envp; envp++)
+        if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+            return *envp + len + 1;
+    return NULL;
+}
+
 char **env_merge(char *const *envp, const struct env_entry *entries)
 {
     size_t count = 1, bytes = 0, at = 0;

@@ -35,6 +35,9 @@ int env_parse(struct span text, const char *path, char *const *envp, struct env_
               char *why);
 void env_free(struct env_entry *entries);
 
+/* The value of NAME in an environment, borrowed; NULL when it is not set. */
+const char *env_value(char *const *envp, const char *name);
+
 /* envp with the entries added whose names it lacks (the process's environment is the stronger one):
  * one heap block for sys_free, which borrows the strings of envp; NULL: no memory.  Names with '='
  * cannot be in an environment and are left out. */

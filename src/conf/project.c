@@ -12,13 +12,11 @@
 _Static_assert((int)FOLDER_BYTES == (int)sizeof(((struct project *)0)->folder),
                "paths have one size");
 
+/* Set to nothing is as good as not set. */
 static const char *variable(char *const *envp, const char *name)
 {
-    size_t len = strlen(name);
-    for (; *envp; envp++)
-        if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
-            return *envp + len + 1;
-    return "";
+    const char *value = env_value(envp, name);
+    return value ? value : "";
 }
 
 /* ---- interpreter ---- */

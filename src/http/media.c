@@ -155,8 +155,7 @@ bool media_type_runs(struct span type)
     static const struct span parts[] = { SPAN("html"), SPAN("xml"), SPAN("javascript"),
                                          SPAN("ecmascript"), SPAN("svg") };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        for (size_t at = 0; at + parts[i].len <= type.len; at++)
-            if (span_starts(span_skip(type, at), parts[i]))
-                return true;
+        if (memmem(type.at, type.len, parts[i].at, parts[i].len))
+            return true;
     return false;
 }

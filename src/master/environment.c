@@ -6,16 +6,6 @@
 #include <string.h>
 #include "base/sys.h"
 
-/* The value of NAME in envp, or NULL. */
-static const char *find(char *const *envp, const char *name)
-{
-    size_t len = strlen(name);
-    for (; envp && *envp; envp++)
-        if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
-            return *envp + len + 1;
-    return NULL;
-}
-
 static bool is_named(const char *variable, const char *name)
 {
     size_t len = strlen(name);
@@ -41,7 +31,7 @@ static char **without(char *const *envp, const struct env_entry *ours)
 
 static char *path_of(const struct project *p, char *const *envp)
 {
-    const char *old = find(envp, "PATH");
+    const char *old = env_value(envp, "PATH");
     size_t bytes = strlen(p->venv) + (old ? strlen(old) : 0) + sizeof "/bin:";
     char *path = sys_malloc(bytes);
     if (path)
@@ -113,7 +103,7 @@ int environment_build(struct environment *e, const struct master_start *start, c
         (void)snprintf(why, CONF_WHY_BYTES, "no memory for the environment of the application");
         return -ENOMEM;
     }
-    const char *settings = find(e->envp, "DJANGO_SETTINGS_MODULE");
+    const char *settings = env_value(e->envp, "DJANGO_SETTINGS_MODULE");
     e->settings = settings ? settings : "";
     return 0;
 }

@@ -192,6 +192,16 @@ UNIT_TEST(what_no_environment_can_hold_is_refused)
     buf_done(&text);
 }
 
+UNIT_TEST(values_are_found_by_their_whole_name)
+{
+    static char *const envp[] = { "PATHS=x", "PATH=a=b", "PATH=second", "EMPTY=", NULL };
+    assert_string_equal(env_value(envp, "PATH"), "a=b");
+    assert_string_equal(env_value(envp, "EMPTY"), "");
+    assert_null(env_value(envp, "PAT"));
+    assert_null(env_value(envp, "OTHER"));
+    assert_null(env_value(NULL, "PATH"));
+}
+
 UNIT_TEST(merging_adds_what_is_lacking)
 {
     struct env_entry *entries = NULL;
@@ -249,5 +259,5 @@ UNIT_TEST(without_memory_nothing_is_left_behind)
 }
 
 UNIT_MAIN(what_is_documented, every_case_of_the_language, a_mistake_has_its_line,
-          what_no_environment_can_hold_is_refused, merging_adds_what_is_lacking, files_are_read,
-          without_memory_nothing_is_left_behind)
+          what_no_environment_can_hold_is_refused, values_are_found_by_their_whole_name,
+          merging_adds_what_is_lacking, files_are_read, without_memory_nothing_is_left_behind)
