@@ -8,11 +8,11 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from program import ROOT, SLIPWAY, environment
+import program
+from program import ROOT, SLIPWAY
 
 CACHE = Path(os.environ.get("SLIPWAY_STRANGERS", ROOT / "build" / "strangers")).resolve()
 INSTALL_S, COMMAND_S = 400, 240
@@ -171,14 +171,11 @@ def environment_of(stranger: Stranger, python: Path) -> Path:
     shutil.rmtree(venv, ignore_errors=True)
     CACHE.mkdir(parents=True, exist_ok=True)
     run([str(python), "-m", "venv", str(venv)], CACHE, {}, INSTALL_S)
-    done = subprocess.run(
-        [str(venv / "bin" / "pip"), "install", "--quiet", *stranger.packages],
-        env=environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1"}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_S,
-        check=False,
+    done = program.run(
+        *("install", "--quiet", *stranger.packages),
+        program=str(venv / "bin" / "pip"),
+        env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        timeout_s=INSTALL_S,
     )
     if done.returncode != 0 and UNREACHED.search(done.stderr):
         raise CannotInstall(done.stderr.strip()[-300:])
@@ -188,15 +185,8 @@ def environment_of(stranger: Stranger, python: Path) -> Path:
 
 
 def run(command: list[str], folder: Path, env: dict[str, str], timeout_s: float) -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
+    done = program.run(
+        *command[1:], program=command[0], folder=folder, env=env, timeout_s=timeout_s
     )
     assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"[-4000:]
     return done.stdout

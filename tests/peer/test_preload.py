@@ -14,10 +14,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
-from http1 import Peer, build, get
+from both import HOLD, ask_both
+from http1 import get
 from program import TIMEOUT_S, Site, until
 from projects import write
 
@@ -111,34 +111,25 @@ def start(sites, python: str, own: str, **more) -> Site:
     return sites.start("own", chdir=folder, python=python, workers=2, **more)
 
 
-def ask_both(site: Site, target: str = "/") -> dict[int, str]:
+def answers(sites, site: Site, target: str = "/") -> dict[int, str]:
     """What both workers answer, by their process id, which is the first word of it."""
-    found: dict[int, str] = {}
-
-    def look() -> bool:
-        with ExitStack() as stack:
-            peers = [stack.enter_context(Peer(site.address)) for _ in range(4)]
-            for peer in peers:
-                peer.send(build("GET", target))
-            for peer in peers:
-                text = peer.response().text
-                found[int(text.split()[0])] = text
-        return len(found) == 2
-
-    until("both workers to answer", look)
+    found = {int(text.split()[0]): text for text in ask_both(sites, site, target)}
     assert set(found) == set(site.pids("worker"))
     return found
 
 
-APPLICATION = """
-import os, time
+APPLICATION = (
+    HOLD
+    + """
+import os
 
 def application(environ, start_response):
-    time.sleep(0.02)    # so that requests sent together go to both
+    hold(environ)
     text = f"{os.getpid()} {answer(environ)}"
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [text.encode()]
 """
+)
 
 
 @pytest.mark.parametrize("early", ["", "sentry_sdk.capture_message('from the import')\n"])
@@ -149,7 +140,7 @@ def test_sentry(sites, python: str, collector: Collector, early: str) -> None:
     own += "    return sentry_sdk.capture_message(f'from worker {os.getpid()}')\n" + APPLICATION
     site = start(sites, python, own)
     assert NOTE not in site.log()
-    for worker in ask_both(site):
+    for worker in answers(sites, site):
         collector.wait("/envelope/", f"from worker {worker}".encode())
 
 
@@ -165,7 +156,7 @@ def test_newrelic(sites, python: str) -> None:
     own += APPLICATION + "application = newrelic.agent.WSGIApplicationWrapper(application)\n"
     site = start(sites, python, own)
     assert NOTE not in site.log()
-    for text in ask_both(site).values():
+    for text in answers(sites, site).values():
         assert text.endswith("(True, True)"), text
 
 
@@ -187,8 +178,8 @@ def answer(environ):
 """
     site = start(sites, python, own + APPLICATION)
     assert NOTE not in site.log()
-    workers = sorted(ask_both(site))
-    for text in ask_both(site, "/metrics").values():
+    workers = sorted(answers(sites, site))
+    for text in answers(sites, site, "/metrics").values():
         for worker in workers:
             assert f'asked_total{{worker="{worker}"}}' in text
         assert "alive 2.0" in text
@@ -243,7 +234,7 @@ def test_grpc(sites, python: str, grpc_server: str, early: bool) -> None:
         assert f"{NOTE}grpc opened" in site.log()
     else:
         assert NOTE not in site.log()
-    for worker, text in ask_both(site).items():
+    for worker, text in answers(sites, site).items():
         assert text == f"{worker} heard {worker}"
 
 
@@ -254,5 +245,5 @@ def test_ddtrace(sites, python: str, collector: Collector) -> None:
     own += "    with tracer.trace(f'harbour.worker{os.getpid()}'):\n        return ''\n"
     site = start(sites, python, own + APPLICATION,
                  env={"DD_TRACE_AGENT_URL": f"http://{collector.url}"})  # fmt: skip
-    for worker in ask_both(site):
+    for worker in answers(sites, site):
         collector.wait("/traces", f"harbour.worker{worker}".encode())

@@ -13,6 +13,7 @@ from http1 import TIMEOUT_S
 
 class Gate:
     def __init__(self, folder: Path, name: str):
+        self.name = name
         self._reached, self._go = (
             self._open(folder / f"{name}.reached"),
             self._open(folder / f"{name}.go"),

@@ -3,24 +3,27 @@
 import os
 import signal
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from both import HOLD, ask_both
 from conftest import Sites
-from http1 import Peer, build, get
+from http1 import get
 from program import START_S, Site, until
 from projects import make_django, write
 
-APPLICATION = """
-import os, time
+APPLICATION = (
+    HOLD
+    + """
+import os
 BORN = os.getpid()
 
 def application(environ, start_response):
-    time.sleep(0.02)    # so that requests sent together go to both
+    hold(environ)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{BORN} {os.getpid()}".encode()]
 """
+)
 THREAD = """
 import threading
 
@@ -39,34 +42,22 @@ def start(sites: Sites, files: dict[str, str], *options: str, **more: object) ->
     return sites.start("own", *options, chdir=folder, workers=2, **more)  # type: ignore[arg-type]
 
 
-def births(site: Site) -> dict[int, int]:
+def births(sites: Sites, site: Site) -> dict[int, int]:
     """Of both workers: which process ran the module's lines, by the worker's."""
-    found: dict[int, int] = {}
-
-    def look() -> bool:
-        with ExitStack() as stack:
-            peers = [stack.enter_context(Peer(site.address)) for _ in range(4)]
-            for peer in peers:
-                peer.send(build("GET", "/"))
-            for peer in peers:
-                born, worker = map(int, peer.response().body.split())
-                found[worker] = born
-        return len(found) == 2
-
-    until("both workers to answer", look)
-    return found
+    pairs = [map(int, text.split()) for text in ask_both(sites, site)]
+    return {worker: born for born, worker in pairs}
 
 
 def test_a_clean_project_is_imported_once(sites: Sites) -> None:
     site = start(sites, {"own.py": APPLICATION})
-    born = births(site)
+    born = births(sites, site)
     assert set(born.values()) == set(site.pids("zygote"))
     assert NOTE not in site.log()
 
 
 def test_each_worker_imports_when_told(sites: Sites) -> None:
     site = start(sites, {"own.py": APPLICATION}, "--preload", "no")
-    assert all(born == worker for worker, born in births(site).items())
+    assert all(born == worker for worker, born in births(sites, site).items())
     assert NOTE not in site.log()
 
 
@@ -104,7 +95,7 @@ def test_a_project_that_a_fork_would_break(sites: Sites, feed: str, module: str,
         env = {"TO": str(server.getsockname()[1])}
         files = {"own.py": "import feed\n" + APPLICATION, "feed.py": feed}
         site = start(sites, files, env=env)
-        assert all(born == worker for worker, born in births(site).items())
+        assert all(born == worker for worker, born in births(sites, site).items())
         note = site.log()[site.log().index(NOTE) + len(NOTE) :].splitlines()[0]
         assert note.startswith(f"{module} ") and what in note, note
         assert f"module={module} " in site.log()
@@ -127,13 +118,13 @@ def test_a_project_that_a_fork_would_break(sites: Sites, feed: str, module: str,
 )
 def test_what_does_no_harm(sites: Sites, feed: str) -> None:
     site = start(sites, {"own.py": "import feed\n" + APPLICATION, "feed.py": feed})
-    assert set(births(site).values()) == set(site.pids("zygote"))
+    assert set(births(sites, site).values()) == set(site.pids("zygote"))
 
 
 def test_it_is_forked_all_the_same_when_told(sites: Sites) -> None:
     files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
     site = start(sites, files, "--preload", "yes")
-    assert set(births(site).values()) == set(site.pids("zygote"))
+    assert set(births(sites, site).values()) == set(site.pids("zygote"))
     assert NOTE not in site.log()
     site.err.wait("feed started the thread 'poller' while the project was imported; it is forked")
 
@@ -165,14 +156,14 @@ def test_reload(sites: Sites) -> None:
     """New code comes with the new workers; broken code is refused."""
     files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
     site = start(sites, files)
-    first = births(site)
+    first = births(sites, site)
     own = sites.folder / "project" / "own.py"
     own.write_text(own.read_text() + "1 / 0\n")
     assert site.verb("reload").returncode == 1
-    assert births(site) == first
+    assert births(sites, site) == first
     own.write_text(files["own.py"].replace("{BORN}", "0"))
     assert site.verb("reload").returncode == 0
-    new = births(site)
+    new = births(sites, site)
     assert set(new.values()) == {0} and not new.keys() & first.keys()
 
 
@@ -200,7 +191,7 @@ def test_a_new_worker_cannot_import(sites: Sites) -> None:
     """It is tried again, ever more rarely; the other one serves; and it recovers."""
     site = start(sites, failing("os.path.exists('broken')"))
     flag = write(sites.folder / "project" / "broken", "")
-    first, second = births(site)
+    first, second = births(sites, site)
     os.kill(first, signal.SIGKILL)
     site.err.wait("worker cannot import the project")
     site.err.wait("RuntimeError: no luck")
@@ -212,7 +203,7 @@ def test_a_new_worker_cannot_import(sites: Sites) -> None:
 def test_stopped_while_a_worker_imports(sites: Sites) -> None:
     files = failing("os.path.exists('broken') and open('broken').read()")
     site = start(sites, files)
-    first = next(iter(births(site)))
+    first = next(iter(births(sites, site)))
     os.mkfifo(sites.folder / "project" / "broken")
     os.kill(first, signal.SIGKILL)
     until("it to be imported", lambda: site.workers("starting"), START_S)
@@ -234,7 +225,7 @@ def application(environ, start_response):
 """
     site = start(sites, {"own.py": own, "prometheus_client.py": client})
     folder = Path(f"{site.control}.metrics")
-    first, second = births(site)
+    first, second = births(sites, site)
     assert folder.stat().st_mode & 0o777 == 0o700
     os.kill(first, signal.SIGKILL)
     gone = folder / f"gauge_livesum_{first}.db"
@@ -248,7 +239,7 @@ def application(environ, start_response):
 def test_run_reloads_and_shows_errors(sites: Sites) -> None:
     files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
     site = start(sites, files, verb="run")
-    assert all(born == worker for worker, born in births(site).items())
+    assert all(born == worker for worker, born in births(sites, site).items())
     own = sites.folder / "project" / "own.py"
     own.write_text("1 / 0\n")
     until("the error page", lambda: b"ZeroDivisionError" in get(site.address, "/").body)
