@@ -1,16 +1,19 @@
 """The life of a worker, from the fork to its end: it serves, and leaves in bounded time."""
 
 import atexit
+import contextlib
 import faulthandler
+import fcntl
 import os
 import random
+import select
 import signal
 import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
@@ -103,6 +106,20 @@ def let_go_in_forks(server: Any, life: socket.socket) -> None:
     os.register_at_fork(after_in_child=forked)
 
 
+@contextlib.contextmanager
+def bound_to(life: socket.socket) -> Iterator[None]:
+    """Its end is ours at once: an import may wait for anything, and nobody else can name us yet."""
+    flags = fcntl.fcntl(life, fcntl.F_GETFL)
+    fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(life, fcntl.F_SETFL, flags | os.O_ASYNC)
+    if select.select([life], [], [], 0)[0]:  # it ended before it could be told
+        os._exit(0)
+    yield
+    fcntl.fcntl(life, fcntl.F_SETFL, flags)
+    fcntl.fcntl(life, fcntl.F_SETSIG, 0)
+
+
 def work(generation: Generation, index: int, life: socket.socket, fds: list[int]) -> NoReturn:
     yard, intake, _, *rest = fds
     try:
@@ -111,7 +128,8 @@ def work(generation: Generation, index: int, life: socket.socket, fds: list[int]
         os._exit(0)
     generation.extension.name_process("worker")
     process.be_quiet()
-    project = generation.obtain()
+    with bound_to(life):
+        project = generation.obtain()
     reseed()
     if not faulthandler.is_enabled():
         faulthandler.enable(2)
