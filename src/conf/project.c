@@ -215,7 +215,7 @@ static int check_app(const struct project *p, const struct place *place, const s
     if (p->has_manage_py || place->has_wsgi)
         (void)snprintf(
             why, CONF_WHY_BYTES,
-            "%.300s/%.200s does not say its settings module; name it: --settings MODULE", p->folder,
+            "%.250s/%.150s does not say its settings module; name it: --settings MODULE", p->folder,
             name);
     else
         (void)snprintf(
