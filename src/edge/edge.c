@@ -78,7 +78,7 @@ static int accept_one(struct listener *l)
     int fd = sys_accept(l->watch.fd, (struct sockaddr *)&peer, &len);
     if (fd < 0)
         return fd == -EAGAIN ? 0 : is_passing(fd) ? 1 : fd;
-    int rc = h1_conn_new(e, l, fd, (struct sockaddr *)&peer);
+    int rc = h1_conn_new(l, fd, (struct sockaddr *)&peer);
     if (rc < 0)
         (void)sys_close(fd);
     return rc < 0 ? rc : 1;
@@ -151,7 +151,8 @@ static void drain(struct edge *e)
     timer_off(e->loop, &e->accept_pause);
     for (struct list *n = e->conns.next, *next; n != &e->conns; n = next) {
         next = n->next;
-        h1_conn_drain(container_of(n, struct h1_conn, node));
+        struct conn *c = container_of(n, struct conn, node);
+        c->wire->drain(c);
     }
     maybe_end(e);
 }
@@ -304,8 +305,10 @@ static int set_up(struct edge *e, const struct channel_msg *who)
 
 static void tear_down(struct edge *e)
 {
-    while (!list_empty(&e->conns))
-        h1_conn_end(container_of(e->conns.next, struct h1_conn, node));
+    while (!list_empty(&e->conns)) {
+        struct conn *c = container_of(e->conns.next, struct conn, node);
+        c->wire->end(c);
+    }
     while (!list_empty(&e->spare)) {
         struct h1_exchange *hx = container_of(e->spare.next, struct h1_exchange, spare);
         list_remove(&hx->spare);

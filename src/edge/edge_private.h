@@ -1,8 +1,8 @@
 /* edge_private.h - what the edge's own files share: the process, its listeners, its connections.
  */
 #pragma once
-#include <sys/socket.h>
 #include "edge/body.h"
+#include "edge/conn.h"
 #include "link/channel.h"
 #include "serve/serve.h"
 #include "wire/chunked.h"
@@ -29,7 +29,7 @@ struct edge {
     size_t listeners_count;
     struct timer accept_pause;        /* on while descriptors ran out */
     int64_t accept_warned_ms;         /* 0: never */
-    struct list conns;                /* every h1_conn */
+    struct list conns;                /* every struct conn */
     uint64_t conns_count, accepted, requests;
     struct list spare;                /* h1_exchanges between two uses */
     unsigned spare_count;
@@ -67,32 +67,19 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
 };
 
 struct h1_conn {
-    struct watch watch;
-    struct timer timer;
-    struct loop_garbage garbage;
-    struct list node;
-    struct edge *edge;
-    struct listener *listener;
+    struct conn base;
     struct h1_exchange *hx;           /* NULL between two requests */
     struct buf in;                    /* bytes of a head that is not whole, and what was sent ahead */
     size_t scanned_bytes;             /* of `in`, by h1_read_head */
     bool is_scanned;                  /* all of `in` was looked at: no whole head is there */
-    bool has_moved;                   /* the client took bytes since the limit was set */
     enum phase phase;
-    bool is_running;                  /* inside h1_conn_run: callbacks only leave marks */
-    bool is_closing;                  /* given to loop_free_later */
-    bool is_half_closed;              /* the client will send nothing more */
+    bool is_running;                  /* inside a step: callbacks only leave marks */
     uint32_t requests;
-    char address[46], port[6];        /* of the peer */
 };
 
-int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockaddr *peer);
-void h1_conn_run(struct h1_conn *c);
-void h1_conn_end(struct h1_conn *c);            /* at once, whatever is under way; freed at the end of the turn */
-void h1_conn_drain(struct h1_conn *c);          /* the edge stops: no further request but one already on its way */
+/* 0, or -errno: fd is still the caller's. */
+int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer);
 
-/* Bytes read, 0: none now, negative: the client is gone or will send no more. */
-ssize_t h1_receive(struct h1_conn *c, void *into, size_t bytes);
 int h1_body_begin(struct h1_conn *c);           /* as body_begin */
 /* One read at most: 1 the body is whole, 0 more at once, -EINPROGRESS the client must send, -EAGAIN a helper writes (the
  * connection is woken), -EPIPE cut short, -EBADMSG bad chunks, -EMSGSIZE over body-limit, or why it has no place. */

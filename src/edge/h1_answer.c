@@ -26,7 +26,7 @@ static struct h1_exchange *of(struct exchange *x)
 static void tell(struct h1_exchange *hx)
 {
     if (!hx->conn->is_running)
-        loop_again(&hx->conn->watch);
+        loop_again(&hx->conn->base.watch);
 }
 
 static void end(struct h1_exchange *hx, bool is_cut)
@@ -61,13 +61,13 @@ static int out_head(struct exchange *x, const struct response *res)
 {
     struct h1_exchange *hx = of(x);
     const struct h1_conn *c = hx->conn;
-    const struct conf *conf = c->edge->conf;
+    const struct conf *conf = c->base.edge->conf;
     bool is_last = conf->requests_limit > 0 && c->requests >= (uint64_t)conf->requests_limit;
     hx->spelled = (struct h1_answer){
         .version = x->request.version ? x->request.version : 11,
         .is_head = x->request.method == METHOD_HEAD,
         .keeps_alive = x->request.keeps_alive && hx->is_body_complete && !is_last &&
-                       !c->is_half_closed && !c->edge->is_draining,
+                       !c->base.is_half_closed && !c->base.edge->is_draining,
     };
     int rc = h1_write_head(&hx->out, res, &hx->spelled, serve_date(x->serve));
     if (rc < 0) {
@@ -123,26 +123,15 @@ static int keep_in_memory(struct h1_exchange *hx, const struct piece *p, size_t 
 /* Head (if it waits) and piece in one call: the bytes of the piece that went, or negative. */
 static ssize_t send_piece(struct h1_exchange *hx, const struct piece *p)
 {
-    struct h1_conn *c = hx->conn;
     struct iovec iov[6];
-    size_t count = 0, total = 0, before = buf_len(&hx->out);
+    size_t count = 0, before = buf_len(&hx->out);
     if (before > 0)
         iov[count++] = (struct iovec){ hx->out.block + hx->out.start, before };
     for (size_t i = 0; i < p->count; i++)
         iov[count++] = (struct iovec){ (char *)p->parts[i].at, p->parts[i].len };
-    for (size_t i = 0; i < count; i++)
-        total += iov[i].iov_len;
-    if (total == 0)
-        return 0;
-    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
-    ssize_t sent = sys_sendmsg(c->watch.fd, &msg, 0);
-    if (sent == -EAGAIN)
-        sent = 0;
+    ssize_t sent = conn_sendv(&hx->conn->base, iov, count, false);
     if (sent < 0)
         return sent;
-    c->has_moved |= sent > 0;
-    if ((size_t)sent < total)
-        c->watch.ready &= ~(unsigned)LOOP_WRITE;
     size_t of_out = (size_t)sent < before ? (size_t)sent : before;
     buf_take(&hx->out, of_out);
     return sent - (ssize_t)of_out;
@@ -156,17 +145,17 @@ static void spill_woke(struct spill *s)
 
 static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bool is_last)
 {
-    const struct conf *conf = hx->conn->edge->conf;
+    const struct conf *conf = hx->conn->base.edge->conf;
     struct piece p;
     size_t room_bytes, offered = runs[0].len + runs[1].len;
     if (conf->response_spool_bytes == 0)
         return 0;
     if (!hx->spill.job) {
-        int rc = spill_open(&hx->spill, hx->conn->edge->helpers, hx->conn->edge->bodies.folder, spill_woke);
+        int rc = spill_open(&hx->spill, hx->conn->base.edge->helpers, hx->conn->base.edge->bodies.folder, spill_woke);
         hx->spill_sent_bytes = hx->spill_freed_bytes = 0;
         if (rc < 0) {
             log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",
-                     hx->conn->edge->bodies.folder, -rc);
+                     hx->conn->base.edge->bodies.folder, -rc);
             return 0;
         }
     }
@@ -190,12 +179,12 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bo
 /* How many of the offered bytes are taken, by way of socket and memory, or of the spill. */
 static ssize_t take_body(struct h1_exchange *hx, const struct span runs[2], bool is_last)
 {
-    size_t limit = (size_t)hx->conn->edge->conf->response_memory_bytes;
+    size_t limit = (size_t)hx->conn->base.edge->conf->response_memory_bytes;
     size_t offered = runs[0].len + runs[1].len, held = buf_len(&hx->out);
     struct piece p;
     if (hx->spill.job)
         return spill_piece(hx, runs, is_last);
-    bool is_direct = (hx->conn->watch.ready & LOOP_WRITE) != 0;
+    bool is_direct = (hx->conn->base.watch.ready & LOOP_WRITE) != 0;
     size_t room_bytes = held + CHUNK_OVERHEAD < limit ? limit - held - CHUNK_OVERHEAD : 0;
     if (room_bytes == 0 && !is_direct)
         return spill_piece(hx, runs, is_last);
@@ -227,7 +216,7 @@ static ssize_t take_all(struct h1_exchange *hx, const struct span given[2], bool
 
 bool h1_takes_more(const struct h1_exchange *hx)
 {
-    const struct conf *conf = hx->conn->edge->conf;
+    const struct conf *conf = hx->conn->base.edge->conf;
     uint64_t held_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
     if (hx->spill.job)
         return !hx->spill.is_writing && hx->spill.error == 0 && held_bytes < (uint64_t)conf->response_spool_bytes;
@@ -291,29 +280,17 @@ const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_cut,
 
 static ssize_t send_file(struct h1_conn *c, int fd, uint64_t at, uint64_t bytes)
 {
-    off_t offset = (off_t)at;
-    size_t want = bytes < SENDFILE_BYTES ? (size_t)bytes : SENDFILE_BYTES;
-    ssize_t sent = sys_sendfile(c->watch.fd, fd, &offset, want);
-    if (sent == -EAGAIN) {
-        c->watch.ready &= ~(unsigned)LOOP_WRITE;
-        return 0;
-    }
-    c->has_moved |= sent > 0;
-    return sent == 0 ? -EIO : sent;             /* the file became shorter: the response cannot be kept */
+    return conn_sendfile(&c->base, fd, at, bytes < SENDFILE_BYTES ? bytes : SENDFILE_BYTES);
 }
 
 static ssize_t send_memory(struct h1_conn *c, struct h1_exchange *hx)
 {
     struct span bytes = buf_span(&hx->out);
     bool has_more = hx->file_left_bytes > 0 || hx->spill.job;
-    ssize_t sent = sys_send(c->watch.fd, bytes.at, bytes.len, has_more ? MSG_MORE : 0);
-    if (sent == -EAGAIN)
-        sent = 0;
+    const struct iovec iov = { (char *)bytes.at, bytes.len };
+    ssize_t sent = conn_sendv(&c->base, &iov, 1, has_more);
     if (sent < 0)
         return sent;
-    c->has_moved |= sent > 0;
-    if ((size_t)sent < bytes.len)
-        c->watch.ready &= ~(unsigned)LOOP_WRITE;
     buf_take(&hx->out, (size_t)sent);
     return sent;
 }
@@ -375,10 +352,10 @@ int h1_send(struct h1_conn *c)
     int budget = 8;
     while (h1_has_unsent(hx)) {
         ssize_t sent;
-        if (!(c->watch.ready & LOOP_WRITE))
+        if (!(c->base.watch.ready & LOOP_WRITE))
             return 0;
         if (budget-- == 0) {
-            loop_again(&c->watch);
+            loop_again(&c->base.watch);
             return 0;
         }
         if (buf_len(&hx->out) > 0)

@@ -6,40 +6,21 @@
  * Not    where the bytes stay (body.c), what becomes of a bad body (h1_conn.c).
  */
 #include <errno.h>
-#include "base/sys.h"
 #include "edge/edge_private.h"
 
 enum { CHUNKED_RESERVE_BYTES = 16 * 1024 };
-
-ssize_t h1_receive(struct h1_conn *c, void *into, size_t bytes)
-{
-    if (!(c->watch.ready & LOOP_READ))
-        return 0;
-    ssize_t got = sys_recv(c->watch.fd, into, bytes, 0);
-    if (got == -EAGAIN) {
-        c->watch.ready &= ~(unsigned)LOOP_READ;
-        return 0;
-    }
-    if (got == 0) {
-        c->is_half_closed = true;
-        return -EPIPE;
-    }
-    if (got > 0 && (size_t)got < bytes && !(c->watch.ready & LOOP_HANGUP))
-        c->watch.ready &= ~(unsigned)LOOP_READ;
-    return got;
-}
 
 static void body_woke(struct spill *s)
 {
     struct body *b = container_of(s, struct body, spill);
     struct h1_exchange *hx = container_of(b, struct h1_exchange, body);
-    loop_again(&hx->conn->watch);
+    loop_again(&hx->conn->base.watch);
 }
 
 int h1_body_begin(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
-    return body_begin(&hx->body, &c->edge->bodies, &hx->x.arena, hx->x.request.body_bytes, body_woke);
+    return body_begin(&hx->body, &c->base.edge->bodies, &hx->x.arena, hx->x.request.body_bytes, body_woke);
 }
 
 /* Takes bytes that are already here into the body: how many, -EAGAIN, or an error. */
@@ -69,7 +50,7 @@ static int take_chunked(struct h1_conn *c)
         ssize_t taken = chunked_read(&hx->chunked, in, &data);
         if (taken < 0)
             return (int)taken;
-        if ((int64_t)data.len > c->edge->conf->body_limit_bytes - hx->body.bytes)
+        if ((int64_t)data.len > c->base.edge->conf->body_limit_bytes - hx->body.bytes)
             return -EMSGSIZE;
         ssize_t put = put_into_body(hx, data);
         if (put < 0 || (size_t)put < data.len) {
@@ -96,7 +77,7 @@ static int read_chunked(struct h1_conn *c)
     int error = buf_reserve(&c->in, CHUNKED_RESERVE_BYTES);
     if (error < 0)
         return error;
-    ssize_t got = h1_receive(c, buf_tail(&c->in), buf_room(&c->in));
+    ssize_t got = conn_recv(&c->base, buf_tail(&c->in), buf_room(&c->in));
     if (got <= 0)
         return got < 0 ? -EPIPE : -EINPROGRESS;
     buf_added(&c->in, (size_t)got);
@@ -125,7 +106,7 @@ static int read_length(struct h1_conn *c)
     if (!room)
         return error;
     room_bytes = (int64_t)room_bytes > left_bytes ? (size_t)left_bytes : room_bytes;
-    ssize_t got = h1_receive(c, room, room_bytes);
+    ssize_t got = conn_recv(&c->base, room, room_bytes);
     if (got <= 0)
         return got < 0 ? -EPIPE : -EINPROGRESS;
     body_added(&hx->body, (size_t)got);

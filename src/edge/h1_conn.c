@@ -3,21 +3,17 @@
  *     socket --bytes--> wire/h1 --head, body--> serve
  *     socket <--bytes-- h1_answer <--head, body-- serve
  *
- * Woken  by loop (socket ready, time up, a mark left by h1_answer), always at h1_conn_run().
- * Owns   the socket, the bytes of a head that is not whole, the exchange under way.
+ * Woken  by loop (socket ready, time up, a mark left by h1_answer), always at conn_run().
+ * Owns   the bytes of a head that is not whole, the exchange under way.
  * Lives  until a step says NEXT_CLOSE; freed at the end of that loop turn, never inside a step.
- * Not    what a request means (http), who answers it (serve), how its body comes in (h1_body.c) and the answer leaves
- *        (h1_answer.c).
+ * Not    the socket (conn.c), what a request means (http), who answers it (serve), how its body comes
+ *        in (h1_body.c) and the answer leaves (h1_answer.c).
  * Start  with the table of phases: it is the whole life of a connection.
  *
  * A read lands in the edge's scratch memory; a whole head moves into its exchange's arena, so a connection between two
  * requests holds no buffer at all.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include "base/log.h"
 #include "base/sys.h"
 #include "edge/edge_private.h"
@@ -61,14 +57,14 @@ static void enter(struct h1_conn *c, enum phase phase)
         return;
     c->phase = phase;
     if (phases[phase].kind != LIMIT_EACH_WAIT)
-        timer_off(c->edge->loop, &c->timer);
+        timer_off(c->base.edge->loop, &c->base.timer);
 }
 
 /* ---- life and death -------------------------------------------------------------------------- */
 
 static void free_conn(struct loop_garbage *g)
 {
-    struct h1_conn *c = container_of(g, struct h1_conn, garbage);
+    struct h1_conn *c = container_of(g, struct h1_conn, base.garbage);
     buf_done(&c->in);
     sys_free(c);
 }
@@ -77,7 +73,7 @@ static void drop_exchange(struct h1_conn *c)
 {
     if (!c->hx)
         return;
-    h1_exchange_give(c->edge, c->hx);
+    h1_exchange_give(c->base.edge, c->hx);
     c->hx = NULL;
 }
 
@@ -93,29 +89,18 @@ static void log_unfinished(struct h1_exchange *hx)
 
 static void close_conn(struct h1_conn *c)
 {
-    struct edge *e = c->edge;
-    int fd = c->watch.fd;
-    if (c->hx && c->hx->spelled.body == H1_BODY_CLOSE) {
-        /* The end of the connection is the end of this body: only a reset shows that it is not whole. */
-        const struct linger hard = { .l_onoff = 1 };
-        (void)sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    }
+    /* The end of the connection is the end of such a body: only a reset shows that it is not whole. */
+    bool is_reset = c->hx && c->hx->spelled.body == H1_BODY_CLOSE;
     if (c->hx)                  /* else its response went out whole, or it never had one */
         log_unfinished(c->hx);
     drop_exchange(c);
-    timer_off(e->loop, &c->timer);
-    loop_unwatch(&c->watch);
-    (void)sys_close(fd);
-    list_remove(&c->node);
-    e->conns_count--;
-    c->is_closing = true;
-    loop_free_later(e->loop, &c->garbage, free_conn);
+    conn_close(&c->base, is_reset, free_conn);
 }
 
 static bool is_limit_kept(const struct h1_conn *c, enum limit_kind kind)
 {
-    return c->timer.due_ms > 0 &&
-           (kind == LIMIT_WHOLE_PHASE || (kind == LIMIT_PROGRESS && !c->has_moved));
+    return c->base.timer.due_ms > 0 &&
+           (kind == LIMIT_WHOLE_PHASE || (kind == LIMIT_PROGRESS && !c->base.has_moved));
 }
 
 /* 0, or -ENOMEM: nothing would ever end this wait. */
@@ -124,13 +109,13 @@ static int set_limit(struct h1_conn *c)
     const struct phase_row *p = &phases[c->phase];
     int64_t limit_ms = NO_LIMIT_MS;
     if (p->limit_option > 0)
-        memcpy(&limit_ms, (const char *)c->edge->conf + p->limit_option, sizeof limit_ms);
-    if (c->phase == PHASE_IDLE && c->edge->is_draining)
-        limit_ms = c->edge->conf->drain_idle_ms;
+        memcpy(&limit_ms, (const char *)c->base.edge->conf + p->limit_option, sizeof limit_ms);
+    if (c->phase == PHASE_IDLE && c->base.edge->is_draining)
+        limit_ms = c->base.edge->conf->drain_idle_ms;
     if (is_limit_kept(c, p->kind))
         return 0;
-    c->has_moved = false;
-    int rc = timer_set(c->edge->loop, &c->timer, limit_ms);
+    c->base.has_moved = false;
+    int rc = timer_set(c->base.edge->loop, &c->base.timer, limit_ms);
     if (rc < 0)
         log_warn("no memory for a timer", "phase=%s", p->name);
     return rc;
@@ -143,84 +128,54 @@ static void run(struct h1_conn *c, enum next next)
         next = phases[c->phase].step(c);
     c->is_running = false;
     if (next == NEXT_STEP)
-        loop_again(&c->watch);
+        loop_again(&c->base.watch);
     if (next == NEXT_CLOSE || set_limit(c) < 0)
         close_conn(c);
 }
 
-void h1_conn_run(struct h1_conn *c)
+static void conn_run(struct conn *base)
 {
-    if (!c->is_closing)
-        run(c, NEXT_STEP);
+    if (!base->is_closing)
+        run(container_of(base, struct h1_conn, base), NEXT_STEP);
 }
 
-static void ready(struct watch *w)
+static void conn_late(struct conn *base)
 {
-    h1_conn_run(container_of(w, struct h1_conn, watch));
-}
-
-static void late(struct timer *t)
-{
-    struct h1_conn *c = container_of(t, struct h1_conn, timer);
-    if (c->is_closing)
+    struct h1_conn *c = container_of(base, struct h1_conn, base);
+    if (base->is_closing)
         return;
     c->is_running = true;
     enum next next = phases[c->phase].late(c);
     run(c, next);
 }
 
-static void name_peer(struct h1_conn *c, const struct sockaddr *peer)
+static void conn_drain(struct conn *base)
 {
-    if (peer->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
-        inet_ntop(AF_INET, &in->sin_addr, c->address, sizeof c->address);
-        snprintf(c->port, sizeof c->port, "%u", ntohs(in->sin_port));
-    } else if (peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
-        inet_ntop(AF_INET6, &in6->sin6_addr, c->address, sizeof c->address);
-        snprintf(c->port, sizeof c->port, "%u", ntohs(in6->sin6_port));
-    }
+    struct h1_conn *c = container_of(base, struct h1_conn, base);
+    if (c->phase == PHASE_IDLE)
+        (void)set_limit(c);             /* it is on and only moves */
 }
 
-int h1_conn_new(struct edge *e, struct listener *l, int fd, const struct sockaddr *peer)
+static void conn_end(struct conn *base)
 {
-    const int on = 1;
+    if (!base->is_closing)
+        close_conn(container_of(base, struct h1_conn, base));
+}
+
+static const struct conn_wire h1_wire = { conn_run, conn_late, conn_drain, conn_end };
+
+int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer)
+{
+    const struct conf *conf = l->edge->conf;
     struct h1_conn *c = sys_calloc(1, sizeof *c);
     if (!c)
         return -ENOMEM;
-    c->edge = e;
-    c->listener = l;
-    c->in.limit_bytes = (size_t)e->conf->head_limit_bytes + EDGE_SCRATCH_BYTES;
-    timer_init(&c->timer, late);
-    list_init(&c->node);
-    name_peer(c, peer);
-    if (!l->is_unix)
-        (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->in.limit_bytes = (size_t)conf->head_limit_bytes + EDGE_SCRATCH_BYTES;
     /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
-    int rc = set_limit(c);
-    if (rc == 0)
-        rc = loop_watch(e->loop, &c->watch, fd, ready);
-    if (rc < 0) {
-        timer_off(e->loop, &c->timer);
+    int rc = conn_open(&c->base, &h1_wire, l, fd, peer, conf->idle_timeout_ms);
+    if (rc < 0)
         sys_free(c);
-        return rc;
-    }
-    list_add_before(&e->conns, &c->node);
-    e->conns_count++;
-    e->accepted++;
-    return 0;
-}
-
-void h1_conn_end(struct h1_conn *c)
-{
-    if (!c->is_closing)
-        close_conn(c);
-}
-
-void h1_conn_drain(struct h1_conn *c)
-{
-    if (c->phase == PHASE_IDLE)
-        (void)set_limit(c);             /* it is on and only moves */
+    return rc;
 }
 
 /* ---- idle and head --------------------------------------------------------------------------- */
@@ -252,8 +207,8 @@ static void move_head(struct request *r, const char *from, const char *to)
 static void fill_from(struct h1_conn *c, struct request *r)
 {
     r->from = (struct request_from){
-        .address = span_of(c->address), .port = span_of(c->port),
-        .server_address = span_of(c->listener->address), .server_port = span_of(c->listener->port),
+        .address = span_of(c->base.address), .port = span_of(c->base.port),
+        .server_address = span_of(c->base.listener->address), .server_port = span_of(c->base.listener->port),
     };
 }
 
@@ -264,7 +219,7 @@ static void adopt(struct h1_conn *c, struct h1_exchange *hx)
     c->scanned_bytes = 0;
     c->is_scanned = false;
     hx->conn = c;
-    hx->x.began_us = loop_now_us(c->edge->loop);
+    hx->x.began_us = loop_now_us(c->base.edge->loop);
     fill_from(c, &hx->x.request);
 }
 
@@ -287,27 +242,27 @@ static enum next begin(struct h1_conn *c)
     struct h1_exchange *hx = c->hx;
     struct exchange *x = &hx->x;
     c->requests++;
-    c->edge->requests++;
+    c->base.edge->requests++;
     int rc = request_understand(&x->request, &x->arena);
     if (rc < 0)
         return refuse(c, (unsigned)-rc);
     hx->is_body_complete = x->request.body_bytes == 0;
-    return served(c, serve_begin(&c->edge->serve, x));
+    return served(c, serve_begin(&c->base.edge->serve, x));
 }
 
 /* Looks for a whole head in `data`: taken bytes, 0 when more must come, or minus the status to refuse it with. */
 static ssize_t take_head(struct h1_conn *c, struct span data)
 {
-    const struct conf *conf = c->edge->conf;
+    const struct conf *conf = c->base.edge->conf;
     struct h1_limits limits = { (size_t)conf->head_limit_bytes, (size_t)conf->fields_limit };
-    struct h1_exchange *hx = h1_exchange_take(c->edge);
+    struct h1_exchange *hx = h1_exchange_take(c->base.edge);
     if (!hx)
         return -ENOMEM;
     struct request *r = &hx->x.request;
     ssize_t taken = h1_read_head(r, data, &c->scanned_bytes, &limits, &hx->x.arena);
     if (taken == 0) {
         c->is_scanned = true;
-        h1_exchange_give(c->edge, hx);
+        h1_exchange_give(c->base.edge, hx);
         return 0;
     }
     struct span copy = { 0 };
@@ -340,8 +295,8 @@ static enum next wait_for_head(struct h1_conn *c)
 /* Nothing kept: the read goes to scratch, and with luck the head is whole and never copied into `in`. */
 static enum next read_to_scratch(struct h1_conn *c)
 {
-    char *scratch = c->edge->scratch;
-    ssize_t got = h1_receive(c, scratch, EDGE_SCRATCH_BYTES);
+    char *scratch = c->base.edge->scratch;
+    ssize_t got = conn_recv(&c->base, scratch, EDGE_SCRATCH_BYTES);
     if (got < 0)
         return NEXT_CLOSE;
     if (got == 0)
@@ -365,7 +320,7 @@ static enum next read_more(struct h1_conn *c)
 {
     if (buf_reserve(&c->in, IN_RESERVE_BYTES) < 0)
         return NEXT_CLOSE;
-    ssize_t got = h1_receive(c, buf_tail(&c->in), buf_room(&c->in));
+    ssize_t got = conn_recv(&c->base, buf_tail(&c->in), buf_room(&c->in));
     if (got < 0)
         return NEXT_CLOSE;
     if (got == 0)
@@ -402,7 +357,7 @@ static enum next step_idle(struct h1_conn *c)
 static enum next late_request(struct h1_conn *c)
 {
     if (!c->hx) {
-        struct h1_exchange *hx = h1_exchange_take(c->edge);
+        struct h1_exchange *hx = h1_exchange_take(c->base.edge);
         if (!hx)
             return NEXT_CLOSE;
         hx->x.request.version = 11;
@@ -423,7 +378,7 @@ static enum next refuse_body(struct h1_conn *c, int error)
     unsigned status = status_of(error);
     if (status != 413)
         log_warn("no place for a request body", "bytes=%lld folder=%s error=\"%s\"",
-                 (long long)c->hx->body.bytes, c->edge->bodies.folder, strerror(-error));
+                 (long long)c->hx->body.bytes, c->base.edge->bodies.folder, strerror(-error));
     return refuse(c, status);
 }
 
@@ -431,7 +386,7 @@ static enum next begin_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     struct request *r = &hx->x.request;
-    if (r->body_bytes > c->edge->conf->body_limit_bytes)
+    if (r->body_bytes > c->base.edge->conf->body_limit_bytes)
         return refuse(c, 413);
     int rc = h1_body_begin(c);
     if (rc < 0)
@@ -478,7 +433,7 @@ static enum next step_body(struct h1_conn *c)
         if (rc < 0)
             return refuse_body(c, rc);
     }
-    loop_again(&c->watch);
+    loop_again(&c->base.watch);
     return NEXT_WAIT;
 }
 
@@ -502,7 +457,7 @@ static enum next finish(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     bool goes_on = hx->spelled.keeps_alive && !hx->is_cut;
-    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0 || (c->watch.ready & LOOP_READ);
+    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0 || (c->base.watch.ready & LOOP_READ);
     if (hx->is_cut)
         return NEXT_CLOSE;
     serve_log(&hx->x);
@@ -511,10 +466,10 @@ static enum next finish(struct h1_conn *c)
         enter(c, PHASE_IDLE);
         return NEXT_STEP;
     }
-    if (!has_unread || c->is_half_closed)
+    if (!has_unread || c->base.is_half_closed)
         return NEXT_CLOSE;
     /* Closing with unread bytes would reset the connection and could destroy the answer on its way. */
-    (void)sys_shutdown(c->watch.fd, SHUT_WR);
+    conn_shutdown(&c->base);
     enter(c, PHASE_LINGER);
     return NEXT_STEP;
 }
@@ -523,20 +478,16 @@ static enum next finish(struct h1_conn *c)
  * answer, unless it did so while its request was still waiting for a worker. */
 static bool is_gone(struct h1_conn *c)
 {
-    char byte;
-    if (!(c->watch.ready & LOOP_HANGUP))
+    if (!(c->base.watch.ready & LOOP_HANGUP))
         return false;
-    if (c->watch.ready & LOOP_BROKEN)
+    if (c->base.watch.ready & LOOP_BROKEN)
         return true;
-    if (c->is_half_closed || buf_len(&c->in) > 0)
+    if (c->base.is_half_closed || buf_len(&c->in) > 0)
         return false;
-    ssize_t got = sys_recv(c->watch.fd, &byte, 1, MSG_PEEK);
-    if (got < 0)
-        return got != -EAGAIN;
-    if (got > 0)
-        return false;
-    c->is_half_closed = true;
-    return serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->edge->loop);
+    int rc = conn_peek(&c->base);
+    if (rc < 0)
+        return rc != -EAGAIN;
+    return rc == 0 && serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->base.edge->loop);
 }
 
 /* Not the client's doing: somebody must know why it was cut. */
@@ -579,7 +530,7 @@ static enum next step_answer(struct h1_conn *c)
 
 static enum next late_send(struct h1_conn *c)
 {
-    log_debug("client takes nothing", "address=%s", c->address);
+    log_debug("client takes nothing", "address=%s", c->base.address);
     return NEXT_CLOSE;
 }
 
@@ -588,12 +539,12 @@ static enum next late_send(struct h1_conn *c)
 static enum next step_linger(struct h1_conn *c)
 {
     for (int budget = LINGER_BYTES / EDGE_SCRATCH_BYTES; budget > 0; budget--) {
-        ssize_t got = h1_receive(c, c->edge->scratch, EDGE_SCRATCH_BYTES);
+        ssize_t got = conn_recv(&c->base, c->base.edge->scratch, EDGE_SCRATCH_BYTES);
         if (got < 0)
             return NEXT_CLOSE;
         if (got == 0)
             return NEXT_WAIT;
     }
-    loop_again(&c->watch);
+    loop_again(&c->base.watch);
     return NEXT_WAIT;
 }

@@ -187,7 +187,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (!stage.edge)
         set_up();
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0 ||
-        h1_conn_new(stage.edge, &stage.listener, fds[0], (struct sockaddr *)&from) < 0)
+        h1_conn_new(&stage.listener, fds[0], (struct sockaddr *)&from) < 0)
         abort();
     play(fds[1], data, bytes);
     close(fds[1]);

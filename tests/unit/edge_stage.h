@@ -116,14 +116,14 @@ static inline void stage_open(void)
     loop_hook_add(e->loop, &stage.hook);
 }
 
-static inline struct h1_conn *conn_open(int *peer)
+static inline struct h1_conn *client_open(int *peer)
 {
     int fds[2];
     struct sockaddr_un from = { .sun_family = AF_UNIX };
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    assert_int_equal(h1_conn_new(stage.edge, &stage.listener, fds[0], (struct sockaddr *)&from), 0);
+    assert_int_equal(h1_conn_new(&stage.listener, fds[0], (struct sockaddr *)&from), 0);
     *peer = fds[1];
-    return container_of(stage.edge->conns.prev, struct h1_conn, node);
+    return container_of(stage.edge->conns.prev, struct h1_conn, base.node);
 }
 
 /* What the access log says so far, since the last call. */

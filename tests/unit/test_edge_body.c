@@ -66,7 +66,7 @@ UNIT_TEST(bodies_with_a_length)
         int peer;
         char head[200];
         open_body(65536);
-        conn_open(&peer);
+        client_open(&peer);
         snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", sizes[i]);
         say(peer, head);
         push(peer, sent, sizes[i]);
@@ -102,7 +102,7 @@ UNIT_TEST(chunked_bodies)
         int peer;
         open_body(memories[i / ARRAY_LEN(sizes) / ARRAY_LEN(chunks)]);
         piece_bytes = i % 2 || bytes > 65537 ? SIZE_MAX : 997;
-        conn_open(&peer);
+        client_open(&peer);
         say(peer, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
         push_chunked(peer, bytes, chunk);
         expect(peer, "200");
@@ -120,7 +120,7 @@ UNIT_TEST(a_full_disk_is_507)
     int peer;
     open_body(65536);
     pwrite_error = -ENOSPC;
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
     push(peer, sent, 400000);
     expect(peer, "507");
@@ -134,7 +134,7 @@ UNIT_TEST(a_body_that_ends_early_is_nobodys)
 {
     int peer;
     open_body(65536);
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345");
     settle();
     close(peer);
@@ -148,7 +148,7 @@ UNIT_TEST(a_slow_body_is_408_and_logged_once)
 {
     int peer;
     open_body(65536);
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
     for (int i = 0; i < 5; i++) {                 /* each byte is a new start */
         say(peer, "x");
@@ -174,7 +174,7 @@ UNIT_TEST(memfds_are_used_again_and_given_back)
 {
     int peer;
     open_body(65536);
-    conn_open(&peer);
+    client_open(&peer);
     for (int i = 0; i < 3; i++) {
         say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
         push(peer, sent, 50000);
@@ -196,7 +196,7 @@ UNIT_TEST(a_memfd_that_a_worker_may_read_is_never_used_again)
     int peer;
     open_body(65536);
     stage.answer = lend_for_ever;
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
     push(peer, sent, 50000);
     expect(peer, "200");

@@ -11,7 +11,7 @@ UNIT_TEST(a_head_may_be_cut_anywhere)
         char first[sizeof get] = "";
         stage_open();
         stage.answer = answer_ok;
-        conn_open(&peer);
+        client_open(&peer);
         memcpy(first, get, cut);
         say(peer, first);
         settle();
@@ -30,7 +30,7 @@ UNIT_TEST(a_head_may_come_byte_by_byte)
     int peer;
     stage_open();
     stage.answer = answer_ok;
-    conn_open(&peer);
+    client_open(&peer);
     for (size_t i = 0; i < sizeof get - 1; i++) {
         say(peer, (const char[]){ get[i], '\0' });
         settle();
@@ -45,8 +45,8 @@ UNIT_TEST(a_refused_head_is_logged_with_its_address_and_time)
     int peer;
     bool is_over;
     stage_open();
-    struct h1_conn *c = conn_open(&peer);
-    snprintf(c->address, sizeof c->address, "192.0.2.7");
+    struct h1_conn *c = client_open(&peer);
+    snprintf(c->base.address, sizeof c->base.address, "192.0.2.7");
     say(peer, "BAD\r\n\r\n");
     settle();
     assert_memory_equal(hear(peer, &is_over), "HTTP/1.1 400 ", 13);
@@ -91,7 +91,7 @@ UNIT_TEST(a_client_that_leaves_within_the_answer_is_logged_once)
     int peer;
     static const char text[300000];
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     struct exchange *x = stage.waiting;
@@ -112,7 +112,7 @@ UNIT_TEST(a_client_that_leaves_before_the_answer_is_logged)
 {
     int peer;
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     close(peer);
@@ -125,7 +125,7 @@ UNIT_TEST(who_takes_nothing_is_cut_though_the_application_goes_on)
 {
     int peer;
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     struct exchange *x = stage.waiting;
@@ -146,7 +146,7 @@ UNIT_TEST(who_takes_a_little_is_not_cut)
     int peer;
     char some[65536];
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     struct exchange *x = stage.waiting;
@@ -169,7 +169,7 @@ UNIT_TEST(a_body_that_ends_with_the_connection_is_reset_when_cut)
 {
     int peer;
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "GET /a HTTP/1.0\r\n\r\n");
     settle();
     begin_long(stage.waiting, -1);
@@ -186,7 +186,7 @@ UNIT_TEST(an_empty_file_ends_a_chunked_answer)
 {
     int peer;
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     struct exchange *x = stage.waiting;
@@ -228,7 +228,7 @@ UNIT_TEST(a_file_after_a_spill_comes_after_it)
     memset(text, 'x', sizeof text);
     assert_int_equal(write(fd, "file", 4), 4);
     stage_open();
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     struct exchange *x = stage.waiting;
@@ -259,7 +259,7 @@ UNIT_TEST(many_pipelined_requests_take_several_turns)
     char line[4096] = "";
     stage_open();
     stage.answer = answer_ok;
-    conn_open(&peer);
+    client_open(&peer);
     for (int i = 0; i < 100; i++)
         strcat(line, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     say(peer, line);
@@ -276,7 +276,7 @@ UNIT_TEST(continue_that_does_not_fit_comes_later)
     int peer;
     stage_open();
     stage.answer = answer_ok;
-    conn_open(&peer);
+    client_open(&peer);
     send_most = 10;
     say(peer, "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
     settle();
@@ -298,7 +298,7 @@ UNIT_TEST(a_connection_without_a_timer_is_none)
     stage_open();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     heap_left = 1;             /* the connection itself, and not its place in the heap of timers */
-    int rc = h1_conn_new(stage.edge, &stage.listener, fds[0], (struct sockaddr *)&from);
+    int rc = h1_conn_new(&stage.listener, fds[0], (struct sockaddr *)&from);
     heap_left = UINT32_MAX;
     assert_int_equal(rc, -ENOMEM);
     assert_int_equal(stage.edge->conns_count, 0);
@@ -313,7 +313,7 @@ UNIT_TEST(bytes_after_the_last_request_do_not_reset_its_answer)
     bool is_over;
     stage_open();
     stage.edge->conf->requests_limit = 1;
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, get);
     settle();
     say(peer, get);                 /* stays in the socket */

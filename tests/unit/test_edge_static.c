@@ -82,7 +82,7 @@ UNIT_TEST(a_cold_file)
     int peer;
     open_all();
     cold_error = -EAGAIN;
-    conn_open(&peer);
+    client_open(&peer);
     assert_non_null(strstr(ask(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n"), "\r\n\r\nfirst\n"));
     assert_int_equal(stage.asked, 0);
     close_all(peer);
@@ -93,7 +93,7 @@ UNIT_TEST(a_cold_miss_with_a_body_is_the_applications)
     int peer;
     open_all();
     cold_error = -EAGAIN;
-    conn_open(&peer);
+    client_open(&peer);
     const char *got = ask(peer, "GET /s/none HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
     assert_non_null(strstr(got, "\r\n\r\nok\n"));
     assert_int_equal(stage.asked, 1);
@@ -105,10 +105,10 @@ UNIT_TEST(roots_replaced_while_a_helper_opens)
     int peer;
     open_all();
     cold_error = -EAGAIN;
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     turns(1);
-    assert_non_null(container_of(stage.edge->conns.next, struct h1_conn, node)->hx);
+    assert_non_null(container_of(stage.edge->conns.next, struct h1_conn, base.node)->hx);
     set_roots(other);
     const char *got = ask(peer, "");
     assert_non_null(strstr(got, "\r\n\r\nsecond\n"));
@@ -123,7 +123,7 @@ UNIT_TEST(without_descriptors_it_is_503_and_not_the_applications)
     for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
         open_all();
         cold_error = errors[i];
-        conn_open(&peer);
+        client_open(&peer);
         const char *got = ask(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_memory_equal(got, "HTTP/1.1 503 ", 13);
         cold_error = -EAGAIN;           /* and by way of a helper */
@@ -139,7 +139,7 @@ UNIT_TEST(kept_files_make_room_when_descriptors_ran_out)
 {
     int peer;
     open_all();
-    conn_open(&peer);
+    client_open(&peer);
     assert_non_null(strstr(ask(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n"), "first\n"));
     assert_int_equal(stage.edge->serve.files->count, 1);
     clock_ahead_us += 5 * 1000000;
@@ -155,7 +155,7 @@ UNIT_TEST(renames_meanwhile_are_tried_again)
     open_all();
     cold_error = warm_error = -EAGAIN;
     opens_left = 3;
-    conn_open(&peer);
+    client_open(&peer);
     assert_non_null(strstr(ask(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n"), "first\n"));
     assert_int_equal(stage.asked, 0);
     close_all(peer);
@@ -166,10 +166,11 @@ UNIT_TEST(a_client_that_leaves_while_a_helper_opens)
     int peer;
     open_all();
     cold_error = -EAGAIN;
-    conn_open(&peer);
+    client_open(&peer);
     say(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     turns(1);
-    h1_conn_end(container_of(stage.edge->conns.next, struct h1_conn, node));
+    struct conn *c = container_of(stage.edge->conns.next, struct conn, node);
+    c->wire->end(c);
     settle();
     const char *line = logged();
     if (!strstr(line, "\"GET /s/a.txt HTTP/1.1\" 499 0 "))

@@ -1,0 +1,58 @@
+/* conn.h - one client's socket: what every wire that speaks on it shares.
+ *
+ *     wire (h1_conn, h2_conn) --conn_recv, conn_sendv, conn_sendfile--> here --> socket
+ *
+ * A wire embeds a struct conn and says by its table what to do when the socket is ready, when the
+ * timer's limit passed, and when the edge stops.  Nothing else knows what a connection speaks.
+ * Owner  the wire: conn_close() frees it at the end of the loop's turn, never inside a step.
+ */
+#pragma once
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include "loop/loop.h"
+
+struct edge;
+struct listener;
+struct conn;
+
+struct conn_wire {
+    void (*run)(struct conn *c);      /* the socket is ready, or loop_again() was asked */
+    void (*late)(struct conn *c);     /* the limit set on `timer` passed */
+    /* the edge stops: no further request but one already on its way */
+    void (*drain)(struct conn *c);
+    void (*end)(struct conn *c);      /* at once, whatever is under way */
+};
+
+struct conn {
+    struct watch watch;
+    struct timer timer;
+    struct loop_garbage garbage;
+    struct list node;                 /* in the edge's conns */
+    struct edge *edge;
+    struct listener *listener;
+    const struct conn_wire *wire;
+    bool has_moved;                   /* the client took bytes; the wire clears it */
+    bool is_half_closed;              /* the client will send nothing more */
+    bool is_closing;                  /* given to loop_free_later */
+    char address[46], port[6];        /* of the peer; "" on a Unix socket */
+};
+
+/* Fills in all of *c but the wire's own fields, sets the timer and watches fd.  0, or -errno: fd is
+ * still the caller's, and nothing is set. */
+int conn_open(struct conn *c, const struct conn_wire *wire, struct listener *l, int fd,
+              const struct sockaddr *peer, int64_t limit_ms);
+/* Closes the socket, by a reset when the client has to see that what it got is not whole. */
+void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garbage *g));
+
+/* Bytes read, 0: none now, negative: the client is gone or will send no more (-EPIPE). */
+ssize_t conn_recv(struct conn *c, void *into, size_t bytes);
+/* Without taking anything: 1 bytes are there, 0 the client sends no more, -EAGAIN nothing yet, or an
+ * error. */
+int conn_peek(struct conn *c);
+/* Bytes sent, 0: the socket is full (run follows), negative: the client is gone.  has_more: something
+ * follows at once that may share the segment. */
+ssize_t conn_sendv(struct conn *c, const struct iovec *iov, size_t count, bool has_more);
+/* From an open file; the same results, and -EIO: it became shorter than `bytes` says. */
+ssize_t conn_sendfile(struct conn *c, int fd, uint64_t at, uint64_t bytes);
+/* Nothing more will be sent; what the client still sends can be read. */
+void conn_shutdown(struct conn *c);
