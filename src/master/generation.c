@@ -301,6 +301,23 @@ static int make_workers(struct generation *g)
     return 0;
 }
 
+const char *generation_why_alone(const struct generation *g)
+{
+    const char *why = json_text(json_object_get(g->report, "preload"), "why", "");
+    return strcmp(start_of(g)->conf->preload, "auto") == 0 ? why : "";
+}
+
+/* The first generation's is said before the ready line: where the log goes there too, not twice. */
+static void warn_preload(const struct generation *g)
+{
+    const struct master *m = g->site->master;
+    const char *why = generation_why_alone(g);
+    const char *module = json_text(json_object_get(g->report, "preload"), "module", "");
+    if (why[0] && (m->is_announced || strcmp(start_of(g)->conf->log, "-") != 0))
+        log_warn("each worker imports the project by itself", "site=%s%s%s reason=\"%s\"",
+                 g->site->project->name, module[0] ? " module=" : "", module, why);
+}
+
 static void warn(const struct generation *g, const char *note)
 {
     size_t i;
@@ -312,11 +329,7 @@ static void warn(const struct generation *g, const char *note)
                  g->site->project->name, json_text(g->report, "settings", ""));
     if (note[0])
         log_info("uploads", "site=%s decision=\"%s\"", g->site->project->name, note);
-    const json_t *preload = json_object_get(g->report, "preload");
-    const char *why = json_text(preload, "why", "");
-    if (why[0] && strcmp(start_of(g)->conf->preload, "auto") == 0)
-        log_warn("each worker imports the project by itself", "site=%s module=%s reason=\"%s\"",
-                 g->site->project->name, json_text(preload, "module", ""), why);
+    warn_preload(g);
     json_array_foreach(json_object_get(g->report, "warnings"), i, text)
         log_warn("the project", "site=%s warning=\"%s\"", g->site->project->name,
                  json_string_value(text));

@@ -72,12 +72,21 @@ static void add(char *into, size_t cap_bytes, const char *separator, const char 
         (void)snprintf(into + len, cap_bytes - len, "%s%s", len > 0 ? separator : "", text);
 }
 
+/* Before the ready line: who waits for that one has heard everything that was decided. */
+static void say_preload(const struct master *m, const struct generation *g)
+{
+    const char *why = generation_why_alone(g);
+    if (why[0])
+        logs_say(&m->logs, "Each worker imports the project by itself: %s.\n", why);
+}
+
 void master_announce(struct master *m, const struct generation *g)
 {
     char where[1024] = "", what[512] = "";
     if (m->is_announced)
         return;
     m->is_announced = true;
+    say_preload(m, g);
     for (size_t i = 0; i < m->listeners.count; i++)
         add(where, sizeof where, " ", m->listeners.all[i].url);
     add(what, sizeof what, ", ", json_text(g->report, "framework", ""));
@@ -88,10 +97,6 @@ void master_announce(struct master *m, const struct generation *g)
              "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
              SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s",
              g->threads, g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
-    const json_t *preload = json_object_get(g->report, "preload");
-    if (json_text(preload, "module", "")[0] && strcmp(json_text(preload, "verdict", ""), "no") == 0)
-        logs_say(&m->logs, "Each worker imports the project by itself: %s.\n",
-                 json_text(preload, "why", ""));
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
     if (m->start->is_development && m->conf->open)
