@@ -30,8 +30,9 @@ HOLDER_STEPS = 12
 HOLDERS_MAX = 2000
 TEXT_CHARS = 80
 
-# They look at the process id at each use, and begin anew in a fork.
-AT_HOME_IN_FORKS = ("sentry_sdk", "redis", "valkey")
+# They look at the process id at each use, and begin anew in a fork.  (So does sentry_sdk, but the
+# wake-up for its queue's first event goes to the thread that the fork left behind.)
+AT_HOME_IN_FORKS = ("redis", "valkey")
 # How native threads are called; without a name of their own, who is loaded is the likeliest.
 THREAD_NAMES = (
     ("grpc", ("grpc_", "event_engine", "lifeguard", "timer_manager", "resolver-exec")),
@@ -139,25 +140,29 @@ def is_foreign(name: Any) -> bool:
 
 
 def holder_of(thing: object) -> str:
-    """The module from whose names a thing can be reached, else that of an object which holds it."""
+    """The module from whose names a thing can be reached, else that of an object which holds it.
+
+    Never beyond the names of a module of Python's: whoever uses threading is not to blame.
+    """
     modules = {
         id(vars(module)): name
         for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType) and is_foreign(name)
+        if isinstance(module, ModuleType)
     }
-    layer, seen, by_class = [thing], {id(thing)}, ""
+    layer, seen, by_class = [thing], {id(thing), id(modules)}, ""
     for _ in range(HOLDER_STEPS):
         above = gc.get_referrers(*layer)
         seen |= {id(layer), id(above)}
         layer = []
         for one in above:
-            if id(one) in modules:
+            if is_foreign(modules.get(id(one))):
                 return modules[id(one)]
-            if id(one) not in seen and not isinstance(one, FrameType | ModuleType):
-                seen.add(id(one))
-                layer.append(one)
-                name = (one if isinstance(one, type) else type(one)).__module__
-                by_class = by_class or (name if is_foreign(name) else "")
+            if id(one) in seen or id(one) in modules or isinstance(one, FrameType | ModuleType):
+                continue
+            seen.add(id(one))
+            layer.append(one)
+            name = (one if isinstance(one, type) else type(one)).__module__
+            by_class = by_class or (name if is_foreign(name) else "")
         if not layer or len(layer) > HOLDERS_MAX:
             break
     return by_class
@@ -171,12 +176,22 @@ def module_of_thread(thread: threading.Thread) -> str:
     for thing in (type(thread), target, type(bound_to)):
         if is_foreign(getattr(thing, "__module__", "")):
             return thing.__module__
-    frame = sys._current_frames().get(thread.ident or 0)
+    return module_of_frames(sys._current_frames().get(thread.ident or 0)) or holder_of(thread)
+
+
+def module_of_frames(frame: FrameType | None) -> str:
     while frame is not None:
         if is_foreign(frame.f_globals.get("__name__")):
             return frame.f_globals["__name__"]
         frame = frame.f_back
-    return holder_of(thread) or getattr(target, "__module__", "") or ""
+    return ""
+
+
+def module_of_unlisted(name: str) -> str:
+    """Of a thread that threading does not know: _thread.start_new_thread(), else native."""
+    listed = {thread.ident for thread in threading.enumerate()}
+    frames = [frame for ident, frame in sys._current_frames().items() if ident not in listed]
+    return next(filter(None, map(module_of_frames, frames)), "") or module_of_native(name)
 
 
 def module_of_native(name: str) -> str:
@@ -200,8 +215,19 @@ def module_of_file(fd: int, link: str, threads: dict[int, str]) -> str:
         with contextlib.suppress(Exception):  # closed, detached
             if has_file(kind) and one.fileno() == fd:
                 return holder_of(one) or kind.__module__
+    if link == "anon_inode:[eventpoll]" and (module := module_of_epoll(fd)):
+        return module
     named = (module_of_native(name) for name in threads.values())
     return next(filter(None, named), module_of_native(""))
+
+
+def module_of_epoll(fd: int) -> str:
+    """Of a bare select.epoll, which the collector knows only by who holds it: Twisted's."""
+    for one in gc.get_objects():
+        for thing in gc.get_referents(one):
+            if type(thing) is select.epoll and not thing.closed and thing.fileno() == fd:
+                return holder_of(thing)
+    return ""
 
 
 # ---- the trial ----
@@ -274,7 +300,7 @@ def hazards(before: Files) -> list[Hazard]:
         if remains and tid not in remains.threads:
             continue
         thread = objects.get(tid)
-        module = module_of_thread(thread) if thread else module_of_native(name)
+        module = module_of_thread(thread) if thread else module_of_unlisted(name)
         shown = thread.name if thread else name
         if not is_at_home(module):
             found.append(Hazard(f"the thread '{shown[:TEXT_CHARS]}'", module))
@@ -294,7 +320,7 @@ def hazards(before: Files) -> list[Hazard]:
 def sentence_of(hazard: Hazard, count: int) -> str:
     did = "started" if hazard.what.startswith("the thread") else "opened"
     others = f" (and {count - 1} more)" if count > 1 else ""
-    who = hazard.module or "native code"
+    who = hazard.module or "a module that cannot be named"
     return f"{who} {did} {hazard.what}{others} while the project was imported"
 
 

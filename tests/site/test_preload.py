@@ -80,6 +80,25 @@ def test_each_worker_imports_when_told(sites: Sites) -> None:
             "a connection to 127.0.0.1:",
         ),
         ("import asyncio\nloop = asyncio.new_event_loop()\n", "feed", "an event loop"),
+        (
+            "import select\nclass Reactor:\n    def __init__(self):\n"
+            "        self.poller = select.epoll()\nreactor = Reactor()\n",
+            "feed",
+            "an event loop",
+        ),
+        (
+            "import threading, time\n"
+            "thread = threading.Thread(target=time.sleep, args=(3600,), daemon=True)\n"
+            "thread.start()\n",
+            "feed",
+            "the thread 'Thread-1",
+        ),
+        (
+            "import _thread, time\ndef poll():\n    time.sleep(3600)\n"
+            "_thread.start_new_thread(poll, ())\n",
+            "feed",
+            "the thread '",
+        ),
         ("import os\nends = [open(fd, 'rb', 0) for fd in os.pipe()]\n", "feed", "a pipe"),
         (
             "import sqlite3\ndata = sqlite3.connect('own.db')\n"
@@ -88,7 +107,17 @@ def test_each_worker_imports_when_told(sites: Sites) -> None:
             "the database",
         ),
     ],
-    ids=["thread", "executor", "connection", "event loop", "pipe", "database"],
+    ids=[
+        "thread",
+        "executor",
+        "connection",
+        "event loop",
+        "bare epoll",
+        "builtin",
+        "low level",
+        "pipe",
+        "database",
+    ],
 )
 def test_a_project_that_a_fork_would_break(sites: Sites, feed: str, module: str, what: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -98,8 +127,28 @@ def test_a_project_that_a_fork_would_break(sites: Sites, feed: str, module: str,
         assert all(born == worker for worker, born in births(sites, site).items())
         note = site.log()[site.log().index(NOTE) + len(NOTE) :].splitlines()[0]
         assert note.startswith(f"{module} ") and what in note, note
-        assert f"module={module} " in site.log()
         assert len(os.listdir(f"/proc/{site.pids('zygote')[0]}/task")) == 1
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n",
+        "import os\nfd = os.eventfd(0)\n",
+    ],
+    ids=["thread", "eventfd"],
+)
+def test_nobody_is_blamed_for_what_cannot_be_named(sites: Sites, feed: str) -> None:
+    """threading is known to more modules than the one that started the thread."""
+    bystander = "import threading, select\nfrom threading import Thread\n"
+    files = {"own.py": "import bystander, feed\n" + APPLICATION, "feed.py": feed,
+             "bystander.py": bystander}  # fmt: skip
+    site = start(sites, files, "--log", "site.log")
+    assert all(born == worker for worker, born in births(sites, site).items())
+    assert f"{NOTE}a module that cannot be named " in site.log()
+    log = (sites.folder / "project" / "site.log").read_text()
+    assert "reason=" in log and "module=" not in log
 
 
 @pytest.mark.parametrize(
@@ -119,6 +168,18 @@ def test_a_project_that_a_fork_would_break(sites: Sites, feed: str, module: str,
 def test_what_does_no_harm(sites: Sites, feed: str) -> None:
     site = start(sites, {"own.py": "import feed\n" + APPLICATION, "feed.py": feed})
     assert set(births(sites, site).values()) == set(site.pids("zygote"))
+
+
+def test_what_was_decided_stands_before_the_ready_line(sites: Sites) -> None:
+    """Once; and in a log of its own by the name of the module."""
+    files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
+    site = start(sites, files)
+    said = site.log()[: site.log().index("ready in ")]
+    assert said.count("feed started the thread 'poller'") == 1 and NOTE in said
+    site.stop()
+    site = start(sites, files, "--log", "site.log")
+    log = (sites.folder / "project" / "site.log").read_text()
+    assert NOTE in site.log() and "module=feed reason=" in log
 
 
 def test_it_is_forked_all_the_same_when_told(sites: Sites) -> None:
