@@ -5,15 +5,15 @@
 
 struct state { uint64_t v0, v1, v2, v3; };
 
-static uint64_t key[2];                   /* written once, by hash_seed() */
+static uint64_t own_key[2];               /* written once, by hash_seed() */
 
 void hash_seed(void)
 {
     uint64_t drawn[2];
     if (sys_random(drawn, sizeof drawn) == 0)
-        memcpy(key, drawn, sizeof key);
+        memcpy(own_key, drawn, sizeof own_key);
     else                                  /* no getrandom: guessable, but every table still works */
-        key[0] = (uint64_t)sys_now_us(), key[1] = (uint64_t)sys_wall_us();
+        own_key[0] = (uint64_t)sys_now_us(), own_key[1] = (uint64_t)sys_wall_us();
 }
 
 static uint64_t rotate(uint64_t x, unsigned bits)
@@ -36,7 +36,7 @@ static void add_word(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-uint64_t hash_span(struct span s)
+uint64_t hash_keyed(const uint64_t key[2], struct span s)
 {
     struct state st = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
                         key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
@@ -54,4 +54,9 @@ uint64_t hash_span(struct span s)
     sip_round(&st);
     sip_round(&st);
     return st.v0 ^ st.v1 ^ st.v2 ^ st.v3;
+}
+
+uint64_t hash_span(struct span s)
+{
+    return hash_keyed(own_key, s);
 }

@@ -6,3 +6,5 @@
 /* draws the process's key from getrandom, once, at start-up */
 void hash_seed(void);
 uint64_t hash_span(struct span s);
+/* The same under a key of the caller's: processes that share a table share its key. */
+uint64_t hash_keyed(const uint64_t key[2], struct span s);
