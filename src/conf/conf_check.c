@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/un.h>
 #include "conf/conf_private.h"
+#include "conf/rate_rule.h"
 
 enum {
     SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
@@ -143,6 +144,13 @@ static const char *check_auto(struct span *text, char *spelling)
     return is_right ? NULL : "auto, yes or no";
 }
 
+static const char *check_rate_limit(struct span *text, char *spelling)
+{
+    struct rate_rule rule;
+    (void)spelling;
+    return rate_rule_parse(*text, &rule) == 0 ? NULL : RATE_RULE_TAKES;
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text,
                             char spelling[CONF_SPELLING_BYTES])
 {
@@ -155,7 +163,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         { CONF_settings, check_settings },   { CONF_site, check_site },
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
         { CONF_log_level, check_log_level }, { CONF_media, check_auto },
-        { CONF_preload, check_auto },
+        { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

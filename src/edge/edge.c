@@ -162,13 +162,13 @@ static void drain(struct edge *e)
 static void report(struct edge *e)
 {
     struct pool_stats s = pool_stats(e->pool);
-    json_t *stats = json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI}", "connections", (json_int_t)e->conns_count,
+    json_t *stats = json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI}", "connections", (json_int_t)e->conns_count,
                               "accepted", (json_int_t)e->accepted, "requests", (json_int_t)e->requests,
                               "queued", (json_int_t)s.queued, "in_hand", (json_int_t)s.in_hand,
                               "served", (json_int_t)s.served, "retried", (json_int_t)s.retried,
                               "failed", (json_int_t)s.failed, "refused", (json_int_t)s.refused,
                               "withdrawn", (json_int_t)s.withdrawn, "lost_bells", (json_int_t)s.lost_bells,
-                              "access_dropped", (json_int_t)e->serve.access_dropped);
+                              "limited", (json_int_t)e->serve.limited, "access_dropped", (json_int_t)e->serve.access_dropped);
     char *text = stats ? json_line(stats) : NULL;
     const struct channel_msg msg = { .kind = CHANNEL_STATS };
     if (text && channel_send(e->master.fd, &msg, span_of(text), NULL, 0) < 0)
@@ -264,8 +264,8 @@ failed:
     return NULL;
 }
 
-/* The master's first message says who we are. */
-static int welcome(struct channel_msg *msg)
+/* The master's first message says who we are, and brings the board. */
+static int welcome(struct channel_msg *msg, struct board *board)
 {
     char text[CHANNEL_TEXT_MAX];
     int fds[SYS_FDS_MAX];
@@ -274,7 +274,12 @@ static int welcome(struct channel_msg *msg)
     while (sys_poll(&wait, 1, -1) == -EINTR)
         continue;
     int rc = channel_recv(CHANNEL_MASTER_FD, msg, text, fds, &fds_count);
-    return rc == 1 && msg->kind == CHANNEL_WELCOME ? 0 : rc < 0 ? rc : -EPIPE;
+    if (rc != 1 || msg->kind != CHANNEL_WELCOME)
+        return rc < 0 ? rc : -EPIPE;
+    rc = fds_count == 1 ? board_map(board, fds[0]) : -EBADMSG;
+    for (size_t i = 0; i < fds_count; i++)
+        (void)sys_close(fds[i]);
+    return rc;
 }
 
 static int set_up(struct edge *e, const struct channel_msg *who)
@@ -291,6 +296,8 @@ static int set_up(struct edge *e, const struct channel_msg *who)
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
     int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
     int rc = serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, access_fd);
+    if (rc == 0)
+        rc = serve_limits(&e->serve, &e->board);
     if (rc < 0)
         return rc;
     if (access_fd >= 0)
@@ -319,6 +326,7 @@ static void tear_down(struct edge *e)
     pool_free(e->pool);
     helpers_free(e->helpers);
     serve_done(&e->serve);
+    board_done(&e->board);
     body_pool_done(&e->bodies);
     loop_free(e->loop);
 }
@@ -358,7 +366,7 @@ int edge_main(void)
     log_set(log_level_of(conf->log_level), "edge");
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
-    int rc = welcome(&who);
+    int rc = welcome(&who, &e->board);
     if (rc == 0)
         rc = set_up(e, &who);
     if (rc == 0)

@@ -3,6 +3,7 @@
 #pragma once
 #include "edge/body.h"
 #include "edge/conn.h"
+#include "link/board.h"
 #include "link/channel.h"
 #include "serve/serve.h"
 #include "wire/chunked.h"
@@ -21,6 +22,7 @@ struct edge {
     struct loop *loop;
     struct conf *conf;
     struct serve serve;
+    struct board board;               /* shared with the other edges */
     struct pool *pool;
     struct helpers *helpers;
     struct body_pool bodies;

@@ -31,7 +31,7 @@ enum channel_scribe {           /* what the master says to the scribe */
 
 enum channel_kind {
     /* master to edge */
-    CHANNEL_WELCOME,            /* edge (own index), a = edges */
+    CHANNEL_WELCOME,            /* edge (own index), a = edges; fd: the board */
     CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ...;
                                  * text: a JSON object, below */
     CHANNEL_WORKER,             /* generation, worker, pid: it is ready; fds: intake write end, own

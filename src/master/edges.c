@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "link/board.h"
 #include "master/generation.h"
 #include "master/site.h"
 #include "master/spawn.h"
@@ -309,8 +310,8 @@ static void run(struct watch *watch)
 static void tell_everything(struct edge_place *e)
 {
     struct master *m = e->master;
-    post(e, (struct channel_msg){ .kind = CHANNEL_WELCOME, .a = m->edges.count }, SPAN(""), NULL,
-         0);
+    post(e, (struct channel_msg){ .kind = CHANNEL_WELCOME, .a = m->edges.count }, SPAN(""),
+         &m->edges.board_fd, 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
         for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
@@ -430,7 +431,9 @@ static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
 
 int edges_start(struct edges *all, struct master *m)
 {
-    int rc = 0;
+    int rc = board_make((uint32_t)m->conf->rate_limit_clients, &all->board_fd);
+    if (rc < 0)
+        return rc;
     all->count = (unsigned)m->conf->edges;       /* bounded by the table of options */
     for (unsigned i = 0; i < all->count; i++) {
         struct edge_place *e = &all->places[i];
@@ -455,6 +458,8 @@ void edges_done(struct edges *all)
         sys_free(e->stats);
         e->stats = NULL;
     }
+    if (all->count > 0)
+        (void)sys_close(all->board_fd);
     all->count = 0;
 }
 

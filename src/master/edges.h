@@ -30,6 +30,7 @@ struct edge_place {
 };
 struct edges {
     unsigned count;
+    int board_fd;                 /* link/board.h; valid while count > 0 */
     struct edge_place places[YARD_EDGES_MAX];
 };
 

@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "http/date.h"
 #include "serve/files.h"
+#include "serve/rate.h"
 #include "serve/stage.h"
 
 static const struct stage {
@@ -18,6 +19,7 @@ static const struct stage {
     enum stage_says (*run)(struct exchange *x);
 } stages[] = {
     { "health", stage_health },
+    { "rate", stage_rate },
     { "files", stage_files },
     { "application", stage_app },
 };
@@ -34,9 +36,18 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
     return s->files ? 0 : -ENOMEM;
 }
 
+int serve_limits(struct serve *s, const struct board *board)
+{
+    int rc;
+    rate_free(s->rate);
+    s->rate = rate_new(s->conf, board, &rc);
+    return rc;
+}
+
 void serve_done(struct serve *s)
 {
     serve_flush_log(s);
+    rate_free(s->rate);
     files_free(s->files);
     buf_done(&s->access);
 }

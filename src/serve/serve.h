@@ -1,12 +1,13 @@
 /* serve.h - who answers: the stages, in one table in the order they run, then the application.
  *
- *     edge --serve_begin--> health > files > application --pool--> worker
+ *     edge --serve_begin--> health > rate > files > application --pool--> worker
  *     edge <--answer_out--- head, body, file, cut
  *
  * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run on the head;
  * the body is read by the edge only when a stage asks for it.
  */
 #pragma once
+#include "link/board.h"
 #include "loop/helpers.h"
 #include "serve/exchange.h"
 
@@ -22,6 +23,8 @@ struct serve {
     struct pool *pool;
     struct helpers *helpers;
     struct files *files;              /* static roots and open files */
+    struct rate *rate;                /* NULL: no rate limits */
+    uint64_t limited;                 /* requests that were answered 429 */
     struct buf access;                /* lines of this turn */
     int access_fd;                    /* -1: no access log */
     uint64_t access_dropped;          /* lines the scribe was too slow for */
@@ -38,6 +41,8 @@ struct serve {
 
 int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
                struct helpers *helpers, int access_fd);
+/* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0 or -ENOMEM. */
+int serve_limits(struct serve *s, const struct board *board);
 void serve_done(struct serve *s);
 /* What the master said of the site (JSON text of CHANNEL_GENERATION): static roots.  0 or -errno. */
 int serve_site(struct serve *s, struct span json);

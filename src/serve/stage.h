@@ -5,6 +5,7 @@
 enum stage_says { STAGE_PASS, STAGE_ANSWERED, STAGE_WAITS, STAGE_WANTS_BODY };
 
 enum stage_says stage_health(struct exchange *x);
+enum stage_says stage_rate(struct exchange *x);
 enum stage_says stage_changes(struct exchange *x, struct span name);      /* `run --live`: behind health_path */
 void changes_leave(struct exchange *x);          /* nobody waits for a change any more */
 enum stage_says stage_files(struct exchange *x);
