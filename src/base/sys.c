@@ -325,6 +325,21 @@ int sys_chmod(const char *path, mode_t mode)
     return fail_now() ? -EROFS : result(chmod(path, mode));
 }
 
+int sys_lchown(const char *path, uid_t owner, gid_t group)
+{
+    return fail_now() ? -EPERM : result(lchown(path, owner, group));
+}
+
+mode_t sys_umask(mode_t mask)
+{
+    return umask(mask);
+}
+
+int sys_flock(int fd, int operation)
+{
+    return fail_now() ? -ENOLCK : result(TEMP_FAILURE_RETRY(flock(fd, operation)));
+}
+
 int sys_rename(const char *from, const char *to)
 {
     return fail_now() ? -ENOSPC : result(rename(from, to));

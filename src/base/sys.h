@@ -15,7 +15,7 @@
  *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F,
  *                                    as "name count\n"
  *           A fork that takes a new name counts from 1 again.  Not counted, because they never
- *           fail: sys_free, sys_close, sys_munmap, sys_exit, the clocks.
+ *           fail: sys_free, sys_close, sys_munmap, sys_exit, sys_umask, the clocks.
  */
 #pragma once
 #include <poll.h>
@@ -74,6 +74,9 @@ int sys_unlink(const char *path);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_chmod(const char *path, mode_t mode);
+int sys_lchown(const char *path, uid_t owner, gid_t group);          /* -1: as it is */
+mode_t sys_umask(mode_t mask);                                       /* the one before */
+int sys_flock(int fd, int operation);                                /* may block */
 int sys_rename(const char *from, const char *to);
 int sys_ftruncate(int fd, off_t bytes);
 int sys_fallocate_punch(int fd, off_t at, off_t bytes);              /* gives pages back */

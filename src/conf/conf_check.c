@@ -1,61 +1,17 @@
 /* conf_check.c - the shapes of texts: what is refused here is refused with file and line, before
  * anything starts. */
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <sys/un.h>
 #include "conf/conf_private.h"
+#include "conf/listen.h"
 #include "conf/rate_rule.h"
-
-enum {
-    SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
-    PORT_DIGITS_MAX = 5
-};
 
 static const struct span unix_prefix = SPAN("unix:");
 
-static bool is_port(struct span text)
-{
-    uint64_t port;
-    return text.len <= PORT_DIGITS_MAX && span_to_u64(text, &port) == 0 &&
-           port <= UINT16_MAX; /* 0: any free one, for tests */
-}
-
-/* A name, an IPv4 address or a bracketed IPv6 one; only the form: the master looks names up when it
- * listens. */
-static bool is_host(struct span host)
-{
-    char address[sizeof(struct in6_addr)], text[INET6_ADDRSTRLEN];
-    if (host.len == 0 || host.at[0] != '[')
-        return span_find(host, ':') == host.len && span_find(host, '/') == host.len &&
-               span_find(host, ' ') == host.len;
-    if (host.len < 4 || host.at[host.len - 1] != ']' || host.len - 2 >= sizeof(text))
-        return false;
-    *(char *)mempcpy(text, host.at + 1, host.len - 2) = '\0';
-    return inet_pton(AF_INET6, text, address) == 1;
-}
-
 static const char *check_listen(struct span *text, char *spelling)
 {
-    static const char takes[] =
-        "ADDR:PORT such as 127.0.0.1:8000, :8000 or [::]:8000, or unix:PATH";
-    if (span_starts(*text, unix_prefix))
-        return text->len > unix_prefix.len && text->len <= unix_prefix.len + SOCKET_PATH_BYTES_MAX
-                   ? NULL
-                   : takes;
-    if (is_port(*text))
-        return NULL; /* of 127.0.0.1, as Django's runserver takes it */
-    const char *colon = memrchr(text->at, ':', text->len);
-    if (!colon)
-        return takes;
-    struct span host = { text->at, (size_t)(colon - text->at) },
-                port = span_skip(*text, host.len + 1);
-    if (!is_port(port) || !is_host(host))
-        return takes;
-    if (span_eq(host, SPAN("*"))) {                    /* nginx's spelling */
-        int len = snprintf(spelling, CONF_SPELLING_BYTES, "0.0.0.0:%.*s", (int)port.len, port.at);
-        *text = (struct span){ spelling, (size_t)len };
-    }
-    return NULL;
+    struct listen_spec spec;
+    (void)spelling;
+    *text = span_trim(*text);
+    return listen_parse(*text, &spec);
 }
 
 static const char *check_control(struct span *text, char *spelling)

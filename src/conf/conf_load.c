@@ -64,7 +64,8 @@ static int keep_paths(struct conf *c, char *why)
     if (rc == 0 && c->control[0] != '\0')
         rc = keep_path(c, &c->control, unix_prefix, c->chdir, why);
     for (size_t i = 0; i < c->listen.count && rc == 0; i++)
-        if (span_starts(span_of(c->listen.items[i]), unix_prefix))
+        if (span_starts(span_of(c->listen.items[i]), unix_prefix) &&
+            c->listen.items[i][unix_prefix.len] != '@')
             rc = keep_path(c, &c->listen.items[i], unix_prefix, c->chdir, why);
     for (size_t i = 0; i < c->static_map.count && rc == 0; i++) {
         const char *item = c->static_map.items[i];

@@ -12,7 +12,14 @@ static bool is_named(const char *variable, const char *name)
     return strncmp(variable, name, len) == 0 && variable[len] == '=';
 }
 
-/* envp without those that `ours` says: one block, of pointers into envp. */
+/* Passed sockets (sd_listen_fds(3)) were for us. */
+static bool is_for_us(const char *variable)
+{
+    return is_named(variable, "LISTEN_PID") || is_named(variable, "LISTEN_FDS") ||
+           is_named(variable, "LISTEN_FDNAMES");
+}
+
+/* envp without those that `ours` says and those meant for us alone: one block, of pointers into envp. */
 static char **without(char *const *envp, const struct env_entry *ours)
 {
     size_t count = 0, kept = 0;
@@ -20,7 +27,7 @@ static char **without(char *const *envp, const struct env_entry *ours)
         count++;
     char **copy = sys_calloc(count + 1, sizeof *copy);
     for (size_t i = 0; copy && i < count; i++) {
-        bool is_ours = false;
+        bool is_ours = is_for_us(envp[i]);
         for (const struct env_entry *o = ours; o; o = o->next)
             is_ours = is_ours || is_named(envp[i], o->name);
         if (!is_ours)

@@ -26,8 +26,10 @@ enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
 int master_conf_fd(const struct master *m)
 {
     struct buf text = { 0 };
+    struct conf told = *m->conf;
+    listeners_items(&m->listeners, &told.listen);
     int fd = sys_memfd("slipway-conf", 0);
-    int rc = fd < 0 ? fd : conf_write(m->conf, &text);
+    int rc = fd < 0 ? fd : conf_write(&told, &text);
     struct span rest = buf_span(&text);
     for (off_t at = 0; rc == 0 && rest.len > 0;) {
         ssize_t sent = sys_pwrite(fd, rest.at, rest.len, at);
@@ -302,7 +304,7 @@ static int prepare(struct master *m, char *why)
     if (rc == 0)
         rc = control_server_open(&m->control, m, p->control, why);
     if (rc == 0)
-        rc = listeners_open(&m->listeners, m->conf, why);
+        rc = listeners_open(&m->listeners, m->conf, m->start->envp, why);
     return rc;
 }
 

@@ -85,13 +85,15 @@ class Peer:
 
     def __init__(self, address: Address, timeout_s: float = TIMEOUT_S, receive_bytes: int = 0):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        if not isinstance(address, str) and ":" in address[0]:
+            family = socket.AF_INET6
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_bytes:  # before connect: it bounds the window that is offered
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(timeout_s)
         try:
             self.socket.connect(address)
-            if family == socket.AF_INET:
+            if family != socket.AF_UNIX:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             self.socket.close()

@@ -224,6 +224,9 @@ class Site:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        return self._read(process)
+
+    def _read(self, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
         assert process.stdout and process.stderr
         self.out, self.err = Lines(process.stdout), Lines(process.stderr)
         return process

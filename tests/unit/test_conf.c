@@ -129,7 +129,10 @@ static const struct {
     { "retry", "1", "yes" },
     { "retry", "", NULL },
     { "listen", "[::1]:80", "[::1]:80" },
-    { "listen", "*:80", "0.0.0.0:80" },
+    { "listen", "*:80", "*:80" },
+    { "listen", "unix:/run/x mode=0660 group=www-data", "unix:/run/x mode=0660 group=www-data" },
+    { "listen", "unix:/run/x  moed=0660", NULL },
+    { "listen", "fd:3", "fd:3" },
     { "listen", "host:80", "host:80" },
     { "listen", ":8000", ":8000" },
     { "listen", "8000", "8000" },
@@ -522,7 +525,7 @@ UNIT_TEST(what_conf_write_says_conf_read_text_reads)
     struct buf text = { 0 };
     assert_int_equal(ARGUMENTS(c, "--static", "/a/= x ; y", "--static", "/b/=c#=d", "--no-retry",
                                "--harakiri", "90061ms", "--body-limit", "12345678901",
-                               "--spool-dir", " /with blanks ", "--listen", "unix:/a b"),
+                               "--spool-dir", " /with blanks ", "--listen", "unix:/a mode=600"),
                      0);
     assert_int_equal(conf_write(c, &text), 0);
     assert_int_equal(conf_read_text(copy, buf_span(&text), why), 0);

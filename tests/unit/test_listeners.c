@@ -4,62 +4,10 @@
 #include "base/sys.h"
 #include "master/listeners.h"
 
-static const struct { const char *text, *host; unsigned port; bool is_ipv6; } right[] = {
-    { "127.0.0.1:8000", "127.0.0.1", 8000,  false },
-    { "8000",           "127.0.0.1", 8000,  false },
-    { ":8000",          "0.0.0.0",   8000,  false },
-    { "[::1]:80",       "::1",       80,    true },
-    { "[::]:65535",     "::",        65535, true },
-    { "localhost:0",    "localhost", 0,     false },
-};
-
-static const struct { const char *text, *says; } wrong[] = {
-    { "127.0.0.1:",       "the port is a number" },
-    { "127.0.0.1:http",   "the port is a number" },
-    { "127.0.0.1:65536",  "the port is a number" },
-    { "127.0.0.1:-1",     "the port is a number" },
-    { "",                 "the port is a number" },
-    { "[::1]",            "the port is a number" },
-    { "::1:8000",         "in brackets" },
-    { "[]:80",            "no address" },
-    { "[x]:80",           "no IPv6 address" },
-    { "unix:",            "path of the socket is missing" },
-    { "unix:/1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/1234567890"
-      "/123456789", "at most 107 bytes" },
-};
-
-UNIT_TEST(spellings_of_an_address)
-{
-    char why[CONF_WHY_BYTES];
-    struct listener_address a;
-    for (size_t i = 0; i < ARRAY_LEN(right); i++) {
-        if (listener_parse(right[i].text, &a, why) != 0)
-            fail_msg("%s: %s", right[i].text, why);
-        assert_string_equal(a.host, right[i].host);
-        assert_int_equal(a.port, right[i].port);
-        assert_int_equal(a.is_ipv6, right[i].is_ipv6);
-        assert_false(a.is_unix);
-    }
-    assert_int_equal(listener_parse("unix:/run/x.sock", &a, why), 0);
-    assert_true(a.is_unix);
-    assert_string_equal(a.path, "/run/x.sock");
-}
-
-UNIT_TEST(what_is_no_address_is_named)
-{
-    char why[CONF_WHY_BYTES];
-    struct listener_address a;
-    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        assert_int_equal(listener_parse(wrong[i].text, &a, why), -EINVAL);
-        if (!strstr(why, wrong[i].says))
-            fail_msg("%s: %s", wrong[i].text, why);
-    }
-}
-
 static int open_conf(struct listeners *l, const char *first, const char *second, char *why)
 {
     struct conf conf = { .listen = { .count = second ? 2 : 1, .items = { first, second } } };
-    return listeners_open(l, &conf, why);
+    return listeners_open(l, &conf, (char *const[]){ NULL }, why);
 }
 
 UNIT_TEST(the_url_has_the_port_that_was_found)
@@ -134,6 +82,6 @@ UNIT_TEST(a_file_that_is_no_socket_is_left_alone)
     assert_non_null(strstr(why, "folder does not exist"));
 }
 
-UNIT_MAIN(spellings_of_an_address, what_is_no_address_is_named, the_url_has_the_port_that_was_found,
+UNIT_MAIN(the_url_has_the_port_that_was_found,
           a_port_in_use_says_by_whom, a_stale_socket_is_replaced_a_live_one_is_not,
           a_file_that_is_no_socket_is_left_alone)
