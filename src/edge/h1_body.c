@@ -40,6 +40,14 @@ static ssize_t put_into_body(struct h1_exchange *hx, struct span bytes)
     return (ssize_t)put;
 }
 
+/* Would the body with these bytes pass the limit, or with all that its chunk says will come? */
+static bool is_too_large(const struct h1_exchange *hx, size_t bytes, int64_t limit_bytes)
+{
+    bool is_size_known = hx->chunked.state == CHUNKED_DATA;
+    uint64_t to_come = is_size_known ? hx->chunked.left_bytes : 0;
+    return bytes + to_come > (uint64_t)(limit_bytes - hx->body.bytes);
+}
+
 /* Decodes what is in `in`; 1 the body is whole, 0 more must come, -EAGAIN a helper writes, or an error. */
 static int take_chunked(struct h1_conn *c)
 {
@@ -50,7 +58,7 @@ static int take_chunked(struct h1_conn *c)
         ssize_t taken = chunked_read(&hx->chunked, in, &data);
         if (taken < 0)
             return (int)taken;
-        if ((int64_t)data.len > c->base.edge->conf->body_limit_bytes - hx->body.bytes)
+        if (is_too_large(hx, data.len, c->base.edge->conf->body_limit_bytes))
             return -EMSGSIZE;
         ssize_t put = put_into_body(hx, data);
         if (put < 0 || (size_t)put < data.len) {
