@@ -147,15 +147,20 @@ static bool is_same_name(const char *given, const char *row, size_t len)
     return true;
 }
 
+static enum field_id unknown_id(struct span name)
+{
+    return span_find(name, '_') < name.len ? FIELD_UNDERSCORED : FIELD_OTHER;
+}
+
 enum field_id field_id_of(struct span name)
 {
     if (name.len == 0 || name.len > NAME_BYTES_MAX)
-        return FIELD_OTHER;
+        return unknown_id(name);
     const struct known *row = known[name.len];
     for (size_t i = 0; i < SAME_LENGTH_MAX && row[i].id != FIELD_OTHER; i++)
         if ((name.at[0] | 0x20) == row[i].name[0] && is_same_name(name.at, row[i].name, name.len))
             return row[i].id;
-    return FIELD_OTHER;
+    return unknown_id(name);
 }
 
 bool field_is_hop_by_hop(enum field_id id)

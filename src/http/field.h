@@ -8,6 +8,7 @@
 
 enum field_id {                /* the names that some room of ours acts on; all else is OTHER */
     FIELD_OTHER,
+    FIELD_UNDERSCORED,         /* any name with '_': as a CGI variable it would be taken for another */
     FIELD_ACCEPT_ENCODING, FIELD_ALLOW, FIELD_AUTHORIZATION, FIELD_CACHE_CONTROL, FIELD_CONNECTION,
     FIELD_CONTENT_ENCODING, FIELD_CONTENT_LENGTH, FIELD_CONTENT_TYPE, FIELD_COOKIE, FIELD_DATE,
     FIELD_ETAG, FIELD_EXPECT, FIELD_FORWARDED, FIELD_HOST, FIELD_IF_MATCH, FIELD_IF_MODIFIED_SINCE,
@@ -55,7 +56,8 @@ static inline struct field *field_array_room(struct field *fields, size_t count,
 /* Are two names the same, without case? */
 static inline bool field_is_same(const struct field *a, const struct field *b)
 {
-    return a->id == b->id && (a->id != FIELD_OTHER || span_eq_nocase(a->name, b->name));
+    bool is_known = a->id != FIELD_OTHER && a->id != FIELD_UNDERSCORED;
+    return a->id == b->id && (is_known || span_eq_nocase(a->name, b->name));
 }
 
 /* Takes the next element off a comma-separated list, trimmed; it may be empty (RFC 9110, section

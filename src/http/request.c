@@ -9,6 +9,7 @@
 
 enum { BAD_REQUEST = 400, LENGTH_REQUIRED = 411, EXPECTATION_FAILED = 417, NOT_IMPLEMENTED = 501,
        NO_MEMORY = 503 };
+enum { CONNECTION_OPTIONS_MAX = 32 };
 enum { PORT_DIGITS_MAX = 5, PORT_MAX = 65535 };
 enum { IPV6_BYTES_MIN = 4, IPV6_BYTES_MAX = 47 };        /* with brackets: "[::]" is the shortest */
 
@@ -27,7 +28,9 @@ static const struct {
 struct said {
     const struct field *host, *length;       /* the last of each */
     unsigned hosts, lengths, codings;        /* how many */
-    bool close, keep_alive;                  /* of all Connection fields */
+    unsigned options;                        /* of all Connection fields */
+    bool close, keep_alive;                  /* ... two of them */
+    bool names_fields;                       /* ... any that we do not know */
     bool expects_continue, expects_other;
 };
 
@@ -103,16 +106,38 @@ bool request_host_is_valid(struct span host)
     return used == host.len || (host.at[used] == ':' && is_port(span_skip(host, used + 1)));
 }
 
-static void gather(const struct request *r, struct said *said)
+static void gather_options(struct span list, struct said *said)
 {
+    struct span option;
+    while (field_list_next(&list, &option)) {
+        said->options++;
+        if (span_eq_nocase(option, SPAN("close")))
+            said->close = true;
+        else if (span_eq_nocase(option, SPAN("keep-alive")))
+            said->keep_alive = true;
+        else
+            said->names_fields |= option.len > 0 && field_id_of(option) == FIELD_OTHER;
+    }
+}
+
+bool request_is_hop_field(const struct request *r, struct span name)
+{
+    for (size_t i = 0; i < r->fields_count; i++)
+        if (r->fields[i].id == FIELD_CONNECTION && field_list_has(r->fields[i].value, name))
+            return true;
+    return false;
+}
+
+static void gather(struct request *r, struct said *said)
+{
+    r->underscored = 0;
     for (size_t i = 0; i < r->fields_count; i++) {
         const struct field *f = &r->fields[i];
         if (f->id == FIELD_HOST) {
             said->host = f;
             said->hosts++;
         } else if (f->id == FIELD_CONNECTION) {
-            said->close |= field_list_has(f->value, SPAN("close"));
-            said->keep_alive |= field_list_has(f->value, SPAN("keep-alive"));
+            gather_options(f->value, said);
         } else if (f->id == FIELD_CONTENT_LENGTH) {
             said->length = f;
             said->lengths++;
@@ -122,6 +147,8 @@ static void gather(const struct request *r, struct said *said)
             bool is_known = span_eq_nocase(f->value, SPAN("100-continue"));
             said->expects_continue |= is_known;
             said->expects_other |= !is_known;
+        } else if (f->id == FIELD_UNDERSCORED) {
+            r->underscored++;
         }
     }
 }
@@ -249,7 +276,7 @@ int request_understand(struct request *r, struct arena *arena)
 {
     struct said said = { 0 };
     r->method = method_of(r->method_name);
-    if (r->method == METHOD_CONNECT)
+    if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
         return -NOT_IMPLEMENTED;
     gather(r, &said);
     int rc = read_framing(r, &said);
@@ -257,6 +284,8 @@ int request_understand(struct request *r, struct arena *arena)
         return rc;
     if (said.expects_other)
         return -EXPECTATION_FAILED;
+    if (said.options > CONNECTION_OPTIONS_MAX)
+        return -BAD_REQUEST;
     rc = read_host(r, &said);
     if (rc == 0)
         rc = read_target(r, arena);
@@ -264,6 +293,7 @@ int request_understand(struct request *r, struct arena *arena)
         return rc;
     r->keeps_alive = !said.close && (r->version >= 11 || said.keep_alive);
     r->expects_continue = said.expects_continue && r->version >= 11 && r->body_bytes != 0;
+    r->names_hop_fields = said.names_fields;
     r->is_http_scheme_tls = r->from.is_tls;
     return 0;
 }

@@ -39,6 +39,8 @@ struct request {
     bool is_chunked;
     bool keeps_alive;          /* what the client wants and the framing allows */
     bool expects_continue;
+    bool names_hop_fields;     /* Connection names fields that we do not know: for this hop only */
+    unsigned underscored;      /* fields whose name has '_': nobody behind us sees them */
     bool is_http_scheme_tls;   /* scheme https as the application shall see it: from.is_tls,
                                   whatever the target says; who trusts a peer may change it */
     struct request_from from;
@@ -48,19 +50,23 @@ struct request {
  * In: method_name, target, version, fields (ids set), from.  Memory from `arena`, only for a path
  * that decoding changes.
  * 0, or minus the status to answer (after which the connection must close), the first that fits:
- *   -501  CONNECT
+ *   -501  CONNECT, TRACE (which would send a browser's cookies back to whoever asked)
  *   -400  several Content-Length fields or one that is not digits ("5, 5" is not), Content-Length
  *         with Transfer-Encoding, Transfer-Encoding in HTTP/1.0, "chunked" twice or not last
  *   -501  Transfer-Encoding other than "chunked" alone
  *   -411  a POST or PUT in HTTP/1.0 without Content-Length
  *   -417  Expect other than 100-continue
- *   -400  several or a malformed Host, none in HTTP/1.1; a target that is neither "/...",
+ *   -400  more than 32 connection options; several or a malformed Host, none in HTTP/1.1; a target that is neither "/...",
  *         "http(s)://..." nor "*" for OPTIONS, or holds '#'; user information in it; a path that
  *         path_decode() refuses
  *   -503  no memory
  * (RFC 9112, sections 3 and 6; RFC 9110, sections 4.2, 7.2 and 10.1.1) */
 int request_understand(struct request *r, struct arena *arena);
 
+/* Does Connection name this field, whose id is FIELD_OTHER?  A field that we know is for all
+ * recipients is never meant (RFC 9110, section 7.6.1), or a client could take away what a proxy
+ * before us has set.  Only asked when names_hop_fields. */
+bool request_is_hop_field(const struct request *r, struct span name);
 /* The first of that name, or NULL. */
 const struct field *request_field(const struct request *r, enum field_id id);
 enum method method_of(struct span name);                /* with case (RFC 9110, section 9.1) */

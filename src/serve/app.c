@@ -12,6 +12,7 @@
 #include "serve/stage.h"
 
 enum { RESPONSE_FIELDS_MAX = 500 };
+enum { UNDERSCORED_TOLD_EVERY_MS = 10000 };      /* clients choose the names, so they may not choose how much is logged */
 
 static struct exchange *exchange_of(struct call *c)
 {
@@ -132,11 +133,30 @@ static struct span mount_of(const struct exchange *x)
     return is_inside ? mount : SPAN("");
 }
 
+/* Who misses a header of his finds here why. */
+static void tell_underscored(struct exchange *x)
+{
+    struct serve *s = x->serve;
+    const struct field *f = request_field(&x->request, FIELD_UNDERSCORED);
+    int64_t now_ms = loop_now_ms(s->loop);
+    char name[100];
+    s->underscored += x->request.underscored;
+    if (!f || (s->underscored_told_ms > 0 && now_ms - s->underscored_told_ms < UNDERSCORED_TOLD_EVERY_MS))
+        return;
+    log_warn("request header dropped, its name has an underscore: have it sent with hyphens",
+             "name=\"%s\" address=%.*s headers=%llu", log_escape(name, sizeof name, f->name),
+             (int)x->request.from.address.len, x->request.from.address.at, (unsigned long long)s->underscored);
+    s->underscored = 0;
+    s->underscored_told_ms = now_ms;
+}
+
 enum stage_says stage_app(struct exchange *x)
 {
     const struct request *r = &x->request;
     if (r->body_bytes != 0 && x->body.bytes < 0)
         return STAGE_WANTS_BODY;
+    if (r->underscored > 0)
+        tell_underscored(x);
     if (r->body_bytes == 0)
         x->body = (struct call_body){ .fd = -1 };
     x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body };

@@ -33,6 +33,8 @@ struct serve {
     char date[32];                    /* IMF-fixdate of date_s */
     int64_t date_s;
     const char *server_name;          /* of the site */
+    uint64_t underscored;             /* fields dropped for their names since the log said so */
+    int64_t underscored_told_ms;      /* 0: never */
     /* `run --live`: what is served now, and the pages that wait for something newer */
     uint32_t changed_generation;
     uint64_t changed_count;

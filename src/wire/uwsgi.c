@@ -95,13 +95,15 @@ int uwsgi_put_header(char into[UWSGI_HEADER_BYTES], size_t block_bytes)
 }
 
 /* Fields that have their own variable, mean this hop only, or are what a client could lie with. */
-static bool withheld(const struct field *f)
+static bool withheld(const struct request *r, const struct field *f)
 {
-    static const uint64_t ids = 1ull << FIELD_HOST | 1ull << FIELD_CONTENT_LENGTH |
+    static const uint64_t ids = 1ull << FIELD_UNDERSCORED | 1ull << FIELD_HOST | 1ull << FIELD_CONTENT_LENGTH |
         1ull << FIELD_EXPECT | 1ull << FIELD_PROXY | 1ull << FIELD_FORWARDED |
         1ull << FIELD_X_FORWARDED_FOR | 1ull << FIELD_X_FORWARDED_HOST |
         1ull << FIELD_X_FORWARDED_PORT | 1ull << FIELD_X_FORWARDED_PROTO | 1ull << FIELD_X_REAL_IP;
     static const struct span forwarded = { "x-forwarded-", 12 };
+    if (r->names_hop_fields && f->id == FIELD_OTHER && request_is_hop_field(r, f->name))
+        return true;
     if (f->id != FIELD_OTHER)
         return (ids >> f->id & 1) != 0 || field_is_hop_by_hop(f->id);
     return (f->name.at[0] | 0x20) == 'x' && f->name.len >= forwarded.len &&
@@ -176,16 +178,14 @@ static size_t join(const struct request *r, const struct field *f, char *at)
     return len;
 }
 
-/* "Accept-Language" as "ACCEPT_LANGUAGE"; false for a name with an underscore. */
-static bool put_cgi_name(char *at, struct span name)
+/* "Accept-Language" as "ACCEPT_LANGUAGE". */
+static char *put_cgi_name(char *at, struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
-        if (c == '_')
-            return false;
         at[i] = c >= 'a' && c <= 'z' ? (char)(c - 0x20) : c == '-' ? '_' : c;
     }
-    return true;
+    return at + name.len;
 }
 
 static void put_field(struct writer *w, const struct request *r, const struct field *f,
@@ -197,13 +197,11 @@ static void put_field(struct writer *w, const struct request *r, const struct fi
         return;
     size_t value_bytes = repeated ? join(r, f, NULL) : f->value.len;
     if (!has_room(w, name_bytes, value_bytes)) {
-        w->is_full |= span_find(f->name, '_') == f->name.len;
+        w->is_full = true;
         return;
     }
     char *at = put_bytes(put_u16(w->at, name_bytes), prefix);
-    if (!put_cgi_name(at, f->name))
-        return;
-    at = put_u16(at + f->name.len, value_bytes);
+    at = put_u16(put_cgi_name(at, f->name), value_bytes);
     if (repeated)
         join(r, f, at);
     else
@@ -226,7 +224,7 @@ static void put_fields(struct writer *w, const struct request *r)
     struct repeats repeats = find_repeats(r);
     for (size_t i = 0; i < r->fields_count && !w->is_full; i++) {
         const struct field *f = &r->fields[i];
-        if (!withheld(f))
+        if (!withheld(r, f))
             put_field(w, r, f, may_repeat(&repeats, f));
     }
 }

@@ -21,7 +21,7 @@ int uwsgi_put_var(char *into, size_t room_bytes, size_t *used, struct span name,
  * HTTP_HOST(r->host, when there is one) and HTTP_*.
  * Repeated fields are joined by ", " (Cookie by "; ") at the first one's place, Content-Type too.
  * Never passed on: names with an underscore (they would be taken for the same name with a hyphen),
- * Proxy, hop-by-hop fields, Expect, Content-Length/Type as HTTP_*; and the forwarding fields
+ * Proxy, hop-by-hop fields and those that Connection names, Expect, Content-Length/Type as HTTP_*; and the forwarding fields
  * (X-Forwarded-*, Forwarded, X-Real-IP) are replaced by our own: X-Forwarded-For, -Proto, -Host
  * and X-Real-IP (those that say nothing, as the address on a Unix socket, are left out).
  * SERVER_NAME is the host without its port, else our address, else "localhost"; SERVER_PORT is

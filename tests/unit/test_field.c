@@ -37,7 +37,7 @@ static enum field_id id_of(const char *name, size_t len)
 
 UNIT_TEST(every_name_is_found_in_any_case)
 {
-    assert_int_equal(ARRAY_LEN(names), FIELD_COUNT - 1);
+    assert_int_equal(ARRAY_LEN(names), FIELD_COUNT - 2);         /* OTHER and UNDERSCORED */
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char text[32];
         size_t len = strlen(names[i].name);
@@ -65,7 +65,7 @@ UNIT_TEST(a_name_with_any_other_byte_is_another)
                     continue;
                 text[k] = (char)byte;
                 enum field_id id = field_id_of((struct span){ text, len });
-                if (id != FIELD_OTHER && id == names[i].id)
+                if (id == names[i].id || (id == FIELD_UNDERSCORED) != (byte == '_'))
                     fail_msg("%s with byte %d at %zu", names[i].name, byte, k);
             }
         }
@@ -73,6 +73,12 @@ UNIT_TEST(a_name_with_any_other_byte_is_another)
     }
     assert_int_equal(field_id_of(SPAN("")), FIELD_OTHER);
     assert_int_equal(field_id_of(SPAN("If-Unmodified-Since-Then")), FIELD_OTHER);
+    assert_int_equal(field_id_of(SPAN("If-Unmodified-Since_Then")), FIELD_UNDERSCORED);
+    struct field a = { SPAN("x_a"), SPAN(""), FIELD_UNDERSCORED }, b = a;
+    b.name = SPAN("X_A");
+    assert_true(field_is_same(&a, &b));
+    b.name = SPAN("X_B");
+    assert_false(field_is_same(&a, &b));
 }
 
 UNIT_TEST(tokens_and_values_byte_by_byte)

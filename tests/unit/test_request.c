@@ -3,6 +3,8 @@
 
 /* Each case is a whole head: first read by the wire, then understood. */
 
+#define OPTIONS_16 "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,"
+
 static const struct { const char *why, *in; int want; } framing[] = {
     { "no body", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0 },
     { "a length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", 0 },
@@ -53,6 +55,10 @@ static const struct { const char *why, *in; int want; } framing[] = {
     { "another and a known", "POST / HTTP/1.1\r\nHost: a\r\nExpect: x\r\nExpect: 100-continue\r\n\r\n", -417 },
     { "framing is judged first", "POST / HTTP/1.1\r\nExpect: x\r\nContent-Length: x\r\n\r\n", -400 },
     { "CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", -501 },
+    { "TRACE", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", -501 },
+    { "32 connection options", "GET / HTTP/1.1\r\nHost: a\r\nConnection: " OPTIONS_16 OPTIONS_16 "\r\n\r\n", 0 },
+    { "33 connection options", "GET / HTTP/1.1\r\nHost: a\r\nConnection: " OPTIONS_16
+      "\r\nConnection: " OPTIONS_16 "a\r\n\r\n", -400 },
 
     { "no Host in 1.1", "GET / HTTP/1.1\r\n\r\n", -400 },
     { "no length in 1.0", "POST / HTTP/1.0\r\n\r\n", -411 },
@@ -199,6 +205,29 @@ UNIT_TEST(a_plain_path_is_not_copied)
     arena_done(&u.arena);
 }
 
+static const struct { const char *fields; bool names_fields; unsigned underscored; } hops[] = {
+    { "Connection: close, keep-alive, Upgrade, TE, , ", false, 0 },
+    { "Connection: X-Hop", true, 0 },
+    { "Connection: close\r\nConnection: upgrade, x-hop", true, 0 },
+    { "Connection: Host, Content-Length, X-Forwarded-For, Cookie", false, 0 },
+    { "X_A: b\r\nConnection: x_a", false, 1 },
+    { "X_A: b\r\nX_A: c\r\nX-A: d", false, 2 },
+};
+
+UNIT_TEST(fields_for_this_hop_and_for_nobody)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hops); i++) {
+        struct unit u;
+        char in[200];
+        snprintf(in, sizeof in, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", hops[i].fields);
+        assert_int_equal(understand(&u, in), 0);
+        if (u.r.names_hop_fields != hops[i].names_fields || u.r.underscored != hops[i].underscored)
+            fail_msg("%s", hops[i].fields);
+        assert_int_equal(request_is_hop_field(&u.r, SPAN("X-HOP")), hops[i].names_fields);
+        arena_done(&u.arena);
+    }
+}
+
 UNIT_TEST(https_is_a_fact_of_the_connection)
 {
     struct field host = { SPAN("Host"), SPAN("a"), FIELD_HOST };
@@ -270,5 +299,6 @@ UNIT_TEST(the_first_field_of_a_name)
 }
 
 UNIT_MAIN(what_is_ambiguous_is_refused, targets_of_every_form, who_keeps_the_connection,
+          fields_for_this_hop_and_for_nobody,
           what_is_said_of_the_body, a_plain_path_is_not_copied, https_is_a_fact_of_the_connection,
           no_memory_is_503, hosts_and_what_only_looks_like_one, methods, the_first_field_of_a_name)

@@ -88,6 +88,10 @@ static const struct {
       "GET / HTTP/1.1\r\nHost: h\r\nConnection: x\r\nKeep-Alive: 5\r\nProxy-Authenticate: a\r\nTE: t\r\nTrailer: x\r\n"
       "Proxy-Authorization: a\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nExpect: 100-continue\r\n\r\n",
       &tcp, 0, GET_H },
+    { "what Connection names, unless it is for everybody",
+      "GET / HTTP/1.1\r\nHost: h\r\nX-Hop: 1\r\nConnection: x-hop, HTTP2-Settings, Cookie\r\nCookie: a=1\r\n"
+      "HTTP2-Settings: AA\r\nX-Hop-Not: 2\r\n\r\n",
+      &tcp, 0, GET_H "HTTP_COOKIE=a=1\nHTTP_X_HOP_NOT=2\n" },
     { "nobody forwards himself",
       "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1\r\nX-Forwarded-Proto: https\r\nx-forwarded-host: evil\r\n"
       "X-Forwarded-Port: 1\r\nX-FORWARDED-SSL: on\r\nx-forwarded-: a\r\nForwarded: for=1\r\nX-Real-IP: 1\r\n\r\n",
