@@ -22,6 +22,7 @@ Facts = dict[str, Any]
 VIEWS_MAX = 10_000  # of the project
 FILES_MAX = 200  # of MEDIA_ROOT, that the resolver is asked about
 USUAL_FILES = ("a.jpg", "a/b.pdf", "2026/01/31/a.png", "1", "1/2.txt", "users/1/a b.webp", "a-b/c/")
+ELSEWHERE = "no-folder-of-this-site/"
 
 
 def find(start: Facts) -> Facts:
@@ -129,10 +130,20 @@ def guarding_answer(prefix: str, root: str) -> str:
             match = get_resolver().resolve(f"/{prefix}{name}")
         except Resolver404:
             continue
-        if is_guard(match.func):
+        if is_guard(match.func) and not is_of_pages(match.func, name):
             where = quote(f"/{prefix}{name}")
             return f"the view {name_of(match.func)} answers beneath MEDIA_URL ({where})"
     return ""
+
+
+def is_of_pages(view: Any, name: str) -> bool:
+    """The last pattern of a CMS: it takes any address that ends in a slash, as no file's does."""
+    from django.urls import Resolver404, get_resolver
+
+    try:
+        return name.endswith("/") and get_resolver().resolve(f"/{ELSEWHERE}{name}").func == view
+    except Resolver404:
+        return False
 
 
 def some_files(root: str) -> list[str]:

@@ -64,6 +64,13 @@ GUARDS = [
     're_path(r"^.*$", guarded)',
     'path("<path:name>", guarded)',
     're_path(r"^media/(?P<path>.*)$", login_required(serve), {"document_root": "/"})',
+    're_path(r"^media/(?P<name>.*)/$", guarded)',
+    're_path(r"^[mn]edia/(?P<name>.*)/$", guarded)',
+]
+PAGES = [  # of Wagtail, Mezzanine, django-cms
+    're_path(r"^((?:[\\w\\-]+/)*)$", guarded)',
+    're_path(r"^(?P<slug>.*)/$", guarded)',
+    're_path(r"^(?P<slug>[0-9A-Za-z-_.//]+)/$", guarded)',
 ]
 
 
@@ -79,6 +86,15 @@ def test_a_view_below_media_url_guards_it(
     assert "guarded answers" in said or "login_required" in said or "serve answers" in said, said
     for name in ("secret.txt", "private/secret.txt", "private/deep/er/secret.txt", "x7/1"):
         assert SECRET not in get(site.address, f"/media/{name}").text
+
+
+@pytest.mark.parametrize("pattern", PAGES)
+def test_the_pages_of_a_cms_guard_nothing(sites: Sites, tmp_path: Path, pattern: str) -> None:
+    """Their view takes whatever ends in a slash, anywhere: no file does."""
+    site = sites.start(None, chdir=make(tmp_path, pattern), verb="run", workers=1)
+    assert "is served from" in decision(site)
+    assert get(site.address, "/media/a.png").status == 200
+    assert get(site.address, "/media/a-page/").text == "the view was asked"
 
 
 def test_a_middleware_that_demands_a_login_guards_them(sites: Sites, tmp_path: Path) -> None:
