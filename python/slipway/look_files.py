@@ -25,23 +25,26 @@ class Tally:
 
 
 def static(look: Any) -> Row | None:
-    s = look.settings
+    """With the words of static_files.py, which decided it."""
+    s, why = look.settings, str(look.facts.get("static_why") or "")
+    is_served = bool(look.facts.get("static"))
+    if s.STATIC_URL and str(s.STATIC_URL) in look.site["static"]:
+        return look.ok(f"{s.STATIC_URL} is given by the option static")
+    if not is_served and "nobody may download" in why:
+        return look.wrong(why, "STATIC_ROOT: a folder of its own")
     if "django.contrib.staticfiles" not in s.INSTALLED_APPS:
-        return None
-    parts = urlsplit(str(s.STATIC_URL or ""))
-    if parts.scheme or parts.netloc:
-        return look.ok(f"served by {s.STATIC_URL}, not from here")
+        return look.ok(why) if s.STATIC_URL else None
+    if not is_served and (urlsplit(str(s.STATIC_URL or "")).netloc or not s.STATIC_URL):
+        return look.ok(why)
     from django.contrib.staticfiles.storage import staticfiles_storage as storage
 
     root = folder_of(storage)
     if root is None:
-        return look.ok(f"kept by {storage.__class__.__name__}, not in a folder")
-    if str(s.STATIC_URL) in look.site["static"]:
-        return look.ok(f"{s.STATIC_URL} is given by the option static")
+        return look.ok(f"kept by {storage.__class__.__name__}, not in a folder; {why}")
     if not any(True for _ in source_files()):
-        return look.ok("no application has any")
+        return look.ok(f"no application has any; {why}")
     if s.DEBUG and not (root and os.path.isdir(root)):
-        return look.ok("from the applications' own folders, while DEBUG is on")
+        return look.ok(why)
     if not root:
         return look.wrong(
             "STATIC_ROOT is not set: with DEBUG off pages have neither CSS nor scripts",
@@ -51,6 +54,8 @@ def static(look: Any) -> Row | None:
         return look.wrong(
             f"STATIC_ROOT {root} is not there: pages have neither CSS nor scripts", COLLECT
         )
+    if not is_served:
+        return look.warn(why)
     return collected(look, storage, root)
 
 
@@ -127,7 +132,7 @@ def collected(look: Any, storage: Any, root: str) -> Row:
     if found.stale:
         return look.warn(f"{names(found.stale)} older in {root} than in the code", COLLECT)
     cut = "the first " if found.is_cut else ""
-    return look.ok(f"{cut}{found.count} files are in {root}")
+    return look.ok(f"{look.facts['static_why']}; {cut}{found.count} files, none missing or old")
 
 
 def names(found: list[str]) -> str:

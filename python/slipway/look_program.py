@@ -71,8 +71,8 @@ def preload(look: Any) -> Row | None:
 
 
 def warnings(look: Any) -> Row | None:
-    """What preload() does not say already."""
-    why = str((look.facts.get("preload") or {}).get("why") or "")
+    """What preload() and look_files.static() do not say already."""
+    said = [(look.facts.get("preload") or {}).get("why"), look.facts.get("static_why")]
     found = [str(text) for text in look.facts.get("warnings") or ()]
-    found = [text for text in found if not why or why not in text]
+    found = [text for text in found if not any(why and str(why) in text for why in said)]
     return look.warn("; ".join(found)) if found else None

@@ -238,6 +238,26 @@ def test_a_manifest_without_the_file(site: Path) -> None:
     assert row["level"] == "problem" and "fleet/new.css is not in the manifest" in row["text"]
 
 
+STATIC = [
+    ([], "ok", "/static/ is STATIC_ROOT "),
+    (["STATIC_URL = 'https://cdn.example.net/s/'"], "ok", "is on another host"),
+    (["STATIC_URL = '/'"], "warning", "is the root of the site: the application answers"),
+    (["STATIC_ROOT = BASE_DIR"], "problem", "which nobody may download: it is not served"),
+    (["DEBUG = True", "STATIC_ROOT = None"], "ok", "is what the staticfiles finders find"),
+    (["INSTALLED_APPS.remove('django.contrib.staticfiles')"], "ok", "/static/ is STATIC_ROOT "),
+]
+
+
+@pytest.mark.parametrize(("lines", "level", "sentence"), STATIC)
+def test_what_was_decided_on_static_files(
+    site: Path, lines: list[str], level: str, sentence: str
+) -> None:
+    plant(site, *lines)
+    rows = look(site, "--settings", "harbour.mistakes")["checks"]
+    said = [row for row in rows if sentence in row["text"]]
+    assert [(row["name"], row["level"]) for row in said] == [("static", level)], rows
+
+
 def test_a_thread_and_the_option_preload(site: Path) -> None:
     plant(
         site,
