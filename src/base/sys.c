@@ -9,7 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/ioctl.h>
@@ -706,6 +708,32 @@ int sys_prctl(int option, unsigned long argument)
     return fail_now() ? -EINVAL : result(prctl(option, argument, 0UL, 0UL, 0UL));
 }
 
+int sys_become_user(uid_t uid, gid_t gid)
+{
+    if (fail_now())
+        return -EAGAIN;
+    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0)
+        return -errno;
+    return result(setresuid(uid, uid, uid));
+}
+
+/* These two calls return what was, never an error: asked again, they say what is. */
+int sys_files_as(uid_t uid, gid_t gid)
+{
+    if (fail_now())
+        return -EPERM;
+    (void)setfsuid(uid);
+    (void)setfsgid(gid);
+    return (uid_t)setfsuid(uid) == uid && (gid_t)setfsgid(gid) == gid ? 0 : -EPERM;
+}
+
+int sys_drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+    return fail_now() ? -EPERM : result((int)syscall(SYS_capset, &head, none));
+}
+
 int sys_chdir(const char *path)
 {
     return fail_now() ? -ENOENT : result(chdir(path));
@@ -784,6 +812,14 @@ int64_t sys_files_most(void)
         return -errno;
     return limit.rlim_max > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_max;
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+bool sys_is_sanitized(void) { return true; }
+#elif defined(__has_feature)
+bool sys_is_sanitized(void) { return __has_feature(address_sanitizer); }
+#else
+bool sys_is_sanitized(void) { return false; }
+#endif
 
 _Noreturn void sys_exit(int status)
 {

@@ -19,6 +19,7 @@
  */
 #pragma once
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -144,6 +145,11 @@ int sys_sigmask(int how, const sigset_t *set);               /* of this thread; 
 int sys_cpus_allowed(void);                /* how many CPUs the scheduler may put us on */
 int sys_sched_batch(void);                 /* SCHED_BATCH for this process */
 int sys_prctl(int option, unsigned long argument);
+/* For good: real, effective and saved ids of every thread, no supplementary group.  -EPERM and
+ * -EINVAL (a user namespace without such an id): not here; anything else: not now. */
+int sys_become_user(uid_t uid, gid_t gid);
+int sys_files_as(uid_t uid, gid_t gid);    /* files are opened with their rights; back: (0, 0) */
+int sys_drop_capabilities(void);           /* all of this thread's; what exec would give stays */
 int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);
 /* The terminal of fd: its foreground process group, also given away from the background (then the
@@ -155,4 +161,5 @@ int sys_terminal_set_modes(int fd, const struct termios *modes);
 unsigned sys_terminal_columns(int fd); /* 0: no terminal; one that does not say has 80 */
 int sys_raise_files(void);             /* the limit of descriptors, up to the hard one */
 int64_t sys_files_most(void);          /* the hard one, INT64_MAX for none */
+bool sys_is_sanitized(void);           /* built with the address sanitizer */
 _Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */

@@ -107,6 +107,12 @@ static const char *check_rate_limit(struct span *text, char *spelling)
     return rate_rule_parse(*text, &rule) == 0 ? NULL : RATE_RULE_TAKES;
 }
 
+static const char *check_sandbox(struct span *text, char *spelling)
+{
+    return span_eq(*text, SPAN("kill")) || !check_auto(text, spelling) ? NULL
+                                                                       : "auto, yes, kill or no";
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text,
                             char spelling[CONF_SPELLING_BYTES])
 {
@@ -120,6 +126,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
         { CONF_log_level, check_log_level }, { CONF_media, check_auto },
         { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
+        { CONF_sandbox, check_sandbox },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

@@ -15,12 +15,22 @@ static void trim(struct timer *t)
         (void)sys_fallocate_punch(m->fd, 0, (off_t)m->cap_bytes);
 }
 
+const char *body_folder(const struct conf *conf)
+{
+    const char *folder = conf->spool_dir[0] ? conf->spool_dir : getenv("TMPDIR");
+    if (!folder || !folder[0])
+        return "/var/tmp";
+    int fd = conf->spool_dir[0] ? -1 : sys_open_unlinked(folder);
+    (void)sys_close(fd);
+    /* TMPDIR may be of the user who starts us alone, and an edge is somebody else. */
+    return fd == -EACCES ? "/var/tmp" : folder;
+}
+
 void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf, struct helpers *helpers)
 {
-    const char *fallback = getenv("TMPDIR");
     *p = (struct body_pool){
         .cap_bytes = (size_t)conf->body_memory_bytes, .helpers = helpers, .loop = l,
-        .folder = conf->spool_dir[0] ? conf->spool_dir : fallback && fallback[0] ? fallback : "/var/tmp",
+        .folder = body_folder(conf),
     };
     timer_init(&p->trim, trim);
 }

@@ -28,6 +28,7 @@ struct body_pool {                /* one an edge: memfds between two uses, so th
     struct loop *loop;
     struct timer trim;            /* gives the pages back after a while without use */
 };
+const char *body_folder(const struct conf *conf);       /* of spool files: --spool-dir, $TMPDIR or /var/tmp */
 void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf, struct helpers *helpers);
 void body_pool_done(struct body_pool *p);
 

@@ -180,9 +180,11 @@ static void report(struct edge *e)
 static int obey(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds, size_t fds_count)
 {
     switch ((enum channel_kind)msg->kind) {
-    case CHANNEL_GENERATION:
-        if (text.len > 0 && serve_site(&e->serve, text) < 0)
+    case CHANNEL_FILES:
+        if (serve_site(&e->serve, text, fds, fds_count) < 0)
             log_error("site description not understood", "bytes=%zu", text.len);
+        return 0;
+    case CHANNEL_GENERATION:
         return pool_message(e->pool, msg, text, fds, fds_count);
     case CHANNEL_SWITCH:
         serve_changed(&e->serve, msg->generation, 0);
@@ -367,6 +369,8 @@ int edge_main(void)
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
     int rc = welcome(&who, &e->board);
+    if (rc == 0)
+        rc = sandbox_begin(&e->sandbox, conf, who.b);
     if (rc == 0)
         rc = set_up(e, &who);
     if (rc == 0)

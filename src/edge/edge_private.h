@@ -2,6 +2,7 @@
  */
 #pragma once
 #include "edge/body.h"
+#include "edge/sandbox.h"
 #include "edge/conn.h"
 #include "link/board.h"
 #include "link/channel.h"
@@ -21,6 +22,7 @@ struct listener {
 struct edge {
     struct loop *loop;
     struct conf *conf;
+    struct sandbox sandbox;
     struct serve serve;
     struct board board;               /* shared with the other edges */
     struct pool *pool;

@@ -31,9 +31,12 @@ enum channel_scribe {           /* what the master says to the scribe */
 
 enum channel_kind {
     /* master to edge */
-    CHANNEL_WELCOME,            /* edge (own index), a = edges; fd: the board */
-    CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ...;
-                                 * text: a JSON object, below */
+    CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become, or 0;
+                                 * fd: the board */
+    CHANNEL_FILES,              /* generation, just before it: its static files; text: a JSON object,
+                                 * below; fds: the folders (O_PATH), in which an edge's user may
+                                 * read, but which it may not be able to reach */
+    CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ... */
     CHANNEL_WORKER,             /* generation, worker, pid: it is ready; fds: intake write end, own
                                  * passing socket */
     CHANNEL_WORKER_REST,        /* generation, worker: no more offers (recycled or being killed) */
@@ -63,8 +66,9 @@ struct channel_msg {
 
 enum { CHANNEL_TEXT_MAX = 60 * 1024 };
 
-/* text of CHANNEL_GENERATION: {"mount":"", "static":[{"url":"/static/","root":"/abs",
- * "manifest":"/abs/staticfiles.json"|""}], "name":SITE, "framework":"Django 5.2"} */
+/* text of CHANNEL_FILES: {"mount":"", "static":[{"url":"/static/","root":"/abs",
+ * "manifest":"/abs/staticfiles.json"|"", "media":BOOL, "fd":which|"error":errno,
+ * "manifest_fd":which, where it is not beneath root}], "name":SITE, "framework":"Django 5.2"} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
  * -EAGAIN (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */

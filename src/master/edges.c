@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "link/board.h"
 #include "master/generation.h"
+#include "master/routes.h"
 #include "master/site.h"
 #include "master/spawn.h"
 #include "master/supervise.h"
@@ -127,13 +128,29 @@ static bool knows(const struct edge_place *e, const struct generation *g)
     return (g->known >> e->index & 1) != 0;
 }
 
+/* An edge that misses it would send every static file to the application. */
+static void post_files(struct edge_place *e, const struct generation *g)
+{
+    struct routes_files files;
+    int rc = routes_open(g->text, &files);
+    if (rc < 0) {
+        log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, CHANNEL_FILES, -rc);
+        child_signal(&e->child, SIGKILL);
+        return;
+    }
+    post(e, (struct channel_msg){ .kind = CHANNEL_FILES, .generation = g->number },
+         span_of(files.text), files.fds, files.count);
+    routes_close(&files);
+}
+
 static void post_generation(struct edge_place *e, struct generation *g)
 {
     g->known |= 1u << e->index;
+    post_files(e, g);
     int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
     memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);
     post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .generation = g->number },
-         span_of(g->text), fds, 1 + e->master->edges.count);
+         SPAN(""), fds, 1 + e->master->edges.count);
 }
 
 static void post_worker(struct edge_place *e, const struct worker *w)
@@ -310,8 +327,9 @@ static void run(struct watch *watch)
 static void tell_everything(struct edge_place *e)
 {
     struct master *m = e->master;
-    post(e, (struct channel_msg){ .kind = CHANNEL_WELCOME, .a = m->edges.count }, SPAN(""),
-         &m->edges.board_fd, 1);
+    struct channel_msg welcome = { .kind = CHANNEL_WELCOME, .a = m->edges.count,
+                                   .b = edge_user_word(&m->edge_user) };
+    post(e, welcome, SPAN(""), &m->edges.board_fd, 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
         for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {

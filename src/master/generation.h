@@ -39,7 +39,7 @@ struct generation {
     int yard_fd;
     int bells[YARD_EDGES_MAX];     /* eventfd an edge, -1 before FORKING */
     json_t *report;                /* of the zygote, NULL before FORKING */
-    char *text;                    /* of CHANNEL_GENERATION; heap */
+    char *text;                    /* of CHANNEL_FILES; heap */
     unsigned workers_wanted, threads;
     unsigned workers_count;        /* 0 before FORKING */
     struct worker *workers;

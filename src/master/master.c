@@ -278,10 +278,15 @@ static int check_log_file(const char *option, const char *path, char *why)
 }
 
 /* The first large body would find out. */
-static int check_spool(const char *folder, char *why)
+static int check_spool(const struct edge_user *user, const char *folder, char *why)
 {
-    int fd = folder[0] ? sys_open_unlinked(folder) : -1;
-    if (fd < 0 && folder[0])
+    int fd = folder[0] ? edge_user_spool(user, folder) : -1;
+    if (fd == -EACCES && user->is_other)
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "edges cannot write in the folder of --spool-dir, %.300s: give it to their "
+                       "user (chown %u), or name another one by --edge-user",
+                       folder, (unsigned)user->uid);
+    else if (fd < 0 && folder[0])
         (void)snprintf(why, CONF_WHY_BYTES, "cannot write in the folder of --spool-dir, %.300s: %s",
                        folder, strerror(-fd));
     (void)sys_close(fd);
@@ -300,7 +305,9 @@ static int prepare(struct master *m, char *why)
     if (rc == 0)
         rc = check_log_file("access-log", m->conf->access_log, why);
     if (rc == 0)
-        rc = check_spool(m->conf->spool_dir, why);
+        rc = edge_user_find(m->conf, &m->edge_user, why);
+    if (rc == 0)
+        rc = check_spool(&m->edge_user, m->conf->spool_dir, why);
     if (rc == 0)
         rc = control_server_open(&m->control, m, p->control, why);
     if (rc == 0)

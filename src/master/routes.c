@@ -5,6 +5,8 @@
  * a host in it is another server's; it is not served here.
  */
 #include "master/routes.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/sys.h"
@@ -111,4 +113,59 @@ char *routes_text(const struct master_start *start, const json_t *report, char *
     }
     json_decref(rows);
     return text;
+}
+
+static int open_folder(json_t *row, const char *name, const char *folder, struct routes_files *files)
+{
+    int fd = files->count == SYS_FDS_MAX ? -EMFILE : sys_open(folder, O_PATH | O_DIRECTORY, 0);
+    if (fd < 0)
+        return json_object_set_new(row, "error", json_integer(-fd));
+    files->fds[files->count] = fd;
+    return json_object_set_new(row, name, json_integer((json_int_t)files->count++));
+}
+
+/* One in the root is found there; another one is where Django's manifest_storage has it. */
+static int open_manifest(json_t *row, struct routes_files *files)
+{
+    char folder[ROOT_BYTES];
+    const char *path = json_text(row, "manifest", "");
+    struct span root = span_of(json_text(row, "root", ""));
+    const char *slash = strrchr(path, '/');
+    if (!slash || json_object_get(row, "error") || span_starts(span_of(path), root))
+        return 0;
+    (void)snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
+    int rc = open_folder(row, "manifest_fd", folder, files);
+    (void)json_object_del(row, "error");          /* the files are served without it */
+    return rc;
+}
+
+static int open_row(json_t *row, struct routes_files *files)
+{
+    int rc = open_folder(row, "fd", json_text(row, "root", ""), files);
+    return rc == 0 ? open_manifest(row, files) : rc;
+}
+
+void routes_close(struct routes_files *files)
+{
+    while (files->count > 0)
+        (void)sys_close(files->fds[--files->count]);
+    sys_free(files->text);
+    files->text = NULL;
+}
+
+int routes_open(const char *text, struct routes_files *files)
+{
+    char why[160];
+    size_t i;
+    json_t *row, *all = json_read(span_of(text), why);
+    int rc = 0;
+    *files = (struct routes_files){ .text = NULL };
+    json_array_foreach(json_object_get(all, "static"), i, row)
+        rc = rc == 0 ? open_row(row, files) : rc;
+    if (all && rc == 0)
+        files->text = json_line(all);
+    json_decref(all);
+    if (!files->text)
+        routes_close(files);
+    return files->text ? 0 : -ENOMEM;
 }

@@ -2,8 +2,18 @@
  */
 #pragma once
 #include "base/json.h"
+#include "base/sys.h"
 #include "master/master.h"
 
-/* The text of CHANNEL_GENERATION (link/channel.h), heap for sys_free; NULL: no memory.  `note`
+/* The text of CHANNEL_FILES (link/channel.h), heap for sys_free; NULL: no memory.  `note`
  * (CONF_WHY_BYTES) says what becomes of MEDIA_URL, "" in a project that has no uploads. */
 char *routes_text(const struct master_start *start, const json_t *report, char *note);
+
+struct routes_files {
+    char *text;                     /* the same with "fd" or "error" in each row; heap */
+    int fds[SYS_FDS_MAX];           /* own */
+    size_t count;
+};
+/* Opens the folders of that text: an edge's user need not reach them by their paths.  0, -ENOMEM. */
+int routes_open(const char *text, struct routes_files *files);
+void routes_close(struct routes_files *files);

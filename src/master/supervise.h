@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "master/child.h"
 #include "master/control_server.h"
+#include "master/edge_user.h"
 #include "master/edges.h"
 #include "master/listeners.h"
 #include "master/logs.h"
@@ -34,6 +35,7 @@ struct master {
     struct children children;
     struct listeners listeners;
     struct logs logs;
+    struct edge_user edge_user;      /* whom they become */
     struct edges edges;
     struct list sites;               /* struct site */
     struct control_server control;

@@ -7,6 +7,7 @@
 #include "serve/files_private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,7 @@ static void close_roots(struct files *f)
 {
     for (size_t i = 0; i < f->roots_count; i++) {
         (void)sys_close(f->roots[i].fd);
+        (void)sys_close(f->roots[i].manifest_fd);
         sys_free(f->roots[i].url);
         manifest_free(f->roots[i].manifest);
     }
@@ -93,9 +95,42 @@ void files_free(struct files *f)
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-static int add_root(struct files *f, const json_t *item, unsigned order)
+struct given_fds {              /* beside the list of roots; each is taken once, then -1 */
+    int fds[SYS_FDS_MAX];
+    size_t count;
+};
+
+static int take_given(const json_t *item, const char *name, struct given_fds *given)
 {
-    const char *url = json_text(item, "url", ""), *folder = json_text(item, "root", "");
+    int64_t which = json_int(item, name, -1);
+    if (which < 0 || (uint64_t)which >= given->count || given->fds[which] < 0)
+        return -EBADF;
+    int fd = given->fds[which];
+    given->fds[which] = -1;
+    return fd;
+}
+
+static int open_root(const json_t *item, struct given_fds *given)
+{
+    int64_t error = json_int(item, "error", 0);
+    if (error > 0)
+        return error < INT_MAX ? -(int)error : -EIO;
+    if (json_object_get(item, "fd"))
+        return take_given(item, "fd", given);
+    return sys_open(json_text(item, "root", ""), O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+/* What its user may not look into is not served: better to be told at the start than by a browser. */
+static int try_root(int fd)
+{
+    int inside = sys_openat(fd, "./.", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)sys_close(inside);
+    return inside < 0 ? inside : 0;
+}
+
+static int add_root(struct files *f, const json_t *item, unsigned order, struct given_fds *given)
+{
+    const char *url = json_text(item, "url", "");
     if (f->roots_count == FILES_ROOTS_MAX || url[0] != '/')
         return -EINVAL;
     size_t url_bytes = strlen(url);
@@ -104,15 +139,18 @@ static int add_root(struct files *f, const json_t *item, unsigned order)
     struct files_root *root = &f->roots[f->roots_count];
     root->order = order;
     root->is_media = json_flag(item, "media", false);
-    root->fd = sys_open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    root->fd = open_root(item, given);
     if (root->fd < 0)
         return root->fd;
-    root->url = sys_strdup(url);
+    int rc = try_root(root->fd);
+    root->url = rc == 0 ? sys_strdup(url) : NULL;
     if (!root->url) {
         (void)sys_close(root->fd);
-        return -ENOMEM;
+        return rc < 0 ? rc : -ENOMEM;
     }
     root->prefix = (struct span){ root->url, url_bytes == 1 ? 0 : url_bytes };
+    root->manifest = NULL;
+    root->manifest_fd = take_given(item, "manifest_fd", given);
     f->roots_count++;
     return 0;
 }
@@ -126,20 +164,39 @@ static int by_length(const void *a, const void *b)
     return one->order < other->order ? -1 : 1;
 }
 
+/* Beneath the root a manifest is found through that, as files are.  -1: only by its path. */
+static int folder_of_manifest(const struct files_root *root, const json_t *item, size_t *skip)
+{
+    const char *path = json_text(item, "manifest", "");
+    struct span folder = span_of(json_text(item, "root", ""));
+    while (folder.len > 0 && folder.at[folder.len - 1] == '/')
+        folder.len--;
+    if (root->manifest_fd < 0 && span_starts(span_of(path), folder) && path[folder.len] == '/') {
+        *skip = folder.len + 1;
+        return root->fd;
+    }
+    *skip = (size_t)(strrchr(path, '/') + 1 - path);
+    return root->manifest_fd;
+}
+
 /* One that was read for the generation before is not read anew: its names are known at once. */
 static struct manifest *find_manifest(struct files *f, struct manifest **old, size_t old_count,
-                                      const char *path)
+                                      const json_t *item)
 {
+    size_t skip;
+    const char *path = json_text(item, "manifest", "");
     if (path[0] != '/')
         return NULL;
+    int folder_fd = folder_of_manifest(&f->roots[f->roots_count - 1], item, &skip);
     for (size_t i = 0; i < old_count; i++) {
         struct manifest *m = old[i];
         if (m && strcmp(manifest_path(m), path) == 0) {
             old[i] = NULL;
+            manifest_move(m, folder_fd, skip);
             return m;
         }
     }
-    return manifest_new(f->loop, f->helpers, path);
+    return manifest_new(f->loop, f->helpers, path, folder_fd, skip);
 }
 
 static size_t take_manifests(struct files *f, struct manifest **into)
@@ -151,23 +208,34 @@ static size_t take_manifests(struct files *f, struct manifest **into)
     return f->roots_count;
 }
 
-int files_set_roots(struct files *f, const json_t *roots)
+static void close_given(struct given_fds *given)
+{
+    for (size_t i = 0; i < given->count; i++)
+        (void)sys_close(given->fds[i]);
+}
+
+int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t fds_count)
 {
     struct manifest *old[FILES_ROOTS_MAX];
+    struct given_fds given = { .count = 0 };
+    while (given.count < fds_count && given.count < SYS_FDS_MAX) {
+        given.fds[given.count] = fds[given.count];
+        given.count++;
+    }
     size_t i, old_count = take_manifests(f, old);
     files_forget_all(f);
     close_roots(f);
     json_t *item;
     f->roots_stamp++;
     json_array_foreach(roots, i, item) {
-        int rc = add_root(f, item, (unsigned)i);
+        int rc = add_root(f, item, (unsigned)i, &given);
         if (rc < 0)
             log_warn("static root left out", "url=%s root=%s error=\"%s\"",
                      json_text(item, "url", ""), json_text(item, "root", ""), strerror(-rc));
         else
-            f->roots[f->roots_count - 1].manifest =
-                find_manifest(f, old, old_count, json_text(item, "manifest", ""));
+            f->roots[f->roots_count - 1].manifest = find_manifest(f, old, old_count, item);
     }
+    close_given(&given);
     for (i = 0; i < old_count; i++)
         manifest_free(old[i]);
     qsort(f->roots, f->roots_count, sizeof f->roots[0], by_length);

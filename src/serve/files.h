@@ -36,7 +36,8 @@ struct files;
 struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms, int64_t kept_ms);
 void files_free(struct files *f);
 /* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "media": false}...].
- * Roots that cannot be opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
+ * "fd" in a row: which of `fds` is its folder (O_PATH); "error": why there is none; neither: "root" is opened.
+ * "manifest_fd": likewise of a manifest's that is not beneath the root.  All of `fds` are taken over.  Roots that cannot be opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
  * so that no browser runs a script of theirs for this site. */
-int files_set_roots(struct files *f, const json_t *roots);
+int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t fds_count);
 void file_release(struct files *f, struct file *file);

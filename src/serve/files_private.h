@@ -12,6 +12,7 @@ struct files_root {
     unsigned order;
     bool is_media;              /* uploads: foreign content */
     struct manifest *manifest;  /* of names with a hash; NULL: none */
+    int manifest_fd;            /* O_PATH: its folder, where that was given; -1 */
 };
 
 struct files {

@@ -30,6 +30,7 @@ struct look {
     struct version seen;        /* what is known already; then what was read */
     struct names *names;        /* result: NULL when there is nothing new, or an error */
     int error;                  /* 0, or why it could not be read */
+    int folder_fd;              /* own; -1: path is absolute */
     char path[];
 };
 
@@ -42,6 +43,8 @@ struct manifest {
     int64_t looked_ms;
     unsigned stamp;
     int said_error;             /* logged last: once is enough */
+    int folder_fd;              /* lent: path + skip is beneath it; -1: none */
+    size_t skip;
     char path[];
 };
 
@@ -169,7 +172,9 @@ static int look_at(struct look *k, int fd)
 static void work(struct helper_job *job)
 {
     struct look *k = container_of(job, struct look, job);
-    int fd = sys_open(k->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+    int fd = k->folder_fd < 0 ? sys_open(k->path, flags, 0)
+                              : sys_openat(k->folder_fd, k->path, flags);
     k->error = fd < 0 ? fd : look_at(k, fd);
     (void)sys_close(fd);
 }
@@ -183,6 +188,12 @@ static void say(struct manifest *m, int error)
         log_warn("manifest of static files not read", "file=%s error=\"%s\"", m->path,
                  strerror(-error));
     m->said_error = error;
+}
+
+static void look_free(struct look *k)
+{
+    (void)sys_close(k->folder_fd);
+    sys_free(k);
 }
 
 static void looked(struct helper_job *job)
@@ -202,12 +213,13 @@ static void looked(struct helper_job *job)
     } else {
         names_free(k->names);
     }
-    sys_free(k);
+    look_free(k);
 }
 
 static void begin_look(struct manifest *m)
 {
-    size_t bytes = strlen(m->path) + 1;
+    const char *path = m->path + (m->folder_fd < 0 ? 0 : m->skip);
+    size_t bytes = strlen(path) + 1;
     struct look *k = sys_calloc(1, sizeof *k + bytes);
     m->looked_ms = loop_now_ms(m->loop);
     if (!k)
@@ -215,11 +227,12 @@ static void begin_look(struct manifest *m)
     k->job = (struct helper_job){ .work = work, .done = looked };
     k->manifest = m;
     k->seen = m->version;
-    memcpy(k->path, m->path, bytes);
-    if (helpers_submit(m->helpers, &k->job) == 0)
-        m->look = k;
-    else
-        sys_free(k);            /* every helper is busy: the next request tries again in a while */
+    memcpy(k->path, path, bytes);
+    k->folder_fd = m->folder_fd < 0 ? -1 : sys_dup_cloexec(m->folder_fd);
+    if (m->folder_fd < 0 || k->folder_fd >= 0)
+        m->look = helpers_submit(m->helpers, &k->job) == 0 ? k : NULL;
+    if (!m->look)
+        look_free(k);           /* no descriptor, or every helper is busy: a request tries again */
 }
 
 void manifest_look(struct manifest *m)
@@ -228,16 +241,24 @@ void manifest_look(struct manifest *m)
         begin_look(m);
 }
 
-struct manifest *manifest_new(struct loop *loop, struct helpers *helpers, const char *path)
+struct manifest *manifest_new(struct loop *loop, struct helpers *helpers, const char *path,
+                              int folder_fd, size_t skip)
 {
     size_t bytes = strlen(path) + 1;
     struct manifest *m = sys_calloc(1, sizeof *m + bytes);
     if (!m)
         return NULL;
-    *m = (struct manifest){ .loop = loop, .helpers = helpers, .stamp = 1 };
+    *m = (struct manifest){ .loop = loop, .helpers = helpers, .stamp = 1,
+                             .folder_fd = folder_fd, .skip = skip };
     memcpy(m->path, path, bytes);
     begin_look(m);
     return m;
+}
+
+void manifest_move(struct manifest *m, int folder_fd, size_t skip)
+{
+    m->folder_fd = folder_fd;
+    m->skip = skip;
 }
 
 void manifest_free(struct manifest *m)

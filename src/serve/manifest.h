@@ -14,8 +14,11 @@
 enum { MANIFEST_BYTES_MAX = 32 * 1024 * 1024, MANIFEST_LOOK_MS = 1000 };
 
 struct manifest;
-/* `path` is copied; the first look is under way.  NULL: no memory. */
-struct manifest *manifest_new(struct loop *loop, struct helpers *helpers, const char *path);
+/* `path` is copied; the first look is under way.  NULL: no memory.
+ * folder_fd: lent; path without its first `skip` bytes is beneath it.  -1: none, path is opened. */
+struct manifest *manifest_new(struct loop *loop, struct helpers *helpers, const char *path,
+                              int folder_fd, size_t skip);
+void manifest_move(struct manifest *m, int folder_fd, size_t skip);      /* another one is lent */
 void manifest_free(struct manifest *m);                  /* takes NULL */
 const char *manifest_path(const struct manifest *m);
 /* Has a helper look whether the file changed, unless that was less than MANIFEST_LOOK_MS ago. */

@@ -52,13 +52,15 @@ void serve_done(struct serve *s)
     buf_done(&s->access);
 }
 
-int serve_site(struct serve *s, struct span json)
+int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_count)
 {
     char why[160];
     json_t *site = json_read(json, why);
+    for (size_t i = 0; !site && i < fds_count; i++)
+        (void)sys_close(fds[i]);
     if (!site)
         return -EBADMSG;
-    int rc = files_set_roots(s->files, json_object_get(site, "static"));
+    int rc = files_set_roots(s->files, json_object_get(site, "static"), fds, fds_count);
     json_decref(site);
     return rc;
 }

@@ -46,8 +46,8 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
 /* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0 or -ENOMEM. */
 int serve_limits(struct serve *s, const struct board *board);
 void serve_done(struct serve *s);
-/* What the master said of the site (JSON text of CHANNEL_GENERATION): static roots.  0 or -errno. */
-int serve_site(struct serve *s, struct span json);
+/* What the master said of the site (JSON text of CHANNEL_FILES): static roots; fds are taken over.  0 or -errno. */
+int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_count);
 
 enum served serve_begin(struct serve *s, struct exchange *x);      /* head complete, request_understand() done */
 enum served serve_run(struct exchange *x);                         /* the body is complete, or a wait is over */

@@ -20,6 +20,7 @@ ROOT = HERE.parent.parent
 APPS = HERE / "apps"
 PYTHON = sys.executable
 SLIPWAY = str(ROOT / os.environ.get("SLIPWAY", "build/slipway"))
+IS_SANITIZED = "asan" in os.environ.get("SLIPWAY", "")
 START_S = float(os.environ.get("SLIPWAY_TEST_START_TIMEOUT", "40"))
 
 # Our own names in the environment would reach the program as its options.
@@ -183,6 +184,20 @@ def memory_kib(pid: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1])
     raise AssertionError(f"no Pss of {pid}")
+
+
+def ids_of(pid: int) -> tuple[int, int]:
+    """Its user and group."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return tuple(int(re.search(rf"^{name}:\t(\d+)", text, re.M)[1]) for name in ("Uid", "Gid"))
+
+
+def limit_files(pid: int, most: int) -> None:
+    """RLIMIT_NOFILE of another process, as its own user: root may lack that right (containers)."""
+    user, group = ids_of(pid)
+    them = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
+    limit = ["prlimit", f"--pid={pid}", f"--nofile={most}:{most}"]
+    subprocess.run(limit, check=True, timeout=TIMEOUT_S, **them)
 
 
 # ---- the program

@@ -34,7 +34,7 @@ static void put(const char *folder, const char *name, const char *text)
 static void set_roots(const char *folder)
 {
     json_t *roots = json_pack("[{ss ss}]", "url", "/s/", "root", folder);
-    assert_int_equal(files_set_roots(stage.edge->serve.files, roots), 0);
+    assert_int_equal(files_set_roots(stage.edge->serve.files, roots, NULL, 0), 0);
     json_decref(roots);
 }
 

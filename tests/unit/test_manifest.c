@@ -45,7 +45,7 @@ static void begin(const char *text)
     log_set(LOG_ERROR, "test");
     l = loop_new();
     helpers = helpers_new(l, 1, 8);
-    m = manifest_new(l, helpers, temp_write(&t, "staticfiles.json", text));
+    m = manifest_new(l, helpers, temp_write(&t, "staticfiles.json", text), -1, 0);
     assert_non_null(m);
 }
 

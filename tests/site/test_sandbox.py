@@ -1,0 +1,130 @@
+"""What an edge gives up: it is nobody in particular, gains nothing, shows its memory to none."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Sites
+from http1 import get, post
+from program import APPS, IS_SANITIZED, Site, ids_of, run
+
+NOBODY = 65534
+is_root = os.geteuid() == 0
+as_root = pytest.mark.skipif(not is_root, reason="only root has users to give up")
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def edge_of(site: Site) -> int:
+    (pid,) = site.pids("edge")
+    return pid
+
+
+# ---- whom it runs as
+
+
+@as_root
+@pytest.mark.parametrize("verb", ["serve", "run"])
+def test_roots_edges_are_nobody(sites: Sites, verb: str) -> None:
+    site = sites.start("plain", verb=verb, workers=2 if verb == "serve" else 1)
+    status = status_of(edge_of(site))
+    assert set(status["Uid"].split() + status["Gid"].split()) == {str(NOBODY)}
+    assert status["Groups"] == ""
+    assert {status[name].strip("0") for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {""}
+    assert status["NoNewPrivs"] == "1"
+    assert status_of(site.pid)["Uid"].split()[0] == "0"
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("user", "ids"),
+    [("daemon", (1, 1)), ("daemon:adm", (1, 4)), ("4711", (4711, 4711)), ("4711:12", (4711, 12))],
+)
+def test_another_user(sites: Sites, user: str, ids: tuple[int, int]) -> None:
+    site = sites.start("plain", "--edge-user", user)
+    assert ids_of(edge_of(site)) == ids
+    assert get(site.address, "/hello").status == 200
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("root", "edges never run as root"),
+        ("0", "edges never run as root"),
+        ("no-such-one", "there is no user 'no-such-one' (--edge-user)"),
+        ("daemon:no-such-one", "there is no group 'no-such-one' (--edge-user)"),
+    ],
+)
+def test_a_user_that_will_not_do(user: str, words: str) -> None:
+    done = run("serve", "plain:application", "--edge-user", user, folder=APPS)
+    assert done.returncode == 1 and words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@as_root
+def test_a_spool_folder_that_is_not_the_edges(sites: Sites) -> None:
+    folder = sites.folder / "spool"
+    folder.mkdir()
+    sites.folder.chmod(0o711)
+    done = run("serve", "plain:application", "--spool-dir", str(folder), folder=APPS)
+    assert done.returncode == 1 and f"chown {NOBODY}" in done.stderr
+    os.chown(folder, NOBODY, NOBODY)
+    site = sites.start("plain", "--spool-dir", str(folder))
+    assert get(site.address, "/hello").status == 200
+
+
+@as_root
+def test_a_tmpdir_that_is_roots_alone(sites: Sites) -> None:
+    """mkdtemp's folders are; the system's own takes the big bodies then."""
+    site = sites.start("work", "--body-memory", "64K", env={"TMPDIR": str(sites.folder)})
+    assert post(site.address, "/upload", b"x" * 200_000).status == 200
+
+
+@as_root
+def test_files_beneath_a_folder_that_is_roots_alone(sites: Sites) -> None:
+    """The sites' folder has mode 0700: the way to the root is the master's."""
+    root = sites.folder / "files"
+    root.mkdir()
+    (root / "a.txt").write_text("text")
+    (root / "closed.txt").write_text("secret")
+    (root / "closed.txt").chmod(0o600)
+    site = sites.start("plain", "--static", f"/files/={root}")
+    assert get(site.address, "/files/a.txt").body == b"text"
+    assert b"secret" not in get(site.address, "/files/closed.txt").body
+
+
+@as_root
+def test_a_root_that_its_user_cannot_look_into(sites: Sites) -> None:
+    root = sites.folder / "files"
+    root.mkdir(mode=0o700)
+    site = sites.start("plain", "--static", f"/files/={root}")
+    site.err.wait(f'static root left out: url=/files/ root={root} error="Permission denied"')
+
+
+# ---- what it cannot get back, and what others cannot see
+
+
+@pytest.mark.skipif(IS_SANITIZED, reason="the search for leaks looks into its own process")
+def test_its_memory_is_nobodys(sites: Sites) -> None:
+    """A process that is not dumpable belongs to root in /proc, whoever it runs as."""
+    edge = edge_of(sites.start("plain"))
+    assert Path(f"/proc/{edge}/mem").stat().st_uid == 0
+    assert Path(f"/proc/{edge}/environ").stat().st_uid == 0
+
+
+def test_no_sandbox(sites: Sites) -> None:
+    site = sites.start("plain", "--sandbox", "no")
+    status = status_of(edge_of(site))
+    assert status["NoNewPrivs"] == "0"
+    assert ids_of(edge_of(site)) == (os.getuid(), os.getgid())
+    assert get(site.address, "/hello").status == 200
+
+
+def test_a_mode_that_there_is_not() -> None:
+    done = run("serve", "plain:application", "--sandbox", "maybe", folder=APPS)
+    assert done.returncode == 2 and re.search("auto, yes, kill or no", done.stderr)
