@@ -31,7 +31,7 @@
 #include <unistd.h>
 #include <linux/futex.h>
 
-enum { NAME_BYTES = 32, US_PER_S = 1000000, DAY_MS = 86400000 };
+enum { NAME_BYTES = 32, US_PER_S = 1000000, DAY_MS = 86400000, FAULTS_FD = 900 };
 
 static char process_name[NAME_BYTES];
 
@@ -39,16 +39,26 @@ static char process_name[NAME_BYTES];
 static unsigned long calls;          /* in this process, atomically */
 static unsigned long failing_call;   /* 0: none */
 static const char *failing_process;  /* NULL: any */
-static const char *count_file;       /* NULL: not asked for */
-static const char *once_file;        /* NULL: in every such process */
+static int count_fd = -1;            /* -1: not asked for */
+static int once_fd = -1;             /* -1: in every such process */
+
+/* At once: later this process may have no right to.  Far above what spawn.c puts in place. */
+static int open_early(const char *path)
+{
+    int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FAULTS_FD);
+    if (fd >= 0)
+        (void)close(fd);
+    return high;
+}
 
 __attribute__((constructor)) static void read_faults(void)
 {
     const char *number = getenv("SLIPWAY_FAULT");
     failing_call = number ? strtoul(number, NULL, 10) : 0;
     failing_process = getenv("SLIPWAY_FAULT_IN");
-    count_file = getenv("SLIPWAY_FAULT_COUNT");
-    once_file = getenv("SLIPWAY_FAULT_ONCE");
+    count_fd = open_early(getenv("SLIPWAY_FAULT_COUNT"));
+    once_fd = open_early(getenv("SLIPWAY_FAULT_ONCE"));
 }
 
 static const char *fault_name(void)
@@ -59,13 +69,9 @@ static const char *fault_name(void)
 __attribute__((destructor)) static void write_count(void)
 {
     char line[NAME_BYTES + 32];
-    int fd = count_file ? open(count_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd < 0)
-        return;
     int len = snprintf(line, sizeof line, "%s %lu\n", fault_name(), calls);
-    if (write(fd, line, (size_t)len) < 0)
-        (void)fprintf(stderr, "cannot write the number of calls to %s\n", count_file);
-    (void)close(fd);
+    if (count_fd >= 0 && write(count_fd, line, (size_t)len) < 0)
+        (void)fprintf(stderr, "cannot write the number of calls\n");
 }
 
 static bool is_failing_process(void)
@@ -76,13 +82,11 @@ static bool is_failing_process(void)
                                 (name[len] == '\0' || name[len] == ' '));
 }
 
-/* Whoever makes the file is the first. */
+/* Whoever writes the first byte. */
 static bool is_first(void)
 {
-    int fd = once_file ? open(once_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-    if (fd >= 0)
-        (void)close(fd);
-    return !once_file || fd >= 0;
+    struct stat st;
+    return once_fd < 0 || (write(once_fd, "x", 1) == 1 && fstat(once_fd, &st) == 0 && st.st_size == 1);
 }
 
 static bool fail_now(void)

@@ -11,7 +11,8 @@
  *             SLIPWAY_FAULT=N        the N-th call in this process fails (1 is the first)
  *             SLIPWAY_FAULT_IN=edge  only in processes of that name: "edge" and "edge 1";
  *                                    "slipway" is one that has no name yet
- *             SLIPWAY_FAULT_ONCE=F   only in the first process that gets there: it makes file F
+ *             SLIPWAY_FAULT_ONCE=F   only in the first process that gets there: file F is
+ *                                    for that
  *             SLIPWAY_FAULT_COUNT=F  at exit the number of calls is appended to file F,
  *                                    as "name count\n"
  *           A fork that takes a new name counts from 1 again.  Not counted, because they never
