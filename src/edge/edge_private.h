@@ -63,7 +63,9 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct file *file;                /* what is sent last: a cached file, or a descriptor of its own */
     int file_fd;                      /* -1: none */
     uint64_t file_at, file_left_bytes;
-    bool is_file_due;                 /* of a chunked answer: the chunk's frame comes before it */
+    bool is_file_due;                 /* of a chunked answer: the chunk's frame comes before it, or
+                                       * with no file bytes left the end of the body */
+    bool is_end_framed;               /* of a chunked answer: its end is among what is kept or sent */
     uint64_t promised_left_bytes;     /* of Content-Length */
     bool is_ended;                    /* answer_out was told the end */
     bool is_cut;                      /* ... and the client must see that it is not whole */

@@ -143,7 +143,7 @@ static void spill_woke(struct spill *s)
     tell(hx);
 }
 
-static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bool is_last)
+static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2])
 {
     const struct conf *conf = hx->conn->base.edge->conf;
     struct piece p;
@@ -166,7 +166,7 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bo
         return 0;
     }
     size_t take = offered < room_bytes - CHUNK_OVERHEAD ? offered : room_bytes - CHUNK_OVERHEAD, put = 0;
-    frame(hx, &p, runs, take, is_last && take == offered);
+    frame(hx, &p, runs, take, false);
     for (size_t i = 0; i < p.count; i++) {
         memcpy(room + put, p.parts[i].at, p.parts[i].len);
         put += p.parts[i].len;
@@ -176,23 +176,26 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2], bo
     return (ssize_t)take;
 }
 
-/* How many of the offered bytes are taken, by way of socket and memory, or of the spill. */
+/* How many of the offered bytes are taken, by way of socket and memory, or of the spill.  The end of
+ * a chunked body is framed with its last bytes only on the first way: a spill may have no room for
+ * it just when nothing else is left to be offered again. */
 static ssize_t take_body(struct h1_exchange *hx, const struct span runs[2], bool is_last)
 {
     size_t limit = (size_t)hx->conn->base.edge->conf->response_memory_bytes;
     size_t offered = runs[0].len + runs[1].len, held = buf_len(&hx->out);
     struct piece p;
     if (hx->spill.job)
-        return spill_piece(hx, runs, is_last);
+        return spill_piece(hx, runs);
     bool is_direct = (hx->conn->base.watch.ready & LOOP_WRITE) != 0;
     size_t room_bytes = held + CHUNK_OVERHEAD < limit ? limit - held - CHUNK_OVERHEAD : 0;
     if (room_bytes == 0 && !is_direct)
-        return spill_piece(hx, runs, is_last);
+        return spill_piece(hx, runs);
     size_t take = offered < room_bytes ? offered : room_bytes;
     frame(hx, &p, runs, take, is_last && take == offered);
     ssize_t sent = is_direct ? send_piece(hx, &p) : 0;
     if (sent < 0)
         return sent;
+    hx->is_end_framed = is_last && take == offered;
     return keep_in_memory(hx, &p, (size_t)sent) < 0 ? -ENOMEM : (ssize_t)take;
 }
 
@@ -245,6 +248,7 @@ static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_l
     if ((size_t)took < offered) {
         hx->is_full = true;
     } else if (is_last) {
+        hx->is_file_due = hx->spelled.body == H1_BODY_CHUNKED && !hx->is_end_framed;
         end(hx, is_counted && hx->promised_left_bytes > 0);
         return took;
     }
@@ -321,7 +325,8 @@ static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
     return sent;
 }
 
-/* One chunk for all of the file: its size is known.  Only now, behind all that was kept. */
+/* One chunk for all of the file: its size is known.  Only now, behind all that was kept; so comes
+ * the end of a body that went by way of the spill: it is like an empty file. */
 static ssize_t frame_last_file(struct h1_exchange *hx)
 {
     char line[H1_CHUNK_SIZE_BYTES_MAX];

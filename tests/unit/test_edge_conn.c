@@ -253,6 +253,42 @@ UNIT_TEST(a_file_after_a_spill_comes_after_it)
     stage_close();
 }
 
+/* The application's end may come with no bytes, and just when the spill has no room. */
+UNIT_TEST(a_chunked_answer_ends_also_while_its_spill_is_written)
+{
+    static char text[1 << 20], got[1 << 21];
+    static const struct span none[2];
+    int peer;
+    memset(text, 'x', sizeof text);
+    for (int has_spill = 0; has_spill < 2; has_spill++) {
+        size_t len = 0, taken = 0;
+        ssize_t n = 1;
+        memset(got, 0, sizeof got);
+        stage_open();
+        stage.edge->conf->response_spool_bytes = has_spill ? 1 << 30 : 0;
+        client_open(&peer);
+        say(peer, get);
+        settle();
+        struct exchange *x = stage.waiting;
+        struct response res = { .status = 200, .body_bytes = -1 };
+        x->has_head = true;
+        assert_int_equal(x->out->head(x, &res), 0);
+        for (ssize_t took = 1; took > 0; taken += (size_t)took) {
+            struct span runs[2] = { { text + taken, sizeof text - taken }, { NULL, 0 } };
+            took = x->out->body(x, runs, false);
+        }
+        assert_in_range(taken, 1, sizeof text - 1);           /* there is no room for more */
+        assert_int_equal(x->out->body(x, none, true), 0);
+        while (n > 0 && (len < 5 || memcmp(got + len - 5, "0\r\n\r\n", 5) != 0)) {
+            n = hear_some(peer, got + len, sizeof got - 1 - len);
+            len += n > 0 ? (size_t)n : 0;
+        }
+        assert_int_equal(unchunk(got), taken);
+        close(peer);
+        stage_close();
+    }
+}
+
 UNIT_TEST(many_pipelined_requests_take_several_turns)
 {
     int peer;
@@ -334,6 +370,7 @@ UNIT_MAIN(a_head_may_be_cut_anywhere, a_head_may_come_byte_by_byte,
           who_takes_nothing_is_cut_though_the_application_goes_on, who_takes_a_little_is_not_cut,
           a_body_that_ends_with_the_connection_is_reset_when_cut,
           an_empty_file_ends_a_chunked_answer, a_file_after_a_spill_comes_after_it,
+          a_chunked_answer_ends_also_while_its_spill_is_written,
           many_pipelined_requests_take_several_turns, continue_that_does_not_fit_comes_later,
           a_connection_without_a_timer_is_none,
           bytes_after_the_last_request_do_not_reset_its_answer)
