@@ -15,12 +15,16 @@ enum method {
     METHOD_PATCH, METHOD_TRACE, METHOD_CONNECT,
 };
 
-struct request_from {          /* facts of the connection that no client can forge */
+/* Facts of the connection that no client can forge; forwarded_apply() turns them into those of the
+ * client that a trusted peer speaks for. */
+struct request_from {
     struct span address;       /* "192.0.2.1", "2001:db8::1", "" on a Unix socket */
     struct span port;          /* "" on a Unix socket */
     struct span server_address;          /* of our end: SERVER_NAME when there is no Host */
     struct span server_port;             /* of our end: SERVER_PORT */
     bool is_tls;
+    bool is_trusted;           /* the peer is one of trusted-peers */
+    bool is_named;             /* ... and `address` is the client that it named */
 };
 
 struct request {

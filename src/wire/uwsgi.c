@@ -94,20 +94,25 @@ int uwsgi_put_header(char into[UWSGI_HEADER_BYTES], size_t block_bytes)
     return 0;
 }
 
-/* Fields that have their own variable, mean this hop only, or are what a client could lie with. */
+static bool starts(struct span name, struct span lower)
+{
+    return (name.at[0] | 0x20) == lower.at[0] && name.len >= lower.len &&
+        span_eq_nocase((struct span){ name.at, lower.len }, lower);
+}
+
+/* Fields that have their own variable, mean this hop only, or are what a client could lie with; a
+ * trusted peer is believed what it says beyond that (X-Forwarded-User, X-Forwarded-Prefix). */
 static bool withheld(const struct request *r, const struct field *f)
 {
     static const uint64_t ids = 1ull << FIELD_UNDERSCORED | 1ull << FIELD_HOST | 1ull << FIELD_CONTENT_LENGTH |
         1ull << FIELD_EXPECT | 1ull << FIELD_PROXY | 1ull << FIELD_FORWARDED |
         1ull << FIELD_X_FORWARDED_FOR | 1ull << FIELD_X_FORWARDED_HOST |
         1ull << FIELD_X_FORWARDED_PORT | 1ull << FIELD_X_FORWARDED_PROTO | 1ull << FIELD_X_REAL_IP;
-    static const struct span forwarded = { "x-forwarded-", 12 };
     if (r->names_hop_fields && f->id == FIELD_OTHER && request_is_hop_field(r, f->name))
         return true;
     if (f->id != FIELD_OTHER)
         return (ids >> f->id & 1) != 0 || field_is_hop_by_hop(f->id);
-    return (f->name.at[0] | 0x20) == 'x' && f->name.len >= forwarded.len &&
-        span_eq_nocase((struct span){ f->name.at, forwarded.len }, forwarded);
+    return !r->from.is_trusted && (starts(f->name, SPAN("x-forwarded")) || starts(f->name, SPAN("forwarded")));
 }
 
 /* Which fields may occur more than once: ids exactly, other names by a sieve that can only say
@@ -229,7 +234,8 @@ static void put_fields(struct writer *w, const struct request *r)
     }
 }
 
-/* Our own word for what withheld() took away: whom we speak with, and how he reached us. */
+/* Our own word for what withheld() took away: who the client is, and how he reached us or the proxy
+ * that speaks for him (http/forwarded.h). */
 static void put_forwarding(struct writer *w, const struct request *r, struct span scheme)
 {
     if (r->from.address.len > 0) {
@@ -239,6 +245,8 @@ static void put_forwarding(struct writer *w, const struct request *r, struct spa
     if (r->host.len > 0)
         put(w, SPAN("HTTP_X_FORWARDED_HOST"), r->host);
     put(w, SPAN("HTTP_X_FORWARDED_PROTO"), scheme);
+    if (r->from.is_trusted && r->from.server_port.len > 0)
+        put(w, SPAN("HTTP_X_FORWARDED_PORT"), r->from.server_port);
 }
 
 /* A host without ":port"; an IPv6 address keeps its brackets (RFC 3875, section 4.1.14). */

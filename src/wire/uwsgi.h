@@ -23,7 +23,8 @@ int uwsgi_put_var(char *into, size_t room_bytes, size_t *used, struct span name,
  * Never passed on: names with an underscore (they would be taken for the same name with a hyphen),
  * Proxy, hop-by-hop fields and those that Connection names, Expect, Content-Length/Type as HTTP_*; and the forwarding fields
  * (X-Forwarded-*, Forwarded, X-Real-IP) are replaced by our own: X-Forwarded-For, -Proto, -Host
- * and X-Real-IP (those that say nothing, as the address on a Unix socket, are left out).
+ * and X-Real-IP (those that say nothing, as the address on a Unix socket, are left out).  When
+ * from.is_trusted, our own -Port is there, too, and other X-Forwarded-* pass.
  * SERVER_NAME is the host without its port, else our address, else "localhost"; SERVER_PORT is
  * ours, else 80 or 443.
  * `mount` is the prefix that becomes SCRIPT_NAME ("" for none; PATH_INFO is the rest); a path that

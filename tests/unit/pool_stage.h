@@ -158,7 +158,7 @@ static inline void client_init(struct client *c, struct pool *p, const char *met
         .method_name = span_of(method), .method = method_of(span_of(method)),
         .target = span_of(path), .path = span_of(path), .host = SPAN("site"), .version = 11,
         .keeps_alive = true,
-        .from = { SPAN("192.0.2.1"), SPAN("1234"), SPAN("192.0.2.2"), SPAN("80"), false },
+        .from = { SPAN("192.0.2.1"), SPAN("1234"), SPAN("192.0.2.2"), SPAN("80"), .is_tls = false },
     };
     c->call = (struct call){ .to = &on_reply, .request = &c->request, .body.fd = -1 };
 }

@@ -5,12 +5,15 @@
 /* A request as it goes in and the variables that come out, as "NAME=value" lines. */
 
 static const struct request_from tcp = {
-    { "192.0.2.1", 9 }, { "50000", 5 }, { "10.0.0.1", 8 }, { "8000", 4 }, false
+    { "192.0.2.1", 9 }, { "50000", 5 }, { "10.0.0.1", 8 }, { "8000", 4 }, .is_tls = false
+};
+static const struct request_from trusted = {
+    { "192.0.2.1", 9 }, { "50000", 5 }, { "10.0.0.1", 8 }, { "8000", 4 }, .is_trusted = true
 };
 static const struct request_from tls = {
-    { "2001:db8::1", 11 }, { "50000", 5 }, { "10.0.0.1", 8 }, { "443", 3 }, true
+    { "2001:db8::1", 11 }, { "50000", 5 }, { "10.0.0.1", 8 }, { "443", 3 }, .is_tls = true
 };
-static const struct request_from local = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, false };
+static const struct request_from local = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, .is_tls = false };
 
 #define BASE(method, uri, path, query) \
     "REQUEST_METHOD=" method "\nREQUEST_URI=" uri "\nSCRIPT_NAME=\nPATH_INFO=" path "\nQUERY_STRING=" query "\n"
@@ -94,12 +97,17 @@ static const struct {
       &tcp, 0, GET_H "HTTP_COOKIE=a=1\nHTTP_X_HOP_NOT=2\n" },
     { "nobody forwards himself",
       "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1\r\nX-Forwarded-Proto: https\r\nx-forwarded-host: evil\r\n"
-      "X-Forwarded-Port: 1\r\nX-FORWARDED-SSL: on\r\nx-forwarded-: a\r\nForwarded: for=1\r\nX-Real-IP: 1\r\n\r\n",
+      "X-Forwarded-Port: 1\r\nX-FORWARDED-SSL: on\r\nx-forwarded-: a\r\nForwarded: for=1\r\nX-Real-IP: 1\r\n"
+      "X-Forwarded: for=1\r\nForwarded-For: 1\r\nX_Forwarded_For: 1\r\nX-Forwarded_Proto: https\r\n\r\n",
       &tcp, 0,
       GET_H },
-    { "what only looks like it", "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded: 1\r\nXX-Forwarded-For: 2\r\n\r\n",
+    { "a trusted peer is believed", "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-User: ann\r\nX_Forwarded_User: eve\r\n"
+      "X-Forwarded-For: 1\r\nForwarded: for=1\r\nX-Real-IP: 1\r\n\r\n",
+      &trusted, 0,
+      GET_H "HTTP_X_FORWARDED_PORT=8000\nHTTP_X_FORWARDED_USER=ann\n" },
+    { "what only looks like it", "GET / HTTP/1.1\r\nHost: h\r\nX-Forward: 1\r\nXX-Forwarded-For: 2\r\n\r\n",
       &tcp, 0,
-      GET_H "HTTP_X_FORWARDED=1\nHTTP_XX_FORWARDED_FOR=2\n" },
+      GET_H "HTTP_X_FORWARD=1\nHTTP_XX_FORWARDED_FOR=2\n" },
     { "authorization is for the application", "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic x\r\n\r\n", &tcp, 0,
       GET_H "HTTP_AUTHORIZATION=Basic x\n" },
     { "asterisk", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", &tcp, 0,
