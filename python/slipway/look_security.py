@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 Row = dict[str, Any]
 LOCAL = ("localhost", "127.0.0.1", "[::1]", ".localhost")
 NEW_KEY = "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-TOLD_BY_PROXY = 'SECURE_PROXY_SSL_HEADER = ("HTTP_X_SCHEME", "https")'
+TOLD_BY_PROXY = "trusted-peers = ADDRESS-OF-THE-PROXY in slipway.ini"
 # What the edge removes from a request and writes itself, as Django names it (wire/uwsgi.c).
 OURS = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
@@ -98,13 +98,15 @@ def https(look: Any) -> Row:
     if look.settings.SECURE_SSL_REDIRECT and not sees_https(look):
         return look.wrong(
             "SECURE_SSL_REDIRECT is on, but Django never sees HTTPS, which ends in front of "
-            "slipway: every page redirects to itself for ever; let the proxy set X-Scheme",
+            "slipway: every page redirects to itself for ever; name the proxy, which sets "
+            "X-Forwarded-Proto, in trusted-peers",
             TOLD_BY_PROXY,
         )
     if header and not sees_https(look):
         return look.warn(
             f"SECURE_PROXY_SSL_HEADER: slipway writes {spelled(header)} itself, so that nobody "
-            "forges it, and says http: request.is_secure() stays False; let the proxy set X-Scheme",
+            "forges it, and says http: request.is_secure() stays False; name the proxy in "
+            "trusted-peers",
             TOLD_BY_PROXY,
         )
     return https_of_visitors(look, header)
@@ -116,7 +118,7 @@ def https_of_visitors(look: Any, header: str) -> Row:
     if not means_https(look):
         return look.warn(
             "nothing says that visitors come by HTTPS: passwords would travel in the clear; put "
-            "TLS in front, and let it set X-Scheme",
+            "TLS in front, let it set X-Forwarded-Proto, and name it in trusted-peers",
             TOLD_BY_PROXY,
         )
     if sees_https(look) and not look.settings.SECURE_SSL_REDIRECT:

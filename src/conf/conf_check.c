@@ -1,5 +1,6 @@
 /* conf_check.c - the shapes of texts: what is refused here is refused with file and line, before
  * anything starts. */
+#include "base/address.h"
 #include "conf/conf_private.h"
 #include "conf/listen.h"
 #include "conf/rate_rule.h"
@@ -12,6 +13,26 @@ static const char *check_listen(struct span *text, char *spelling)
     (void)spelling;
     *text = span_trim(*text);
     return listen_parse(*text, &spec);
+}
+
+static const char *check_networks(struct span *text, char *spelling)
+{
+    struct networks networks = { 0 };
+    (void)spelling;
+    return networks_add(&networks, *text) == 0
+               ? NULL
+               : "addresses or networks such as 10.1.2.3, 10.0.0.0/8 or 2001:db8::/32, or the words private, "
+                 "loopback and unix";
+}
+
+static const char *check_field(struct span *text, char *spelling)
+{
+    (void)spelling;
+    bool is_name = true;
+    for (size_t i = 0; i < text->len; i++)
+        is_name = is_name && (text->at[i] == '-' || (text->at[i] >= '0' && text->at[i] <= '9') ||
+                              ((text->at[i] | 0x20) >= 'a' && (text->at[i] | 0x20) <= 'z'));
+    return is_name ? NULL : "the name of a header field, such as X-Forwarded-For, Forwarded or X-Real-IP";
 }
 
 static const char *check_control(struct span *text, char *spelling)
@@ -120,6 +141,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         enum conf_option option;
         const char *(*check)(struct span *, char *);
     } checks[] = {
+        { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static },   { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },

@@ -31,6 +31,11 @@ static const struct { struct span theirs; enum conf_option ours;
     { SPAN("log-file"), CONF_log },
     { SPAN("root-path"), CONF_mount },
     { SPAN("directory"), CONF_chdir },
+    { SPAN("forwarded-allow-ips"), CONF_trusted_peers },
+    { SPAN("set-real-ip-from"), CONF_trusted_peers },
+    { SPAN("trusted-proxies"), CONF_trusted_peers },
+    { SPAN("trusted-hosts"), CONF_trusted_peers },
+    { SPAN("real-ip-header"), CONF_trusted_field },
 };
 
 static unsigned least_of(unsigned a, unsigned b)

@@ -4,11 +4,9 @@
  * Not    limits (each wire has its own), what the bytes mean.
  */
 #include "edge/conn.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include "base/sys.h"
 #include "edge/edge_private.h"
 
@@ -24,19 +22,6 @@ static void late(struct timer *t)
     c->wire->late(c);
 }
 
-static void name_peer(struct conn *c, const struct sockaddr *peer)
-{
-    if (peer->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
-        inet_ntop(AF_INET, &in->sin_addr, c->address, sizeof c->address);
-        snprintf(c->port, sizeof c->port, "%u", ntohs(in->sin_port));
-    } else if (peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
-        inet_ntop(AF_INET6, &in6->sin6_addr, c->address, sizeof c->address);
-        snprintf(c->port, sizeof c->port, "%u", ntohs(in6->sin6_port));
-    }
-}
-
 int conn_open(struct conn *c, const struct conn_wire *wire, struct listener *l, int fd,
               const struct sockaddr *peer, int64_t limit_ms)
 {
@@ -47,7 +32,7 @@ int conn_open(struct conn *c, const struct conn_wire *wire, struct listener *l, 
     c->wire = wire;
     timer_init(&c->timer, late);
     list_init(&c->node);
-    name_peer(c, peer);
+    peer_name(c, peer);
     if (!l->is_unix)
         (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     int rc = timer_set(e->loop, &c->timer, limit_ms);

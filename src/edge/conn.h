@@ -34,6 +34,7 @@ struct conn {
     bool has_moved;                   /* the client took bytes; the wire clears it */
     bool is_half_closed;              /* the client will send nothing more */
     bool is_closing;                  /* given to loop_free_later */
+    bool is_trusted;                  /* one of trusted-peers */
     char address[46], port[6];        /* of the peer; "" on a Unix socket */
 };
 

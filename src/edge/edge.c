@@ -300,6 +300,8 @@ static int set_up(struct edge *e, const struct channel_msg *who)
     int rc = serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, access_fd);
     if (rc == 0)
         rc = serve_limits(&e->serve, &e->board);
+    if (rc == 0)
+        rc = peers_init(e);
     if (rc < 0)
         return rc;
     if (access_fd >= 0)
@@ -330,6 +332,7 @@ static void tear_down(struct edge *e)
     serve_done(&e->serve);
     board_done(&e->board);
     body_pool_done(&e->bodies);
+    peers_done(e);
     loop_free(e->loop);
 }
 

@@ -4,6 +4,8 @@
 #include "edge/body.h"
 #include "edge/sandbox.h"
 #include "edge/conn.h"
+#include "edge/peer.h"
+#include "http/forwarded.h"
 #include "link/board.h"
 #include "link/channel.h"
 #include "serve/serve.h"
@@ -31,6 +33,8 @@ struct edge {
     struct watch master;
     struct listener listeners[CONF_LIST_MAX];
     size_t listeners_count;
+    struct forwarded_rules *forwarded;        /* who is trusted, and for what */
+    bool has_told_of_proxy;           /* that is not trusted: peer.c */
     struct timer accept_pause;        /* on while descriptors ran out */
     int64_t accept_warned_ms;         /* 0: never */
     struct list conns;                /* every struct conn */

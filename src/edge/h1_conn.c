@@ -204,14 +204,6 @@ static void move_head(struct request *r, const char *from, const char *to)
     }
 }
 
-static void fill_from(struct h1_conn *c, struct request *r)
-{
-    r->from = (struct request_from){
-        .address = span_of(c->base.address), .port = span_of(c->base.port),
-        .server_address = span_of(c->base.listener->address), .server_port = span_of(c->base.listener->port),
-    };
-}
-
 /* From here on the exchange is a request that came, whatever becomes of it. */
 static void adopt(struct h1_conn *c, struct h1_exchange *hx)
 {
@@ -220,7 +212,7 @@ static void adopt(struct h1_conn *c, struct h1_exchange *hx)
     c->is_scanned = false;
     hx->conn = c;
     hx->x.began_us = loop_now_us(c->base.edge->loop);
-    fill_from(c, &hx->x.request);
+    hx->x.request.from = peer_from(&c->base);
 }
 
 /* A refusal before or instead of serve: answered, then the connection closes. */
@@ -243,7 +235,7 @@ static enum next begin(struct h1_conn *c)
     struct exchange *x = &hx->x;
     c->requests++;
     c->base.edge->requests++;
-    int rc = request_understand(&x->request, &x->arena);
+    int rc = peer_understand(&c->base, &x->request, &x->arena);
     if (rc < 0)
         return refuse(c, (unsigned)-rc);
     hx->is_body_complete = x->request.body_bytes == 0;

@@ -44,7 +44,7 @@ static json_t *facts_to_check(const struct conf *conf)
         (void)json_array_append_new(urls, json_stringn(item, strcspn(item, "=")));
     }
     return json_pack("{s:I, s:o, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
-                     urls, "sees_https", 0);    /* the edge says http, always */
+                     urls, "sees_https", conf->trusted_peers.count > 0);
 }
 
 static json_t *start_message(const struct zygote_start *z, const char *settings)

@@ -124,7 +124,7 @@ static void set_up(void)
     e->loop = loop_new();
     e->helpers = helpers_new(e->loop, 1, 4);
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
-    if (serve_init(&e->serve, e->loop, e->conf, NULL, e->helpers, -1) < 0)
+    if (peers_init(e) < 0 || serve_init(&e->serve, e->loop, e->conf, NULL, e->helpers, -1) < 0)
         abort();
     e->serve.access_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     stage.listener = (struct listener){ .edge = e, .is_unix = true };

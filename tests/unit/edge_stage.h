@@ -109,6 +109,7 @@ static inline void stage_open(void)
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
     assert_int_equal(pipe2(stage.log, O_NONBLOCK | O_CLOEXEC), 0);
     assert_int_equal(serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, stage.log[1]), 0);
+    assert_int_equal(peers_init(e), 0);
     stage.listener = (struct listener){ .edge = e, .address = "127.0.0.1", .port = "80" };
     stage.listener.is_unix = true;
     stage.hook.turn_end = count_turn;
@@ -155,6 +156,7 @@ static inline void stage_close(void)
     pool_free(e->pool);
     serve_done(&e->serve);
     body_pool_done(&e->bodies);
+    peers_done(e);
     loop_hook_remove(&stage.hook);
     loop_free(e->loop);
     conf_free(e->conf);
