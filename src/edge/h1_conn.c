@@ -515,6 +515,7 @@ static enum next step_answer(struct h1_conn *c)
     if (hx->is_full && h1_takes_more(hx)) {
         hx->is_full = false;
         serve_resume(&hx->x);
+        return NEXT_STEP;               /* it may have added bytes, or the end */
     }
     enter(c, h1_has_unsent(hx) ? PHASE_SEND : PHASE_ANSWER);
     return NEXT_WAIT;

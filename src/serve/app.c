@@ -9,6 +9,7 @@
 #include <errno.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "serve/compress.h"
 #include "serve/stage.h"
 
 enum { RESPONSE_FIELDS_MAX = 500 };
@@ -54,6 +55,7 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
     }
     if (is_complete && x->response.body_bytes < 0 && !is_without_body(x, status))
         x->response.body_bytes = body_bytes;
+    compress_begin(x);
     x->has_head = true;
     rc = x->out->head(x, &x->response);
     if (rc < 0)
@@ -71,7 +73,7 @@ static ssize_t app_body(struct call *c, const struct span runs[2], bool is_last)
         return (ssize_t)offered;
     if (is_last)
         x->is_with_pool = x->is_body_lent = false;       /* the worker is done with it */
-    ssize_t took = x->out->body(x, is_bare ? (const struct span[2]){ { NULL, 0 } } : runs, is_last);
+    ssize_t took = compress_body(x, is_bare ? (const struct span[2]){ { NULL, 0 } } : runs, is_last);
     if (took < 0) {
         x->is_with_pool = false;
         return took;
@@ -89,7 +91,7 @@ static void app_file(struct call *c, int fd, uint64_t at, uint64_t bytes)
     x->is_with_pool = x->is_body_lent = false;
     if (is_without_body(x, x->response.status))
         bytes = 0;
-    x->out->file(x, NULL, fd, at, bytes);
+    compress_file(x, fd, at, bytes);
 }
 
 static const struct failure {

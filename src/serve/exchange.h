@@ -12,6 +12,7 @@
 
 struct exchange;
 struct file;
+struct compression;
 
 /* Declared here, filled by the edge: how an answer leaves.  Called on the loop. */
 struct answer_out {
@@ -45,6 +46,7 @@ struct exchange {
     char request_id[17];              /* "" until one was needed */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
     struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL otherwise */
+    struct compression *compression;  /* its body goes through a coding; NULL otherwise */
     unsigned file_root;               /* the static root to try next */
     const char *failure;              /* for the log: why the edge answered by itself; NULL */
 

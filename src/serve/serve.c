@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "http/date.h"
+#include "serve/compress.h"
 #include "serve/files.h"
 #include "serve/rate.h"
 #include "serve/stage.h"
@@ -106,11 +107,12 @@ void serve_leave(struct exchange *x)
         stage_files_leave(x);
     if (x->change_wait)
         changes_leave(x);
+    compress_leave(x);
 }
 
 void serve_resume(struct exchange *x)
 {
-    if (x->is_with_pool)
+    if (compress_resume(x) && x->is_with_pool)
         pool_resume(x->serve->pool, &x->call);
 }
 

@@ -51,7 +51,8 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
 
 enum served serve_begin(struct serve *s, struct exchange *x);      /* head complete, request_understand() done */
 enum served serve_run(struct exchange *x);                         /* the body is complete, or a wait is over */
-void serve_resume(struct exchange *x);        /* answer_out.body has room again */
+/* answer_out.body has room again; it may be called, also with the end, before this returns. */
+void serve_resume(struct exchange *x);
 void serve_leave(struct exchange *x);         /* the client is gone, or the exchange is over: let go of everything */
 
 /* `run --live`: pages made before this are to be loaded again. */
