@@ -190,6 +190,14 @@ static int set_argument(struct arguments *a, struct span name, struct span value
     return conf_set(a->conf, name, value, CONF_ARGUMENT, place, a->why);
 }
 
+/* The word after a FLAG is its value, or a wrong one: an application has a colon. */
+static bool is_value_of_flag(const struct arguments *a)
+{
+    if (a->next == a->end)
+        return false;
+    return is_flag_word(*a->next) || ((*a->next)[0] != '-' && !strchr(*a->next, ':'));
+}
+
 /* --retry, --retry no, --no-retry; 1: it was one. */
 static int read_flag(struct arguments *a, struct span name)
 {
@@ -199,7 +207,7 @@ static int read_flag(struct arguments *a, struct span name)
     if (option == CONF_OPTIONS || conf_kind(option) != CONF_KIND_FLAG)
         return 0;
     struct span value = is_no ? SPAN("no") : SPAN("yes");
-    if (!is_no && a->next < a->end && is_flag_word(*a->next))
+    if (!is_no && is_value_of_flag(a))
         value = span_of(*a->next++);
     int rc = set_argument(a, span_of(conf_row(option)->name), value);
     return rc < 0 ? rc : 1;

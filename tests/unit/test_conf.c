@@ -236,6 +236,8 @@ static const struct { const char *words[4], *want;
       "--site takes a text without control characters, not 'a\\x1bb'" },
     { { "--log-level=loud" }, "--log-level takes error, warn, info or debug, not 'loud'" },
     { { "--listen=" }, "--listen takes ADDR:PORT|unix:PATH, not ''" },
+    { { "--retry", "maybe" }, "--retry takes yes or no, not 'maybe'" },
+    { { "--retry", "2", "m:a" }, "--retry takes yes or no, not '2'" },
     { { "m:a", "n:b" }, "one application is served, 'n:b' is one too many" },
     { { "module" },
       "the argument takes MODULE:CALLABLE, such as mysite.wsgi:application, not 'module'" },
