@@ -134,6 +134,13 @@ static const char *check_sandbox(struct span *text, char *spelling)
                                                                        : "auto, yes, kill or no";
 }
 
+static const char *check_tls_client(struct span *text, char *spelling)
+{
+    (void)spelling;
+    bool is_right = span_eq(*text, SPAN("required")) || span_eq(*text, SPAN("optional"));
+    return is_right ? NULL : "required or optional";
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text,
                             char spelling[CONF_SPELLING_BYTES])
 {
@@ -142,6 +149,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         const char *(*check)(struct span *, char *);
     } checks[] = {
         { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
+        { CONF_tls_client, check_tls_client },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static },   { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },

@@ -52,7 +52,8 @@ static int keep_path(struct conf *c, const char **field, struct span before, con
 static int keep_paths(struct conf *c, char *why)
 {
     const struct span unix_prefix = SPAN("unix:");
-    const char **const paths[] = { &c->venv, &c->spool_dir, &c->access_log, &c->log, &c->python };
+    struct conf_list *const lists[] = { &c->tls_certificate, &c->tls_key };
+    const char **const paths[] = { &c->tls_client_ca, &c->venv, &c->spool_dir, &c->access_log, &c->log, &c->python };
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(paths) && rc == 0; i++) {
         const char *path = *paths[i];
@@ -67,6 +68,9 @@ static int keep_paths(struct conf *c, char *why)
         if (span_starts(span_of(c->listen.items[i]), unix_prefix) &&
             c->listen.items[i][unix_prefix.len] != '@')
             rc = keep_path(c, &c->listen.items[i], unix_prefix, c->chdir, why);
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+        for (size_t i = 0; i < lists[l]->count && rc == 0; i++)
+            rc = keep_path(c, &lists[l]->items[i], SPAN(""), c->chdir, why);
     for (size_t i = 0; i < c->static_map.count && rc == 0; i++) {
         const char *item = c->static_map.items[i];
         rc = keep_path(c, &c->static_map.items[i], (struct span){ item, strcspn(item, "=") + 1 },

@@ -10,7 +10,7 @@ enum { PORT_DIGITS_MAX = 5, FD_MAX = 1000000 };
 static const char takes_address[] = "ADDR:PORT such as 127.0.0.1:8000, :8000 or [::]:8000, unix:PATH, "
                                     "fd:NUMBER, fd:NAME or systemd";
 static const char takes_words[] =
-    "after its address only mode=0660, owner=NAME and group=NAME (of unix:PATH)";
+    "after its address only tls, or mode=0660, owner=NAME and group=NAME (of unix:PATH)";
 
 /* ---- words ---- */
 
@@ -44,11 +44,19 @@ static bool read_group(struct span value, struct listen_spec *s)
     return read_account(value, s->group);
 }
 
+static bool read_tls(struct span value, struct listen_spec *s)
+{
+    (void)value;
+    s->is_tls = true;
+    return true;
+}
+
 static const struct word {
     struct span name;                   /* with '=': a value follows */
     bool (*read)(struct span value, struct listen_spec *s);
     bool is_unix_only;
 } words[] = {
+    { SPAN("tls"), read_tls, false },
     { SPAN("mode="), read_mode, true },
     { SPAN("owner="), read_owner, true },
     { SPAN("group="), read_group, true },
@@ -164,4 +172,13 @@ const char *listen_parse(struct span text, struct listen_spec *s)
     if (!read_address(s->address, s))
         return takes_address;
     return read_words(span_skip(text, end), s) ? NULL : takes_words;
+}
+
+bool listen_any_tls(const struct conf_list *items)
+{
+    struct listen_spec spec;
+    for (size_t i = 0; i < items->count; i++)
+        if (!listen_parse(span_of(items->items[i]), &spec) && spec.is_tls)
+            return true;
+    return false;
 }

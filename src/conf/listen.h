@@ -2,7 +2,7 @@
  *
  *     ADDR:PORT | [IPV6]:PORT | NAME:PORT | :PORT (all of IPv4) | PORT (of 127.0.0.1)
  *     unix:PATH | unix:@NAME (abstract) | fd:NUMBER | fd:NAME | systemd
- * and after blanks any of the words in listen.c: `mode=0660 owner=www-data group=www-data`.
+ * and after blanks any of the words in listen.c: `tls`, `mode=0660 owner=www-data group=www-data`.
  *
  * fd:NUMBER is a listening socket that whoever started us left open; fd:NAME the sockets of that name
  * among those of LISTEN_FDS (sd_listen_fds(3)), `systemd` all of them.  Pure: nothing is looked up.
@@ -10,7 +10,7 @@
 #pragma once
 #include <sys/types.h>
 #include <sys/un.h>
-#include "base/span.h"
+#include "conf/conf.h"
 
 enum listen_kind { LISTEN_INET, LISTEN_UNIX, LISTEN_ABSTRACT, LISTEN_FD, LISTEN_NAMED, LISTEN_SYSTEMD };
 enum { LISTEN_MODE = 0660, LISTEN_ACCOUNT_BYTES = 33 };
@@ -18,6 +18,7 @@ enum { LISTEN_MODE = 0660, LISTEN_ACCOUNT_BYTES = 33 };
 struct listen_spec {
     enum listen_kind kind;
     bool is_ipv6;
+    bool is_tls;            /* clients speak TLS here */
     uint16_t port;
     int fd;
     char host[256];         /* without brackets; "0.0.0.0" for :PORT */
@@ -30,3 +31,5 @@ struct listen_spec {
 
 /* NULL, or what a right one looks like, for "--listen takes ..., not ...". */
 const char *listen_parse(struct span text, struct listen_spec *s);
+/* Whether one of the items has the word tls. */
+bool listen_any_tls(const struct conf_list *items);

@@ -1,4 +1,4 @@
-/* conn.c - one client's socket, below every wire.
+/* conn.c - one client's socket, below every wire, and its TLS.
  *
  * Owns   the descriptor and what is known of the peer; watch.ready remembers readiness (loop.h).
  * Not    limits (each wire has its own), what the bytes mean.
@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include "base/log.h"
 #include "base/sys.h"
 #include "edge/edge_private.h"
+#include "tls/tls.h"
 
 static void ready(struct watch *w)
 {
@@ -56,6 +58,10 @@ void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garba
         const struct linger hard = { .l_onoff = 1 };
         (void)sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
+    if (c->tls && !is_reset && !(c->watch.ready & LOOP_BROKEN))
+        tls_shut(c->tls, true);
+    tls_free(c->tls);
+    c->tls = NULL;
     timer_off(e->loop, &c->timer);
     loop_unwatch(&c->watch);
     (void)sys_close(fd);
@@ -67,31 +73,16 @@ void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garba
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-ssize_t conn_recv(struct conn *c, void *into, size_t bytes)
+/* As the socket gives them: 0 is its end. */
+static ssize_t receive(struct conn *c, void *into, size_t bytes)
 {
     if (!(c->watch.ready & LOOP_READ))
-        return 0;
+        return -EAGAIN;
     ssize_t got = sys_recv(c->watch.fd, into, bytes, 0);
-    if (got == -EAGAIN) {
-        c->watch.ready &= ~(unsigned)LOOP_READ;
-        return 0;
-    }
-    if (got == 0) {
-        c->is_half_closed = true;
-        return -EPIPE;
-    }
-    if (got > 0 && (size_t)got < bytes && !(c->watch.ready & LOOP_HANGUP))
+    if (got == -EAGAIN ||
+        (got > 0 && (size_t)got < bytes && !(c->watch.ready & LOOP_HANGUP)))
         c->watch.ready &= ~(unsigned)LOOP_READ;
     return got;
-}
-
-int conn_peek(struct conn *c)
-{
-    char byte;
-    ssize_t got = sys_recv(c->watch.fd, &byte, 1, MSG_PEEK);
-    if (got == 0)
-        c->is_half_closed = true;
-    return (int)got;
 }
 
 static ssize_t sent(struct conn *c, ssize_t bytes, size_t wanted)
@@ -106,6 +97,102 @@ static ssize_t sent(struct conn *c, ssize_t bytes, size_t wanted)
     return bytes;
 }
 
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+static ssize_t tls_receive(void *owner, void *into, size_t bytes)
+{
+    return receive(owner, into, bytes);
+}
+
+static ssize_t tls_send(void *owner, const void *from, size_t bytes, bool has_more)
+{
+    struct conn *c = owner;
+    if (!(c->watch.ready & LOOP_WRITE))
+        return -EAGAIN;
+    ssize_t n = sent(c, sys_send(c->watch.fd, from, bytes, has_more ? MSG_MORE : 0), bytes);
+    return n == 0 ? -EAGAIN : n;
+}
+
+static const struct tls_io io = { tls_receive, tls_send };
+
+static void count_handshake(struct conn *c, int rc)
+{
+    struct edge *e = c->edge;
+    if (rc == 0) {
+        e->handshakes++;
+        e->handshakes_resumed += tls_is_resumed(c->tls);
+        return;
+    }
+    e->handshakes_failed++;
+    log_debug("handshake failed", "address=%s reason=\"%s\"", c->address, tls_reason(c->tls));
+}
+
+int conn_handshake(struct conn *c)
+{
+    if (!c->tls) {
+        if (!c->listener->is_tls)
+            return 0;
+        if (!(c->watch.ready & LOOP_READ))
+            return -EAGAIN;           /* a connection that says nothing costs no more than a plain one */
+        c->tls = tls_new(c->edge->tls, &io, c);
+        if (!c->tls)
+            return -ENOMEM;
+    }
+    int rc = tls_handshake(c->tls);
+    if (rc == -EAGAIN)
+        return rc;
+    count_handshake(c, rc);
+    if (rc == -EPROTONOSUPPORT) {
+        tls_free(c->tls);
+        c->tls = NULL;
+    }
+    return rc;
+}
+
+static ssize_t tls_send_file(struct conn *c, struct span before, int fd, uint64_t at, uint64_t bytes)
+{
+    char *scratch = c->edge->scratch;
+    size_t room = EDGE_SCRATCH_BYTES - before.len;
+    if (before.len > 0)
+        memcpy(scratch, before.at, before.len);
+    ssize_t got = sys_pread(fd, scratch + before.len, bytes < room ? (size_t)bytes : room, (off_t)at);
+    if (got <= 0)
+        return got < 0 ? got : -EIO;
+    const struct iovec iov = { scratch, before.len + (size_t)got };
+    return conn_sendv(c, &iov, 1, (uint64_t)got < bytes);
+}
+
+/* ---- what the wires call --------------------------------------------------------------------- */
+
+static int gone(struct conn *c, ssize_t got)
+{
+    if (got == 0)
+        c->is_half_closed = true;
+    return got == 0 ? -EPIPE : (int)got;
+}
+
+bool conn_has_unread(const struct conn *c)
+{
+    return (c->watch.ready & LOOP_READ) || (c->tls && tls_has_pending(c->tls));
+}
+
+ssize_t conn_recv(struct conn *c, void *into, size_t bytes)
+{
+    if (!conn_has_unread(c))
+        return 0;
+    ssize_t got = c->tls ? tls_recv(c->tls, into, bytes) : receive(c, into, bytes);
+    return got == -EAGAIN ? 0 : got > 0 ? got : gone(c, got);
+}
+
+int conn_peek(struct conn *c)
+{
+    char byte;
+    int rc = c->tls ? tls_peek(c->tls) : (int)sys_recv(c->watch.fd, &byte, 1, MSG_PEEK);
+    if (rc == 0)
+        c->is_half_closed = true;
+    return rc;
+}
+
 ssize_t conn_sendv(struct conn *c, const struct iovec *iov, size_t count, bool has_more)
 {
     size_t total = 0;
@@ -113,6 +200,10 @@ ssize_t conn_sendv(struct conn *c, const struct iovec *iov, size_t count, bool h
         total += iov[i].iov_len;
     if (total == 0)
         return 0;
+    if (c->tls) {
+        ssize_t n = tls_sendv(c->tls, iov, count, has_more, loop_now_ms(c->edge->loop));
+        return n == -EAGAIN ? 0 : n;
+    }
     int flags = has_more ? MSG_MORE : 0;
     struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = count };
     if (count == 1)                   /* the shorter way through the kernel */
@@ -120,9 +211,15 @@ ssize_t conn_sendv(struct conn *c, const struct iovec *iov, size_t count, bool h
     return sent(c, sys_sendmsg(c->watch.fd, &msg, flags), total);
 }
 
-ssize_t conn_sendfile(struct conn *c, int fd, uint64_t at, uint64_t bytes)
+ssize_t conn_sendfile(struct conn *c, struct span before, int fd, uint64_t at, uint64_t bytes)
 {
     off_t offset = (off_t)at;
+    const struct iovec iov = { (char *)(uintptr_t)before.at, before.len };
+    if (before.len > 0 && (!c->tls || before.len >= EDGE_SCRATCH_BYTES / 2))
+        return conn_sendv(c, &iov, 1, true);
+    bytes = bytes < CONN_FILE_BYTES ? bytes : CONN_FILE_BYTES;
+    if (c->tls)
+        return tls_send_file(c, before, fd, at, bytes);
     ssize_t got = sys_sendfile(c->watch.fd, fd, &offset, (size_t)bytes);
     if (got == 0)
         return -EIO;
@@ -131,5 +228,7 @@ ssize_t conn_sendfile(struct conn *c, int fd, uint64_t at, uint64_t bytes)
 
 void conn_shutdown(struct conn *c)
 {
+    if (c->tls)
+        tls_shut(c->tls, true);
     (void)sys_shutdown(c->watch.fd, SHUT_WR);
 }

@@ -1,6 +1,6 @@
 /* conn.h - one client's socket: what every wire that speaks on it shares.
  *
- *     wire (h1_conn, h2_conn) --conn_recv, conn_sendv, conn_sendfile--> here --> socket
+ *     wire (h1_conn, h2_conn) --conn_recv, conn_sendv, conn_sendfile--> here (--> tls) --> socket
  *
  * A wire embeds a struct conn and says by its table what to do when the socket is ready, when the
  * timer's limit passed, and when the edge stops.  Nothing else knows what a connection speaks.
@@ -9,11 +9,13 @@
 #pragma once
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include "base/span.h"
 #include "loop/loop.h"
 
 struct edge;
 struct listener;
 struct conn;
+struct tls;
 
 struct conn_wire {
     void (*run)(struct conn *c);      /* the socket is ready, or loop_again() was asked */
@@ -31,6 +33,7 @@ struct conn {
     struct edge *edge;
     struct listener *listener;
     const struct conn_wire *wire;
+    struct tls *tls;                  /* NULL: plain, or no byte of a handshake came yet */
     bool has_moved;                   /* the client took bytes; the wire clears it */
     bool is_half_closed;              /* the client will send nothing more */
     bool is_closing;                  /* given to loop_free_later */
@@ -45,15 +48,26 @@ int conn_open(struct conn *c, const struct conn_wire *wire, struct listener *l, 
 /* Closes the socket, by a reset when the client has to see that what it got is not whole. */
 void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garbage *g));
 
+/* On a listener with TLS, before anything else: 0 done (or there is none), -EAGAIN run follows,
+ * -EPROTONOSUPPORT the client speaks no TLS (and from then on this is a plain connection), other: it
+ * failed. */
+int conn_handshake(struct conn *c);
+/* Something is there to be read, maybe not enough for a byte of plain text. */
+bool conn_has_unread(const struct conn *c);
+
 /* Bytes read, 0: none now, negative: the client is gone or will send no more (-EPIPE). */
 ssize_t conn_recv(struct conn *c, void *into, size_t bytes);
 /* Without taking anything: 1 bytes are there, 0 the client sends no more, -EAGAIN nothing yet, or an
  * error. */
 int conn_peek(struct conn *c);
 /* Bytes sent, 0: the socket is full (run follows), negative: the client is gone.  has_more: something
- * follows at once that may share the segment. */
+ * follows at once that may share the segment.
+ * After fewer than all, the next call of any of these begins with the bytes that are left and brings
+ * as many of them at least: part of a TLS record may be out. */
 ssize_t conn_sendv(struct conn *c, const struct iovec *iov, size_t count, bool has_more);
-/* From an open file; the same results, and -EIO: it became shorter than `bytes` says. */
-ssize_t conn_sendfile(struct conn *c, int fd, uint64_t at, uint64_t bytes);
+/* `before`, then from an open file (at most CONN_FILE_BYTES a call); the results count both, and
+ * -EIO: it became shorter than `bytes` says. */
+enum { CONN_FILE_BYTES = 1024 * 1024 };
+ssize_t conn_sendfile(struct conn *c, struct span before, int fd, uint64_t at, uint64_t bytes);
 /* Nothing more will be sent; what the client still sends can be read. */
 void conn_shutdown(struct conn *c);

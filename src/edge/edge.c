@@ -17,7 +17,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "conf/listen.h"
 #include "edge/edge_private.h"
+#include "tls/tls.h"
 
 enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100, ACCEPT_WARN_AGAIN_MS = 10000 };
 
@@ -119,8 +121,12 @@ static int open_listeners(struct edge *e)
 {
     for (size_t i = 0; i < e->conf->listen.count; i++) {
         struct listener *l = &e->listeners[i];
+        struct listen_spec spec;
         int fd = CHANNEL_LISTEN_FD + (int)i;
         l->edge = e;
+        l->is_tls = !listen_parse(span_of(e->conf->listen.items[i]), &spec) && spec.is_tls;
+        if (l->is_tls && !e->tls)
+            return -ENOKEY;
         name_listener(l, fd);
         int rc = loop_watch_listener(e->loop, &l->watch, fd, accept_ready);
         if (rc < 0)
@@ -169,6 +175,9 @@ static void report(struct edge *e)
                               "failed", (json_int_t)s.failed, "refused", (json_int_t)s.refused,
                               "withdrawn", (json_int_t)s.withdrawn, "lost_bells", (json_int_t)s.lost_bells,
                               "limited", (json_int_t)e->serve.limited, "access_dropped", (json_int_t)e->serve.access_dropped);
+    (void)json_object_set_new(stats, "handshakes", json_integer((json_int_t)e->handshakes));
+    (void)json_object_set_new(stats, "handshakes_resumed", json_integer((json_int_t)e->handshakes_resumed));
+    (void)json_object_set_new(stats, "handshakes_failed", json_integer((json_int_t)e->handshakes_failed));
     char *text = stats ? json_line(stats) : NULL;
     const struct channel_msg msg = { .kind = CHANNEL_STATS };
     if (text && channel_send(e->master.fd, &msg, span_of(text), NULL, 0) < 0)
@@ -200,6 +209,11 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
         return 0;
     case CHANNEL_REPORT:
         report(e);
+        return 0;
+    case CHANNEL_CERTIFICATES:
+        if (fds_count != 1)
+            return -EBADMSG;
+        edge_certificates(e, fds[0]);
         return 0;
     case CHANNEL_WELCOME:       /* only as the first message: edge_main */
     case CHANNEL_SWITCHED: case CHANNEL_DRAINED: case CHANNEL_LATE: case CHANNEL_BROKE:
@@ -266,8 +280,9 @@ failed:
     return NULL;
 }
 
-/* The master's first message says who we are, and brings the board. */
-static int welcome(struct channel_msg *msg, struct board *board)
+/* The master's first message says who we are, and brings the board, and certificates (else
+ * *certificates_fd is -1). */
+static int welcome(struct channel_msg *msg, struct board *board, int *certificates_fd)
 {
     char text[CHANNEL_TEXT_MAX];
     int fds[SYS_FDS_MAX];
@@ -278,7 +293,8 @@ static int welcome(struct channel_msg *msg, struct board *board)
     int rc = channel_recv(CHANNEL_MASTER_FD, msg, text, fds, &fds_count);
     if (rc != 1 || msg->kind != CHANNEL_WELCOME)
         return rc < 0 ? rc : -EPIPE;
-    rc = fds_count == 1 ? board_map(board, fds[0]) : -EBADMSG;
+    rc = fds_count == 1 || fds_count == 2 ? board_map(board, fds[0]) : -EBADMSG;
+    *certificates_fd = rc == 0 && fds_count == 2 ? fds[--fds_count] : -1;
     for (size_t i = 0; i < fds_count; i++)
         (void)sys_close(fds[i]);
     return rc;
@@ -329,6 +345,7 @@ static void tear_down(struct edge *e)
     }
     pool_free(e->pool);
     helpers_free(e->helpers);
+    tls_server_drop(e->tls);
     serve_done(&e->serve);
     board_done(&e->board);
     body_pool_done(&e->bodies);
@@ -371,9 +388,12 @@ int edge_main(void)
     log_set(log_level_of(conf->log_level), "edge");
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
-    int rc = welcome(&who, &e->board);
+    int certificates_fd = -1;
+    int rc = welcome(&who, &e->board, &certificates_fd);
     if (rc == 0)
         rc = sandbox_begin(&e->sandbox, conf, who.b);
+    if (rc == 0 && certificates_fd >= 0)
+        rc = edge_certificates_first(e, certificates_fd);
     if (rc == 0)
         rc = set_up(e, &who);
     if (rc == 0)

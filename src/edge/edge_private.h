@@ -19,6 +19,7 @@ struct listener {
     struct edge *edge;
     char address[64], port[8];        /* of our end: SERVER_NAME without a Host, SERVER_PORT */
     bool is_unix;
+    bool is_tls;
 };
 
 struct edge {
@@ -39,6 +40,9 @@ struct edge {
     int64_t accept_warned_ms;         /* 0: never */
     struct list conns;                /* every struct conn */
     uint64_t conns_count, accepted, requests;
+    struct tls_server *tls;           /* NULL while no certificates came */
+    struct certificates *certificates;          /* new ones in the making: certificates.c */
+    uint64_t handshakes, handshakes_resumed, handshakes_failed;
     struct list spare;                /* h1_exchanges between two uses */
     unsigned spare_count;
     struct loop_hook turn;
@@ -47,9 +51,14 @@ struct edge {
     char scratch[EDGE_SCRATCH_BYTES]; /* a read lands here first; nothing stays */
 };
 
+/* The bundle in this memfd, which is ours from then on: at the start, and then by a helper. */
+int edge_certificates_first(struct edge *e, int fd);
+void edge_certificates(struct edge *e, int fd);
+
 /* ---- one HTTP/1 connection and the exchange under way on it ------------------------------------ */
 
-enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_COUNT };
+/* PHASE_HANDSHAKE comes before all others, where there is one. */
+enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_HANDSHAKE, PHASE_COUNT };
 
 struct h1_exchange {                  /* spare ones keep the first block of their arena and buffer */
     struct exchange x;

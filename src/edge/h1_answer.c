@@ -14,7 +14,7 @@
 #include "edge/edge_private.h"
 #include "serve/files.h"
 
-enum { SENDFILE_BYTES = 1024 * 1024, CHUNK_OVERHEAD = 32, FREED_AT_ONCE_BYTES = 4 * 1024 * 1024 };
+enum { CHUNK_OVERHEAD = 32, FREED_AT_ONCE_BYTES = 4 * 1024 * 1024 };
 
 static struct h1_exchange *of(struct exchange *x)
 {
@@ -282,11 +282,6 @@ const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_cut,
 
 /* ---- sending what is kept -------------------------------------------------------------------- */
 
-static ssize_t send_file(struct h1_conn *c, int fd, uint64_t at, uint64_t bytes)
-{
-    return conn_sendfile(&c->base, fd, at, bytes < SENDFILE_BYTES ? bytes : SENDFILE_BYTES);
-}
-
 static ssize_t send_memory(struct h1_conn *c, struct h1_exchange *hx)
 {
     struct span bytes = buf_span(&hx->out);
@@ -318,7 +313,7 @@ static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
             spill_close(&hx->spill);
         return rc == -EAGAIN ? 0 : rc;
     }
-    ssize_t sent = send_file(c, spill_fd(&hx->spill), hx->spill_sent_bytes, left_bytes);
+    ssize_t sent = conn_sendfile(&c->base, SPAN(""), spill_fd(&hx->spill), hx->spill_sent_bytes, left_bytes);
     if (sent > 0)
         hx->spill_sent_bytes += (uint64_t)sent;
     free_sent(hx);
@@ -336,14 +331,16 @@ static ssize_t frame_last_file(struct h1_exchange *hx)
     return buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, hx->file_left_bytes) });
 }
 
+/* What is kept (the head) goes out together with the first bytes of the file. */
 static ssize_t send_last_file(struct h1_conn *c, struct h1_exchange *hx)
 {
-    if (hx->is_file_due)
-        return frame_last_file(hx);
-    ssize_t sent = send_file(c, hx->file_fd, hx->file_at, hx->file_left_bytes);
+    struct span kept = buf_span(&hx->out);
+    ssize_t sent = conn_sendfile(&c->base, kept, hx->file_fd, hx->file_at, hx->file_left_bytes);
     if (sent > 0) {
-        hx->file_at += (uint64_t)sent;
-        hx->file_left_bytes -= (uint64_t)sent;
+        size_t of_kept = (size_t)sent < kept.len ? (size_t)sent : kept.len;
+        buf_take(&hx->out, of_kept);
+        hx->file_at += (size_t)sent - of_kept;
+        hx->file_left_bytes -= (size_t)sent - of_kept;
         if (hx->file_left_bytes == 0 && hx->spelled.body == H1_BODY_CHUNKED)
             return buf_add(&hx->out, SPAN("\r\n0\r\n\r\n"));
     }
@@ -363,12 +360,14 @@ int h1_send(struct h1_conn *c)
             loop_again(&c->base.watch);
             return 0;
         }
-        if (buf_len(&hx->out) > 0)
+        if (hx->file_left_bytes > 0 && !hx->spill.job && !hx->is_file_due)
+            sent = send_last_file(c, hx);
+        else if (buf_len(&hx->out) > 0)
             sent = send_memory(c, hx);
         else if (hx->spill.job)
             sent = send_spill(c, hx);
         else
-            sent = send_last_file(c, hx);
+            sent = frame_last_file(hx);
         if (sent < 0)
             return (int)sent;
         if (sent == 0 && hx->spill.job && hx->spill.is_writing)

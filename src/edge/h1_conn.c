@@ -25,6 +25,7 @@ enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024, IN_RESERVE_BYTES = 40
 enum { STEPS_A_TURN = 64 };       /* some 30 pipelined requests; then the others have their turn */
 enum { STATUS_CLIENT_GONE = 499 };         /* in the access log only, as nginx writes it */
 
+static enum next step_handshake(struct h1_conn *c);
 static enum next step_idle(struct h1_conn *c);
 static enum next step_head(struct h1_conn *c);
 static enum next step_body(struct h1_conn *c);
@@ -42,6 +43,7 @@ static const struct phase_row {
     size_t limit_option;                        /* an offset in struct conf; 0: none */
     enum limit_kind kind;
 } phases[] = {
+    [PHASE_HANDSHAKE] = { "handshake", step_handshake, late_idle, LIMIT(handshake_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_IDLE] = { "idle", step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
     [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_BODY] = { "body", step_body, late_request, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },
@@ -110,7 +112,7 @@ static int set_limit(struct h1_conn *c)
     int64_t limit_ms = NO_LIMIT_MS;
     if (p->limit_option > 0)
         memcpy(&limit_ms, (const char *)c->base.edge->conf + p->limit_option, sizeof limit_ms);
-    if (c->phase == PHASE_IDLE && c->base.edge->is_draining)
+    if ((c->phase == PHASE_IDLE || c->phase == PHASE_HANDSHAKE) && c->base.edge->is_draining)
         limit_ms = c->base.edge->conf->drain_idle_ms;
     if (is_limit_kept(c, p->kind))
         return 0;
@@ -152,7 +154,9 @@ static void conn_late(struct conn *base)
 static void conn_drain(struct conn *base)
 {
     struct h1_conn *c = container_of(base, struct h1_conn, base);
-    if (c->phase == PHASE_IDLE)
+    if (c->phase == PHASE_HANDSHAKE)
+        timer_off(base->edge->loop, &base->timer);
+    if (c->phase == PHASE_IDLE || c->phase == PHASE_HANDSHAKE)
         (void)set_limit(c);             /* it is on and only moves */
 }
 
@@ -172,7 +176,9 @@ int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer)
         return -ENOMEM;
     c->in.limit_bytes = (size_t)conf->head_limit_bytes + EDGE_SCRATCH_BYTES;
     /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
-    int rc = conn_open(&c->base, &h1_wire, l, fd, peer, conf->idle_timeout_ms);
+    c->phase = l->is_tls ? PHASE_HANDSHAKE : PHASE_IDLE;
+    int rc = conn_open(&c->base, &h1_wire, l, fd, peer,
+                       l->is_tls ? conf->handshake_timeout_ms : conf->idle_timeout_ms);
     if (rc < 0)
         sys_free(c);
     return rc;
@@ -215,16 +221,24 @@ static void adopt(struct h1_conn *c, struct h1_exchange *hx)
     hx->x.request.from = peer_from(&c->base);
 }
 
-/* A refusal before or instead of serve: answered, then the connection closes. */
-static enum next refuse(struct h1_conn *c, unsigned status)
+/* A refusal before or instead of serve: answered, then the connection closes.  page: "" is the usual one. */
+static enum next refuse_saying(struct h1_conn *c, unsigned status, struct span page)
 {
     struct h1_exchange *hx = c->hx;
     hx->x.request.keeps_alive = false;
     hx->is_body_complete = false;
     hx->x.is_logged = true;
-    serve_refuse(&hx->x, status);
+    if (page.len > 0)
+        serve_refuse_saying(&hx->x, status, page);
+    else
+        serve_refuse(&hx->x, status);
     enter(c, PHASE_ANSWER);
     return NEXT_STEP;
+}
+
+static enum next refuse(struct h1_conn *c, unsigned status)
+{
+    return refuse_saying(c, status, SPAN(""));
 }
 
 static enum next served(struct h1_conn *c, enum served what);
@@ -346,7 +360,8 @@ static enum next step_idle(struct h1_conn *c)
     return step_head(c);
 }
 
-static enum next late_request(struct h1_conn *c)
+/* Answered although no request could be read. */
+static enum next refuse_unread(struct h1_conn *c, unsigned status, struct span page)
 {
     if (!c->hx) {
         struct h1_exchange *hx = h1_exchange_take(c->base.edge);
@@ -355,7 +370,27 @@ static enum next late_request(struct h1_conn *c)
         hx->x.request.version = 11;
         adopt(c, hx);
     }
-    return refuse(c, 408);
+    return refuse_saying(c, status, page);
+}
+
+static enum next late_request(struct h1_conn *c)
+{
+    return refuse_unread(c, 408, SPAN(""));
+}
+
+/* ---- handshake ------------------------------------------------------------------------------- */
+
+static enum next step_handshake(struct h1_conn *c)
+{
+    int rc = conn_handshake(&c->base);
+    if (rc == -EAGAIN)
+        return NEXT_WAIT;
+    if (rc == -EPROTONOSUPPORT)
+        return refuse_unread(c, 400, SPAN("This port speaks HTTPS: use https:// in the address.\n"));
+    if (rc < 0)
+        return NEXT_CLOSE;
+    enter(c, PHASE_IDLE);
+    return NEXT_STEP;
 }
 
 /* ---- body ------------------------------------------------------------------------------------ */
@@ -449,7 +484,7 @@ static enum next finish(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     bool goes_on = hx->spelled.keeps_alive && !hx->is_cut;
-    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0 || (c->base.watch.ready & LOOP_READ);
+    bool has_unread = !hx->is_body_complete || buf_len(&c->in) > 0 || conn_has_unread(&c->base);
     if (hx->is_cut)
         return NEXT_CLOSE;
     serve_log(&hx->x);

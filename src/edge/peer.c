@@ -51,7 +51,7 @@ struct request_from peer_from(const struct conn *c)
     const struct listener *l = c->listener;
     return (struct request_from){
         .address = span_of(c->address), .port = span_of(c->port), .server_address = span_of(l->address),
-        .server_port = span_of(l->port), .is_trusted = c->is_trusted,
+        .server_port = span_of(l->port), .is_tls = c->tls != NULL, .is_trusted = c->is_trusted,
     };
 }
 

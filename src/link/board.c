@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include "base/sys.h"
 
-enum { HEADER_BYTES = 4096, SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+enum { HEADER_BYTES = 4096, TICKETS_AT = 1024, SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 
 static const char magic[8] = "slipbord";
 
@@ -13,7 +13,8 @@ struct board_header {                   /* the first page, written once by the m
     uint32_t version, buckets;
     uint64_t key[2];
 };
-_Static_assert(sizeof(struct board_header) <= HEADER_BYTES, "the header is one page");
+_Static_assert(sizeof(struct board_header) <= TICKETS_AT, "the keys are behind the header");
+_Static_assert(TICKETS_AT + sizeof(struct tickets) <= HEADER_BYTES, "the header is one page");
 
 static size_t bytes_of(uint32_t buckets)
 {
@@ -102,4 +103,9 @@ void board_done(struct board *b)
 _Atomic uint64_t *board_buckets(const struct board *b)
 {
     return (_Atomic uint64_t *)(b->at + HEADER_BYTES);
+}
+
+struct tickets *board_tickets(const struct board *b)
+{
+    return (struct tickets *)(b->at + TICKETS_AT);
 }

@@ -1,9 +1,9 @@
 /* board.h - the memory that all edges share and no worker ever gets: what would be of use to a
  * stranger who got into an application lives here, not in the yard.
  *
- * Layout  header page | buckets (rate limits; bucket.h says what one is)
- * Owner   the master makes it once, keeps its descriptor and never maps it; each edge maps what
- *         came with CHANNEL_WELCOME.  It ends with the master, so an edge that is started again
+ * Layout  header page, with the keys of TLS tickets | buckets (rate limits; bucket.h says what one is)
+ * Owner   the master makes it once and renews the keys of tickets; each edge maps what came with
+ *         CHANNEL_WELCOME.  It ends with the master, so an edge that is started again
  *         finds every bucket as it was.
  * Trust   an edge computes where it looks from its own copy of the sizes, never from shared words.
  */
@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include "base/span.h"
+#include "tls/tickets.h"
 
 enum {
     BOARD_VERSION = 1,
@@ -35,3 +36,4 @@ int board_map(struct board *b, int fd);
 void board_done(struct board *b);       /* unmaps; takes an all-zero one */
 
 _Atomic uint64_t *board_buckets(const struct board *b);
+struct tickets *board_tickets(const struct board *b);          /* only the master writes there */

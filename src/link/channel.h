@@ -32,7 +32,8 @@ enum channel_scribe {           /* what the master says to the scribe */
 enum channel_kind {
     /* master to edge */
     CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become, or 0;
-                                 * fd: the board */
+                                 * fds: the board, and with TLS listeners certificates: a memfd
+                                 * of tls/bundle.h's items */
     CHANNEL_FILES,              /* generation, just before it: its static files; text: a JSON object,
                                  * below; fds: the folders (O_PATH), in which an edge's user may
                                  * read, but which it may not be able to reach */
@@ -47,6 +48,7 @@ enum channel_kind {
     CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0 */
     CHANNEL_REPORT,             /* answered by STATS */
     CHANNEL_CHANGED,            /* generation, a = how often its templates or files changed: `run --live` */
+    CHANNEL_CERTIFICATES,       /* fd: as above, instead of those before */
     /* edge to master */
     CHANNEL_SWITCHED, CHANNEL_DRAINED,      /* generation */
     CHANNEL_LATE,               /* generation, worker, a = thread, b = ms it ran; text: request

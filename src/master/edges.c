@@ -208,6 +208,13 @@ void edges_tell_about(struct edges *all, enum channel_kind kind, const struct wo
             post(&all->places[i], msg, SPAN(""), NULL, 0);
 }
 
+void edges_tell_certificates(struct edges *all)
+{
+    const struct channel_msg msg = { .kind = CHANNEL_CERTIFICATES };
+    for (unsigned i = 0; i < all->count; i++)
+        post(&all->places[i], msg, SPAN(""), &all->places[i].master->certificates.fd, 1);
+}
+
 void edges_ask(struct edges *all)
 {
     for (unsigned i = 0; i < all->count; i++) {
@@ -327,9 +334,10 @@ static void run(struct watch *watch)
 static void tell_everything(struct edge_place *e)
 {
     struct master *m = e->master;
+    const int fds[2] = { m->edges.board_fd, m->certificates.fd };
     struct channel_msg welcome = { .kind = CHANNEL_WELCOME, .a = m->edges.count,
                                    .b = edge_user_word(&m->edge_user) };
-    post(e, welcome, SPAN(""), &m->edges.board_fd, 1);
+    post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
         for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
@@ -452,6 +460,11 @@ int edges_start(struct edges *all, struct master *m)
     int rc = board_make((uint32_t)m->conf->rate_limit_clients, &all->board_fd);
     if (rc < 0)
         return rc;
+    rc = certificates_first_key(&m->certificates, all->board_fd);
+    if (rc < 0) {
+        (void)sys_close(all->board_fd);
+        return rc;
+    }
     all->count = (unsigned)m->conf->edges;       /* bounded by the table of options */
     for (unsigned i = 0; i < all->count; i++) {
         struct edge_place *e = &all->places[i];

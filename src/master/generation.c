@@ -499,6 +499,9 @@ static int read_options(struct generation *g, char *why)
         g->options = reread_new(m->start, why);
     if (is_read && !g->options)
         return -EINVAL;
+    int rc = is_read ? certificates_reload(&m->certificates, g->options->conf, why) : 0;
+    if (rc < 0)
+        return rc;
     g->workers_wanted = project_workers(start_of(g)->conf);
     g->threads = (unsigned)start_of(g)->conf->threads;
     return 0;

@@ -58,16 +58,19 @@ int inherited_read(struct inherited *in, char *const *envp, char *why)
 
 static int name_url(struct listener *l, const union socket_address *at, socklen_t len)
 {
+    const char *scheme = l->is_tls ? "https" : "http";
     char host[INET6_ADDRSTRLEN] = "";
     size_t path_bytes = len - offsetof(struct sockaddr_un, sun_path);
     switch (at->any.sa_family) {
     case AF_INET:
         (void)inet_ntop(AF_INET, &at->ipv4.sin_addr, host, sizeof host);
-        (void)snprintf(l->url, sizeof l->url, "http://%s:%u", host, ntohs(at->ipv4.sin_port));
+        (void)snprintf(l->url, sizeof l->url, "%s://%s:%u", scheme, host,
+                       ntohs(at->ipv4.sin_port));
         return 0;
     case AF_INET6:
         (void)inet_ntop(AF_INET6, &at->ipv6.sin6_addr, host, sizeof host);
-        (void)snprintf(l->url, sizeof l->url, "http://[%s]:%u", host, ntohs(at->ipv6.sin6_port));
+        (void)snprintf(l->url, sizeof l->url, "%s://[%s]:%u", scheme, host,
+                       ntohs(at->ipv6.sin6_port));
         return 0;
     case AF_UNIX:
         if (at->local.sun_path[0] == '\0' && path_bytes > 1 && path_bytes <= sizeof at->local.sun_path)

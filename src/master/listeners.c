@@ -96,8 +96,8 @@ static int set_url(struct listener *l, const char *host)
     if (rc == 0)
         port = ntohs(at.any.sa_family == AF_INET6 ? at.ipv6.sin6_port : at.ipv4.sin_port);
     bool has_colon = strchr(host, ':') != NULL;
-    (void)snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", has_colon ? "[" : "", host,
-                   has_colon ? "]" : "", port);
+    (void)snprintf(l->url, sizeof l->url, "%s://%s%s%s:%u", l->is_tls ? "https" : "http",
+                   has_colon ? "[" : "", host, has_colon ? "]" : "", port);
     return rc;
 }
 
@@ -154,7 +154,7 @@ struct opening {
 };
 
 /* The next place, for a socket of this item; NULL: there are too many. */
-static struct listener *next(struct opening *o, const char *text)
+static struct listener *next(struct opening *o, const char *text, const struct listen_spec *s)
 {
     struct listeners *all = o->all;
     if (all->count == CONF_LIST_MAX) {
@@ -162,7 +162,7 @@ static struct listener *next(struct opening *o, const char *text)
         return NULL;
     }
     struct listener *l = &all->all[all->count];
-    *l = (struct listener){ .fd = -1, .text = text };
+    *l = (struct listener){ .fd = -1, .text = text, .is_tls = s->is_tls };
     return l;
 }
 
@@ -200,7 +200,7 @@ static int open_named(struct opening *o, const char *text, const struct listen_s
     for (size_t i = 0; i < in->count; i++) {
         if (s->kind == LISTEN_NAMED && !span_eq(in->names[i], span_of(s->path)))
             continue;
-        struct listener *l = next(o, text);
+        struct listener *l = next(o, text, s);
         int rc = !l ? -E2BIG
                     : added(o, l, inherited_open(l, INHERITED_FIRST_FD + (int)i, s->address, o->why));
         if (rc < 0)
@@ -219,7 +219,7 @@ static int open_item(struct opening *o, const char *text)
         return listener_say(o->why, -EINVAL, "listen takes %s, not '%s'", takes, text);
     if (s.kind == LISTEN_NAMED || s.kind == LISTEN_SYSTEMD)
         return open_named(o, text, &s);
-    struct listener *l = next(o, text);
+    struct listener *l = next(o, text, &s);
     if (!l)
         return -E2BIG;
     if (s.kind == LISTEN_FD)

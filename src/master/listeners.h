@@ -13,7 +13,8 @@
 
 struct listener {
     int fd;
-    char url[300];          /* "http://127.0.0.1:8000" with the real port, "unix:/run/x.sock" */
+    bool is_tls;            /* the word tls */
+    char url[300];          /* "http://127.0.0.1:8000" (https with tls) with the real port, "unix:/run/x.sock" */
     char path[108];         /* of a socket file that is ours, "" for others */
     char abstract[108];     /* the name of an abstract socket, else "" */
     bool has_mode;          /* the file gets exactly `mode`, else what the umask leaves */

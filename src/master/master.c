@@ -23,27 +23,30 @@ enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
 
 /* ---- the parts ask for ---- */
 
+int master_memfd(const char *name, struct span rest)
+{
+    int fd = sys_memfd(name, 0);
+    for (off_t at = 0; fd >= 0 && rest.len > 0;) {
+        ssize_t put = sys_pwrite(fd, rest.at, rest.len, at);
+        if (put <= 0) {
+            (void)sys_close(fd);
+            return put < 0 ? (int)put : -EIO;
+        }
+        at += put;
+        rest = span_skip(rest, (size_t)put);
+    }
+    return fd;
+}
+
 int master_conf_fd(const struct master *m)
 {
     struct buf text = { 0 };
     struct conf told = *m->conf;
     listeners_items(&m->listeners, &told.listen);
-    int fd = sys_memfd("slipway-conf", 0);
-    int rc = fd < 0 ? fd : conf_write(&told, &text);
-    struct span rest = buf_span(&text);
-    for (off_t at = 0; rc == 0 && rest.len > 0;) {
-        ssize_t sent = sys_pwrite(fd, rest.at, rest.len, at);
-        if (sent <= 0) {
-            rc = sent < 0 ? (int)sent : -EIO;
-            break;
-        }
-        at += sent;
-        rest = span_skip(rest, (size_t)sent);
-    }
+    int rc = conf_write(&told, &text);
+    int fd = rc < 0 ? rc : master_memfd("slipway-conf", buf_span(&text));
     buf_done(&text);
-    if (rc < 0)
-        (void)sys_close(fd);
-    return rc < 0 ? rc : fd;
+    return fd;
 }
 
 struct generation *master_generation(const struct master *m, uint32_t number)
@@ -312,6 +315,8 @@ static int prepare(struct master *m, char *why)
         rc = control_server_open(&m->control, m, p->control, why);
     if (rc == 0)
         rc = listeners_open(&m->listeners, m->conf, m->start->envp, why);
+    if (rc == 0)
+        rc = certificates_open(&m->certificates, m, why);
     return rc;
 }
 
@@ -336,6 +341,8 @@ static void start_parts(struct master *m)
     int rc = logs_start(&m->logs, m);
     if (rc == 0)
         rc = edges_start(&m->edges, m);
+    if (rc == 0)
+        rc = certificates_start(&m->certificates);
     if (rc == 0 && m->start->is_development)
         m->watcher = watcher_new(m);
     if (rc == 0) {
@@ -378,6 +385,7 @@ static void close_down(struct master *m)
     if (m->control.master)
         control_server_close(&m->control);
     listeners_close(&m->listeners);
+    certificates_done(&m->certificates);
     watcher_free(m->watcher);
     logs_done(&m->logs);
     edges_done(&m->edges);

@@ -119,7 +119,7 @@ json_t *status_make(const struct master *m)
     const struct generation *g = s->current;
     const json_t *report = g ? g->report : NULL;
     return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, "
-                     "s:o, s:o}",
+                     "s:o, s:o, s:o}",
                      "ok", 1, "site", s->project->name, "version", SLIPWAY_VERSION,
                      "pid", (int)getpid(), "state", phase_name(m, s), "url", urls(&m->listeners),
                      "generation", (json_int_t)(g ? g->number : 0),
@@ -130,5 +130,6 @@ json_t *status_make(const struct master *m)
                      "settings", json_text(report, "settings", ""),
                      "restarts", (json_int_t)m->restarts, "reloads", (json_int_t)m->reloads,
                      "generations", generation_rows(s), "edges", edge_rows(&m->edges),
-                     "workers", worker_rows(s));
+                     "workers", worker_rows(s), "certificates",
+                     certificates_rows(&m->certificates));
 }

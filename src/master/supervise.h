@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "loop/loop.h"
+#include "master/certificates.h"
 #include "master/child.h"
 #include "master/control_server.h"
 #include "master/edge_user.h"
@@ -34,6 +35,7 @@ struct master {
     int64_t started_us;
     struct children children;
     struct listeners listeners;
+    struct certificates certificates;
     struct logs logs;
     struct edge_user edge_user;      /* whom they become */
     struct edges edges;
@@ -55,4 +57,5 @@ void master_stop(struct master *m, bool is_hurried);
 void master_fail(struct master *m, const char *sentence, const char *traceback);
 void master_step(struct master *m);              /* somebody ended: maybe the phase did */
 int master_conf_fd(const struct master *m);      /* a fresh memfd with the options, or -errno */
+int master_memfd(const char *name, struct span bytes);   /* with these bytes, or -errno */
 struct generation *master_generation(const struct master *m, uint32_t number);     /* or NULL */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/sys.h"
+#include "conf/listen.h"
 #include "master/environment.h"
 #include "master/metrics.h"
 #include "master/spawn.h"
@@ -44,7 +45,8 @@ static json_t *facts_to_check(const struct conf *conf)
         (void)json_array_append_new(urls, json_stringn(item, strcspn(item, "=")));
     }
     return json_pack("{s:I, s:o, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
-                     urls, "sees_https", conf->trusted_peers.count > 0);
+                     urls, "sees_https",
+                     conf->trusted_peers.count > 0 || listen_any_tls(&conf->listen));
 }
 
 static json_t *start_message(const struct zygote_start *z, const char *settings)

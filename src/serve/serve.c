@@ -156,6 +156,11 @@ static void name_request(struct exchange *x)
     x->request_id[16] = '\0';
 }
 
+void serve_refuse_saying(struct exchange *x, unsigned status, struct span page)
+{
+    answer_small(x, status, SPAN("text/plain; charset=utf-8"), NULL, 0, page);
+}
+
 void serve_refuse(struct exchange *x, unsigned status)
 {
     struct field extra[2];

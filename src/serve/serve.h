@@ -61,6 +61,8 @@ void serve_look_at_changes(struct serve *s);  /* is_draining was set */
 
 /* An answer of our own: the status and its small page. For refusals before serve_begin too. */
 void serve_refuse(struct exchange *x, unsigned status);
+/* ... with words of its own. */
+void serve_refuse_saying(struct exchange *x, unsigned status, struct span page);
 void serve_log(struct exchange *x);           /* one access line; once, when the response ended */
 void serve_flush_log(struct serve *s);        /* at turn end */
 struct span serve_date(struct serve *s);      /* 29 bytes, now */

@@ -240,6 +240,16 @@ class Peer:
             return
         assert rest == b"", f"more came: {rest[:300]!r}"
 
+    def to_end_or_cut(self) -> bytes:
+        """Everything up to the end of the connection, orderly or not."""
+        parts = [self._kept]
+        try:
+            while data := self._receive():
+                parts.append(data)
+        except Cut:
+            pass
+        return b"".join(parts)
+
     def is_quiet(self) -> bool:
         """Nothing is there to be read just now, not even the end."""
         return not self._kept and not select.select([self.socket], [], [], 0)[0]

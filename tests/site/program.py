@@ -252,7 +252,7 @@ class Site:
             if url.startswith("unix:"):
                 self.addresses.append(url.removeprefix("unix:"))
             else:
-                host, _, port = url.removeprefix("http://").rpartition(":")
+                host, _, port = url.partition("://")[2].rpartition(":")
                 self.addresses.append((host.strip("[]"), int(port)))
         self.url, self.address = self.ready["urls"].split(" ")[0], self.addresses[0]
         return self
