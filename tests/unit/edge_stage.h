@@ -192,7 +192,7 @@ static inline ssize_t hear_some(int peer, char *into, size_t bytes)
         n = read(peer, into, bytes);
         if (n <= 0) {
             stage.wait_us = 1000;
-            turns(1);
+            turns(2);                     /* the last turn never waits */
             stage.wait_us = 0;
         }
     }
