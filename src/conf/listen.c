@@ -10,7 +10,7 @@ enum { PORT_DIGITS_MAX = 5, FD_MAX = 1000000 };
 static const char takes_address[] = "ADDR:PORT such as 127.0.0.1:8000, :8000 or [::]:8000, unix:PATH, "
                                     "fd:NUMBER, fd:NAME or systemd";
 static const char takes_words[] =
-    "after its address only tls, or mode=0660, owner=NAME and group=NAME (of unix:PATH)";
+    "after its address only tls, proxy, or mode=0660, owner=NAME and group=NAME (of unix:PATH)";
 
 /* ---- words ---- */
 
@@ -51,12 +51,20 @@ static bool read_tls(struct span value, struct listen_spec *s)
     return true;
 }
 
+static bool read_proxy(struct span value, struct listen_spec *s)
+{
+    (void)value;
+    s->has_proxy = true;
+    return true;
+}
+
 static const struct word {
     struct span name;                   /* with '=': a value follows */
     bool (*read)(struct span value, struct listen_spec *s);
     bool is_unix_only;
 } words[] = {
     { SPAN("tls"), read_tls, false },
+    { SPAN("proxy"), read_proxy, false },
     { SPAN("mode="), read_mode, true },
     { SPAN("owner="), read_owner, true },
     { SPAN("group="), read_group, true },

@@ -2,7 +2,7 @@
  *
  *     ADDR:PORT | [IPV6]:PORT | NAME:PORT | :PORT (all of IPv4) | PORT (of 127.0.0.1)
  *     unix:PATH | unix:@NAME (abstract) | fd:NUMBER | fd:NAME | systemd
- * and after blanks any of the words in listen.c: `tls`, `mode=0660 owner=www-data group=www-data`.
+ * and after blanks any of the words in listen.c: `tls`, `proxy`, `mode=0660 owner=www-data group=www-data`.
  *
  * fd:NUMBER is a listening socket that whoever started us left open; fd:NAME the sockets of that name
  * among those of LISTEN_FDS (sd_listen_fds(3)), `systemd` all of them.  Pure: nothing is looked up.
@@ -19,6 +19,7 @@ struct listen_spec {
     enum listen_kind kind;
     bool is_ipv6;
     bool is_tls;            /* clients speak TLS here */
+    bool has_proxy;         /* a PROXY header comes first, before any TLS */
     uint16_t port;
     int fd;
     char host[256];         /* without brackets; "0.0.0.0" for :PORT */

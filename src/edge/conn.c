@@ -97,6 +97,22 @@ static ssize_t sent(struct conn *c, ssize_t bytes, size_t wanted)
     return bytes;
 }
 
+ssize_t conn_peek_raw(struct conn *c, void *into, size_t bytes)
+{
+    if (!(c->watch.ready & LOOP_READ))
+        return -EAGAIN;
+    ssize_t got = sys_recv(c->watch.fd, into, bytes, MSG_PEEK);
+    if (got == -EAGAIN)
+        c->watch.ready &= ~(unsigned)LOOP_READ;
+    return got;
+}
+
+int conn_skip_raw(struct conn *c, void *scratch, size_t bytes)
+{
+    ssize_t got = sys_recv(c->watch.fd, scratch, bytes, 0);
+    return got < 0 ? (int)got : (size_t)got == bytes ? 0 : -EPIPE;
+}
+
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
 static ssize_t tls_receive(void *owner, void *into, size_t bytes)

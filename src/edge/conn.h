@@ -37,7 +37,8 @@ struct conn {
     bool has_moved;                   /* the client took bytes; the wire clears it */
     bool is_half_closed;              /* the client will send nothing more */
     bool is_closing;                  /* given to loop_free_later */
-    bool is_trusted;                  /* one of trusted-peers */
+    bool is_trusted : 1;              /* one of trusted-peers */
+    bool was_tls : 1;                 /* a PROXY header says that TLS ended in the proxy */
     char address[46], port[6];        /* of the peer; "" on a Unix socket */
 };
 
@@ -54,6 +55,11 @@ void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garba
 int conn_handshake(struct conn *c);
 /* Something is there to be read, maybe not enough for a byte of plain text. */
 bool conn_has_unread(const struct conn *c);
+
+/* Below TLS, before the first of its bytes.  Peek: the first bytes, which stay; 0 the client sends no
+ * more, -EAGAIN nothing yet, or an error.  Skip takes some of them: 0, or an error. */
+ssize_t conn_peek_raw(struct conn *c, void *into, size_t bytes);
+int conn_skip_raw(struct conn *c, void *scratch, size_t bytes);
 
 /* Bytes read, 0: none now, negative: the client is gone or will send no more (-EPIPE). */
 ssize_t conn_recv(struct conn *c, void *into, size_t bytes);

@@ -124,7 +124,10 @@ static int open_listeners(struct edge *e)
         struct listen_spec spec;
         int fd = CHANNEL_LISTEN_FD + (int)i;
         l->edge = e;
-        l->is_tls = !listen_parse(span_of(e->conf->listen.items[i]), &spec) && spec.is_tls;
+        if (listen_parse(span_of(e->conf->listen.items[i]), &spec))
+            return -EINVAL;
+        l->is_tls = spec.is_tls;
+        l->has_proxy = spec.has_proxy;
         if (l->is_tls && !e->tls)
             return -ENOKEY;
         name_listener(l, fd);

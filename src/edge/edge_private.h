@@ -20,6 +20,7 @@ struct listener {
     char address[64], port[8];        /* of our end: SERVER_NAME without a Host, SERVER_PORT */
     bool is_unix;
     bool is_tls;
+    bool has_proxy;                   /* a PROXY header comes first */
 };
 
 struct edge {
@@ -35,6 +36,8 @@ struct edge {
     struct listener listeners[CONF_LIST_MAX];
     size_t listeners_count;
     struct forwarded_rules *forwarded;        /* who is trusted, and for what */
+    uint64_t unproxied;               /* connections refused for want of a PROXY header */
+    int64_t unproxied_told_ms;        /* 0: never */
     bool has_told_of_proxy;           /* that is not trusted: peer.c */
     struct timer accept_pause;        /* on while descriptors ran out */
     int64_t accept_warned_ms;         /* 0: never */
@@ -57,8 +60,9 @@ void edge_certificates(struct edge *e, int fd);
 
 /* ---- one HTTP/1 connection and the exchange under way on it ------------------------------------ */
 
-/* PHASE_HANDSHAKE comes before all others, where there is one. */
-enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_HANDSHAKE, PHASE_COUNT };
+/* PHASE_PROXY comes before all others, and then PHASE_HANDSHAKE, where there is one. */
+enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_HANDSHAKE, PHASE_PROXY,
+             PHASE_COUNT };
 
 struct h1_exchange {                  /* spare ones keep the first block of their arena and buffer */
     struct exchange x;

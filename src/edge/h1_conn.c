@@ -25,12 +25,14 @@ enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024, IN_RESERVE_BYTES = 40
 enum { STEPS_A_TURN = 64 };       /* some 30 pipelined requests; then the others have their turn */
 enum { STATUS_CLIENT_GONE = 499 };         /* in the access log only, as nginx writes it */
 
+static enum next step_proxy(struct h1_conn *c);
 static enum next step_handshake(struct h1_conn *c);
 static enum next step_idle(struct h1_conn *c);
 static enum next step_head(struct h1_conn *c);
 static enum next step_body(struct h1_conn *c);
 static enum next step_answer(struct h1_conn *c);
 static enum next step_linger(struct h1_conn *c);
+static enum next late_proxy(struct h1_conn *c);
 static enum next late_idle(struct h1_conn *c);
 static enum next late_request(struct h1_conn *c);
 static enum next late_send(struct h1_conn *c);
@@ -43,6 +45,7 @@ static const struct phase_row {
     size_t limit_option;                        /* an offset in struct conf; 0: none */
     enum limit_kind kind;
 } phases[] = {
+    [PHASE_PROXY] = { "proxy", step_proxy, late_proxy, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_HANDSHAKE] = { "handshake", step_handshake, late_idle, LIMIT(handshake_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_IDLE] = { "idle", step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
     [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
@@ -52,6 +55,12 @@ static const struct phase_row {
     [PHASE_LINGER] = { "linger", step_linger, late_idle, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
 };
 _Static_assert(ARRAY_LEN(phases) == PHASE_COUNT, "a phase without a row");
+
+/* The client has sent nothing of his own yet. */
+static bool is_silent(const struct h1_conn *c)
+{
+    return c->phase == PHASE_IDLE || c->phase == PHASE_HANDSHAKE || c->phase == PHASE_PROXY;
+}
 
 static void enter(struct h1_conn *c, enum phase phase)
 {
@@ -105,19 +114,25 @@ static bool is_limit_kept(const struct h1_conn *c, enum limit_kind kind)
            (kind == LIMIT_WHOLE_PHASE || (kind == LIMIT_PROGRESS && !c->base.has_moved));
 }
 
+static int64_t limit_ms(enum phase phase, const struct conf *conf)
+{
+    int64_t ms = NO_LIMIT_MS;
+    if (phases[phase].limit_option > 0)
+        memcpy(&ms, (const char *)conf + phases[phase].limit_option, sizeof ms);
+    return ms;
+}
+
 /* 0, or -ENOMEM: nothing would ever end this wait. */
 static int set_limit(struct h1_conn *c)
 {
     const struct phase_row *p = &phases[c->phase];
-    int64_t limit_ms = NO_LIMIT_MS;
-    if (p->limit_option > 0)
-        memcpy(&limit_ms, (const char *)c->base.edge->conf + p->limit_option, sizeof limit_ms);
-    if ((c->phase == PHASE_IDLE || c->phase == PHASE_HANDSHAKE) && c->base.edge->is_draining)
-        limit_ms = c->base.edge->conf->drain_idle_ms;
+    int64_t left_ms = limit_ms(c->phase, c->base.edge->conf);
+    if (is_silent(c) && c->base.edge->is_draining)
+        left_ms = c->base.edge->conf->drain_idle_ms;
     if (is_limit_kept(c, p->kind))
         return 0;
     c->base.has_moved = false;
-    int rc = timer_set(c->base.edge->loop, &c->base.timer, limit_ms);
+    int rc = timer_set(c->base.edge->loop, &c->base.timer, left_ms);
     if (rc < 0)
         log_warn("no memory for a timer", "phase=%s", p->name);
     return rc;
@@ -154,10 +169,11 @@ static void conn_late(struct conn *base)
 static void conn_drain(struct conn *base)
 {
     struct h1_conn *c = container_of(base, struct h1_conn, base);
-    if (c->phase == PHASE_HANDSHAKE)
+    if (!is_silent(c))
+        return;
+    if (c->phase != PHASE_IDLE)
         timer_off(base->edge->loop, &base->timer);
-    if (c->phase == PHASE_IDLE || c->phase == PHASE_HANDSHAKE)
-        (void)set_limit(c);             /* it is on and only moves */
+    (void)set_limit(c);                 /* it is on and only moves */
 }
 
 static void conn_end(struct conn *base)
@@ -176,11 +192,12 @@ int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer)
         return -ENOMEM;
     c->in.limit_bytes = (size_t)conf->head_limit_bytes + EDGE_SCRATCH_BYTES;
     /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
-    c->phase = l->is_tls ? PHASE_HANDSHAKE : PHASE_IDLE;
-    int rc = conn_open(&c->base, &h1_wire, l, fd, peer,
-                       l->is_tls ? conf->handshake_timeout_ms : conf->idle_timeout_ms);
+    c->phase = l->has_proxy ? PHASE_PROXY : l->is_tls ? PHASE_HANDSHAKE : PHASE_IDLE;
+    int rc = conn_open(&c->base, &h1_wire, l, fd, peer, limit_ms(c->phase, conf));
     if (rc < 0)
         sys_free(c);
+    else if (l->has_proxy)
+        loop_again(&c->base.watch);     /* a stranger is told at once */
     return rc;
 }
 
@@ -378,7 +395,22 @@ static enum next late_request(struct h1_conn *c)
     return refuse_unread(c, 408, SPAN(""));
 }
 
-/* ---- handshake ------------------------------------------------------------------------------- */
+/* ---- who is there, and handshake ------------------------------------------------------------- */
+
+static enum next step_proxy(struct h1_conn *c)
+{
+    int rc = peer_read_proxy(&c->base);
+    if (rc < 0)
+        return rc == -EAGAIN ? NEXT_WAIT : NEXT_CLOSE;
+    enter(c, c->base.listener->is_tls ? PHASE_HANDSHAKE : PHASE_IDLE);
+    return NEXT_STEP;
+}
+
+static enum next late_proxy(struct h1_conn *c)
+{
+    peer_without_proxy(&c->base);
+    return NEXT_CLOSE;
+}
 
 static enum next step_handshake(struct h1_conn *c)
 {

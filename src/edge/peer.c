@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "edge/edge_private.h"
+#include "wire/proxy.h"
 
 int peers_init(struct edge *e)
 {
@@ -32,26 +33,100 @@ void peers_done(struct edge *e)
     e->forwarded = NULL;
 }
 
+static void set_address(struct conn *c, const struct address *address, uint16_t port)
+{
+    const struct networks *trusted = &c->edge->forwarded->trusted;
+    (void)address_text(address, c->address);
+    (void)snprintf(c->port, sizeof c->port, "%u", port);
+    c->is_trusted = trusted->count > 0 && networks_have(trusted, address);
+}
+
 void peer_name(struct conn *c, const struct sockaddr *from)
 {
     struct address address;
     uint16_t port;
-    const struct networks *trusted = &c->edge->forwarded->trusted;
     if (!address_of_peer(from, &address, &port)) {
-        c->is_trusted = trusted->has_unix;
+        c->is_trusted = c->edge->forwarded->trusted.has_unix;
         return;
     }
-    (void)address_text(&address, c->address);
-    (void)snprintf(c->port, sizeof c->port, "%u", port);
-    c->is_trusted = trusted->count > 0 && networks_have(trusted, &address);
+    set_address(c, &address, port);
 }
+
+/* ---- the PROXY protocol ---- */
+
+static void refuse(struct conn *c, const char *reason)
+{
+    enum { TELL_AGAIN_MS = 10000 };
+    struct edge *e = c->edge;
+    int64_t now_ms = loop_now_ms(e->loop);
+    e->unproxied++;
+    if (e->unproxied_told_ms != 0 && now_ms - e->unproxied_told_ms < TELL_AGAIN_MS)
+        return;
+    e->unproxied_told_ms = now_ms;
+    log_warn("connection refused that should begin with a PROXY header", "peer=%s reason=\"%s\" so_far=%llu",
+             c->address[0] ? c->address : "unix", reason, (unsigned long long)e->unproxied);
+}
+
+void peer_without_proxy(struct conn *c)
+{
+    refuse(c, "none came within head-timeout");
+}
+
+/* What the proxy's client says of others is believed if he is a trusted peer himself; of whom nothing is
+ * known is not. */
+static void take_header(struct conn *c, const struct proxy_header *header)
+{
+    switch (header->kind) {
+    case PROXY_LOCAL:
+        return;
+    case PROXY_CLIENT:
+        set_address(c, &header->source, header->source_port);
+        break;
+    case PROXY_CLIENT_UNIX:
+        c->address[0] = c->port[0] = '\0';
+        c->is_trusted = false;
+        break;
+    case PROXY_CLIENT_UNKNOWN:
+        c->is_trusted = false;
+        break;
+    }
+    c->was_tls = header->is_tls;
+}
+
+int peer_read_proxy(struct conn *c)
+{
+    struct proxy_header header;
+    char *scratch = c->edge->scratch;
+    if (!c->is_trusted) {
+        refuse(c, "the peer is not one of trusted-peers");
+        return -EACCES;
+    }
+    ssize_t seen = conn_peek_raw(c, scratch, PROXY_BYTES_MAX);
+    if (seen <= 0)                     /* who connects and leaves looks whether we are there */
+        return seen == 0 ? -EPIPE : (int)seen;
+    ssize_t taken = proxy_read((struct span){ scratch, (size_t)seen }, &header);
+    if (taken == 0 && !(c->watch.ready & LOOP_HANGUP)) {
+        c->watch.ready &= ~(unsigned)LOOP_READ;
+        return -EAGAIN;
+    }
+    if (taken <= 0) {
+        refuse(c, taken == 0           ? "it ended within the header"
+                  : taken == -EMSGSIZE ? "the header is too long"
+                                       : "it begins with something else");
+        return taken == 0 ? -EPIPE : (int)taken;
+    }
+    take_header(c, &header);
+    return conn_skip_raw(c, scratch, (size_t)taken);
+}
+
+/* ---- requests ---- */
 
 struct request_from peer_from(const struct conn *c)
 {
     const struct listener *l = c->listener;
     return (struct request_from){
         .address = span_of(c->address), .port = span_of(c->port), .server_address = span_of(l->address),
-        .server_port = span_of(l->port), .is_tls = c->tls != NULL, .is_trusted = c->is_trusted,
+        .server_port = span_of(l->port), .is_tls = c->tls || c->was_tls, .is_trusted = c->is_trusted,
     };
 }
 

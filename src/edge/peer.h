@@ -14,6 +14,11 @@ int peers_init(struct edge *e);
 void peers_done(struct edge *e);
 /* c->address, c->port and c->is_trusted, from what accept() said. */
 void peer_name(struct conn *c, const struct sockaddr *from);
+/* On a listener with the word proxy, before anything else is read: who is really there.  0: c->address,
+ * c->port, c->is_trusted and c->was_tls are his; -EAGAIN: more must come; else the connection is to be
+ * closed, and why is in the log. */
+int peer_read_proxy(struct conn *c);
+void peer_without_proxy(struct conn *c);        /* ... and nothing came in time: the log line */
 /* For a request that comes on it; its spans live as long as the connection. */
 struct request_from peer_from(const struct conn *c);
 /* Instead of request_understand(), whatever wire it came by: the same, and then who the client is.

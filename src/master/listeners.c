@@ -149,6 +149,7 @@ void listener_close(struct listener *l)
 
 struct opening {
     struct listeners *all;
+    const struct conf *conf;
     struct inherited inherited;
     char *why;
 };
@@ -217,6 +218,10 @@ static int open_item(struct opening *o, const char *text)
     const char *takes = listen_parse(span_of(text), &s);
     if (takes)
         return listener_say(o->why, -EINVAL, "listen takes %s, not '%s'", takes, text);
+    if (s.has_proxy && o->conf->trusted_peers.count == 0)
+        return listener_say(o->why, -EINVAL, "cannot listen on %s: a PROXY header is believed of "
+                            "trusted-peers only, and there are none; say from where the proxy connects",
+                            text);
     if (s.kind == LISTEN_NAMED || s.kind == LISTEN_SYSTEMD)
         return open_named(o, text, &s);
     struct listener *l = next(o, text, &s);
@@ -240,7 +245,7 @@ static void warn_of_others(const struct inherited *in)
 
 int listeners_open(struct listeners *l, const struct conf *conf, char *const *envp, char *why)
 {
-    struct opening o = { .all = l, .why = why };
+    struct opening o = { .all = l, .conf = conf, .why = why };
     l->count = 0;
     int rc = inherited_read(&o.inherited, envp, why);
     bool is_given = conf->origin[CONF_listen].source > CONF_BUILT_IN || o.inherited.count == 0;

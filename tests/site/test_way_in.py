@@ -4,16 +4,19 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import certificates
 import pytest
 from conftest import Sites
-from http1 import get
+from http1 import TIMEOUT_S, Address, build, get
 from program import PYTHON, Site, run, until
+from tls_client import client_context
 
 # Puts descriptors in their places and becomes the program: what systemd does between fork and exec.
 PASSER = """
@@ -249,3 +252,199 @@ def test_systemd_socket_activation(sites: Sites) -> None:
     assert get(("127.0.0.1", Activated.port_to_be), "/hello").status == 200
     site.wait_ready()
     assert site.addresses == [("127.0.0.1", Activated.port_to_be)]
+
+
+# ---- the PROXY protocol
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+CLIENT, PROXY, STRANGER = "203.0.113.7", "127.0.0.9", "127.0.0.7"
+V1 = f"PROXY TCP4 {CLIENT} 192.0.2.1 4711 443\r\n".encode()
+TRUSTED = ["--trusted-peers", f"{PROXY}, 198.51.100.1"]
+
+
+def v2(
+    client: str = CLIENT, command: int = 1, transport: int = 1, tlvs: bytes = b"", port: int = 4711
+) -> bytes:
+    family = socket.AF_INET6 if ":" in client else socket.AF_INET
+    to = "::1" if family == socket.AF_INET6 else "192.0.2.1"
+    block = socket.inet_pton(family, client) + socket.inet_pton(family, to)
+    block += port.to_bytes(2, "big") + (443).to_bytes(2, "big") + tlvs
+    kind = (2 if family == socket.AF_INET6 else 1) << 4 | transport
+    return SIGNATURE + bytes([0x20 | command, kind]) + len(block).to_bytes(2, "big") + block
+
+
+def tlv(kind: int, value: bytes) -> bytes:
+    return bytes([kind]) + len(value).to_bytes(2, "big") + value
+
+
+def connect(address: Address, source: str = PROXY) -> socket.socket:
+    if isinstance(address, str):
+        one = socket.socket(socket.AF_UNIX)
+        one.settimeout(TIMEOUT_S)
+        one.connect(address)
+        return one
+    return socket.create_connection(address, TIMEOUT_S, (source, 0))
+
+
+def read_all(one: socket.socket) -> bytes:
+    try:
+        return b"".join(iter(lambda: one.recv(1 << 16), b""))
+    except ConnectionResetError:
+        return b""
+
+
+ENVIRON = build("GET", "/environ", [("Connection", "close")])
+
+
+def seen_by(one: socket.socket) -> dict[str, str]:
+    head, _, body = read_all(one).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head
+    return json.loads(body)
+
+
+@pytest.fixture(scope="module")
+def proxied(shared: Sites) -> Site:
+    return shared.start("plain", *TRUSTED, listen="127.0.0.1:0 proxy")
+
+
+HEADERS: list[tuple[str, bytes, str, str]] = [
+    ("v1", V1, CLIENT, "4711"),
+    ("v1 IPv6", b"PROXY TCP6 2001:db8::7 ::1 4711 443\r\n", "2001:db8::7", "4711"),
+    ("v1 unknown", b"PROXY UNKNOWN\r\n", PROXY, ""),
+    ("v2", v2(), CLIENT, "4711"),
+    ("v2 IPv6", v2("2001:db8::7"), "2001:db8::7", "4711"),
+    ("v2 IPv4 as IPv6", v2("::ffff:203.0.113.7"), CLIENT, "4711"),
+    ("v2 TLVs", v2(tlvs=tlv(0x04, b"x" * 3000) + tlv(0xEA, b"vpce-1")), CLIENT, "4711"),
+    ("v2 local", v2(command=0), PROXY, ""),
+    ("v2 UDP", v2(transport=2), PROXY, ""),
+    ("v2 Unix", SIGNATURE + b"\x21\x31\0\xd8" + b"/x".ljust(108, b"\0") * 2, "", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "header", "address", "port"), HEADERS, ids=lambda v: str(v)[:16])
+def test_a_proxy_header(proxied: Site, name: str, header: bytes, address: str, port: str) -> None:
+    with connect(proxied.address) as one:
+        one.sendall(header + ENVIRON)
+        words = seen_by(one)
+    assert words["REMOTE_ADDR"] == address
+    assert words["REMOTE_PORT"] == port or address == PROXY
+    assert words.get("HTTP_X_FORWARDED_FOR", "") == address
+    assert words["wsgi.url_scheme"] == "http"
+
+
+def test_a_proxy_header_in_pieces(proxied: Site) -> None:
+    for header in (V1, v2(tlvs=tlv(4, b"x"))):
+        with connect(proxied.address) as one:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for i in range(len(header)):
+                one.sendall(header[i : i + 1])
+            one.sendall(ENVIRON)
+            assert seen_by(one)["REMOTE_ADDR"] == CLIENT
+
+
+def test_tls_that_ended_in_the_proxy(proxied: Site) -> None:
+    with connect(proxied.address) as one:
+        one.sendall(v2(tlvs=tlv(0x20, b"\1\0\0\0\0" + tlv(0x21, b"TLSv1.3"))) + ENVIRON)
+        words = seen_by(one)
+    assert words["wsgi.url_scheme"] == words["HTTP_X_FORWARDED_PROTO"] == "https"
+
+
+def test_the_client_of_a_proxy_forges_nothing(proxied: Site) -> None:
+    """Only if he is a trusted peer himself, as a CDN in front of a load balancer."""
+    forged = build("GET", "/environ", [("Connection", "close"), ("X-Forwarded-For", "6.6.6.6")])
+    for header, address in (
+        (V1, CLIENT),
+        (v2("198.51.100.1"), "6.6.6.6"),
+        (b"PROXY UNKNOWN\r\n", PROXY),
+        (v2(command=0), "6.6.6.6"),
+    ):
+        with connect(proxied.address) as one:
+            one.sendall(header + forged)
+            assert seen_by(one)["REMOTE_ADDR"] == address
+
+
+def test_each_request_of_the_connection_is_his(proxied: Site) -> None:
+    with connect(proxied.address) as one:
+        one.sendall(V1 + build("GET", "/environ") + ENVIRON)
+        assert read_all(one).count(f'"REMOTE_ADDR": "{CLIENT}"'.encode()) == 2
+    proxied.out.wait(rf"^{CLIENT} - - ")
+
+
+REFUSED: list[tuple[str, bytes]] = [
+    ("a request", ENVIRON),
+    ("a request with a header inside", b"GET / HTTP/1.1\r\n" + V1),
+    ("a broken line", V1.replace(b"4711", b"x")),
+    ("a line without end", b"PROXY UNKNOWN " + b"x" * 200),
+    ("a version that is none", v2().replace(b"QUIT\n\x21", b"QUIT\n\x31")),
+    ("a header too long", v2(tlvs=tlv(4, b"x" * 5000))),
+    ("TLS", b"\x16\x03\x01\x00\xff\x01"),
+]
+
+
+@pytest.mark.parametrize(("name", "sent"), REFUSED, ids=lambda value: str(value)[:16])
+def test_what_is_no_proxy_header(proxied: Site, name: str, sent: bytes) -> None:
+    with connect(proxied.address) as one:
+        one.sendall(sent)
+        assert read_all(one) == b""
+
+
+def test_only_trusted_peers_are_believed(sites: Sites) -> None:
+    site = sites.start("plain", *TRUSTED, listen="127.0.0.1:0 proxy")
+    with connect(site.address, STRANGER) as one:
+        assert read_all(one) == b""  # at once: he need not say anything
+    site.err.wait(rf'peer={STRANGER} reason="the peer is not one of trusted-peers"')
+    with connect(site.address) as one:
+        one.sendall(V1 + ENVIRON)
+        assert seen_by(one)["REMOTE_ADDR"] == CLIENT
+
+
+def test_nothing_in_time(sites: Sites) -> None:
+    options = ["--head-timeout", "100ms"]
+    site = sites.start("plain", *TRUSTED, *options, listen="127.0.0.1:0 proxy")
+    for start in (b"", b"PROXY TCP4", SIGNATURE):
+        with connect(site.address) as one:
+            one.sendall(start)
+            assert read_all(one) == b""
+    site.err.wait(rf'peer={PROXY} reason="none came within head-timeout" so_far=1')
+
+
+def test_a_proxy_header_on_a_unix_socket(sites: Sites) -> None:
+    path = str(sites.folder / "s")
+    sites.start("plain", "--trusted-peers", "unix", listen=f"unix:{path} proxy mode=0600")
+    with connect(path) as one:
+        one.sendall(v2() + ENVIRON)
+        assert seen_by(one)["REMOTE_ADDR"] == CLIENT
+
+
+def test_a_proxy_header_before_tls(sites: Sites) -> None:
+    pair = certificates.make(sites.folder, "one", "one.test")
+    site = sites.start("plain", *TRUSTED, *pair.options, listen="127.0.0.1:0 tls proxy")
+    for header in (V1, v2(), v2(tlvs=tlv(4, b"x" * 2000))):
+        with connect(site.address) as plain:
+            plain.sendall(header)
+            with client_context().wrap_socket(plain, server_hostname="one.test") as one:
+                one.sendall(ENVIRON)
+                words = seen_by(one)
+        assert words["REMOTE_ADDR"] == CLIENT and words["wsgi.url_scheme"] == "https"
+    with connect(site.address) as plain, pytest.raises((ssl.SSLError, OSError)):
+        client_context().wrap_socket(plain)
+
+
+def test_proxy_without_trusted_peers_is_refused(sites: Sites) -> None:
+    assert "trusted-peers" in refusal(sites, "127.0.0.1:0 proxy")
+
+
+def test_a_stop_does_not_wait_for_a_header(sites: Sites) -> None:
+    site = sites.start("plain", *TRUSTED, "--drain-idle", "100ms", listen="127.0.0.1:0 proxy")
+    with connect(site.address) as one:
+        one.sendall(b"PROXY ")
+        until("the connection", lambda: site.status()["edges"][0].get("connections") == 1)
+        site.stop(timeout_s=10)
+
+
+def test_a_header_without_the_word_is_no_request(sites: Sites) -> None:
+    site = sites.start("plain", *TRUSTED)
+    for header in (V1, v2()):
+        with connect(site.address) as one:
+            one.sendall(header + ENVIRON)
+            assert read_all(one).startswith(b"HTTP/1.1 400 ")

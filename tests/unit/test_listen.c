@@ -97,6 +97,19 @@ UNIT_TEST(words_after_the_address)
     assert_string_equal(s.owner, "");
 }
 
+UNIT_TEST(what_clients_speak)
+{
+    struct listen_spec s;
+    assert_null(listen_parse(SPAN("127.0.0.1:80"), &s));
+    assert_true(!s.has_proxy && !s.is_tls);
+    assert_null(listen_parse(SPAN("127.0.0.1:80 proxy tls"), &s));
+    assert_true(s.has_proxy && s.is_tls);
+    assert_null(listen_parse(SPAN("unix:/x mode=600 proxy"), &s));
+    assert_true(s.has_proxy && !s.is_tls && s.mode == 0600);
+    assert_null(listen_parse(SPAN("systemd tls"), &s));
+    assert_true(s.is_tls);
+}
+
 UNIT_TEST(what_is_no_address_is_refused)
 {
     struct listen_spec s;
@@ -107,5 +120,5 @@ UNIT_TEST(what_is_no_address_is_refused)
     }
 }
 
-UNIT_MAIN(spellings_of_an_address, what_an_address_points_to, words_after_the_address,
+UNIT_MAIN(spellings_of_an_address, what_an_address_points_to, words_after_the_address, what_clients_speak,
           what_is_no_address_is_refused)
