@@ -71,6 +71,33 @@ void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garba
     loop_free_later(e->loop, &c->garbage, free_fn);
 }
 
+int conn_move(struct conn *to, struct conn *from, const struct conn_wire *wire,
+              void (*free_fn)(struct loop_garbage *g))
+{
+    struct edge *e = from->edge;
+    int fd = from->watch.fd;
+    unsigned ready_bits = from->watch.ready;
+    *to = *from;
+    to->wire = wire;
+    timer_init(&to->timer, late);
+    list_init(&to->node);
+    list_add_before(&from->node, &to->node);
+    list_remove(&from->node);
+    timer_off(e->loop, &from->timer);
+    loop_unwatch(&from->watch);
+    from->is_closing = true;
+    loop_free_later(e->loop, &from->garbage, free_fn);
+    int rc = loop_watch(e->loop, &to->watch, fd, ready);
+    if (rc < 0) {
+        list_remove(&to->node);
+        e->conns_count--;
+        (void)sys_close(fd);
+        return rc;
+    }
+    to->watch.ready |= ready_bits;
+    return 0;
+}
+
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
 /* As the socket gives them: 0 is its end. */

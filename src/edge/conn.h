@@ -55,6 +55,11 @@ void conn_close(struct conn *c, bool is_reset, void (*free_fn)(struct loop_garba
 int conn_handshake(struct conn *c);
 /* Something is there to be read, maybe not enough for a byte of plain text. */
 bool conn_has_unread(const struct conn *c);
+/* The socket of `from`, and all that is known of it, goes over to *to, which another wire embeds.  `from`
+ * is closing then, as after conn_close().  No limit is set on to->timer.  0, or -errno: the socket is
+ * closed, and *to not open. */
+int conn_move(struct conn *to, struct conn *from, const struct conn_wire *wire,
+              void (*free_fn)(struct loop_garbage *g));
 
 /* Below TLS, before the first of its bytes.  Peek: the first bytes, which stay; 0 the client sends no
  * more, -EAGAIN nothing yet, or an error.  Skip takes some of them: 0, or an error. */
