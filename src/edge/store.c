@@ -1,0 +1,206 @@
+/* store.c - once something was spilled, all that follows is, until the spill was read to its end. */
+#include "edge/store.h"
+#include <errno.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "edge/edge_private.h"
+#include "serve/files.h"
+
+enum { FREED_AT_ONCE_BYTES = 4 * 1024 * 1024, KEPT_MEMORY_BYTES = 16 * 1024 };
+
+void store_done(struct store *s, struct edge *e)
+{
+    spill_close(&s->spill);
+    if (s->file)
+        file_release(e->serve.files, s->file);
+    else
+        (void)sys_close(s->fd);
+    s->file = NULL;
+    s->fd = -1;
+    s->file_left_bytes = 0;
+    buf_take(&s->memory, buf_len(&s->memory));
+    if (s->memory.cap_bytes > KEPT_MEMORY_BYTES)
+        buf_shrink(&s->memory);
+}
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+static int open_spill(struct store *s, struct edge *e, void (*wake)(struct spill *s))
+{
+    int rc = spill_open(&s->spill, e->helpers, e->bodies.folder, wake);
+    s->spill_read_bytes = s->spill_freed_bytes = 0;
+    if (rc < 0)
+        log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",
+                 e->bodies.folder, -rc);
+    return rc;
+}
+
+static size_t copy_runs(char *into, size_t room_bytes, const struct span runs[2])
+{
+    size_t put = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t bytes = runs[i].len < room_bytes - put ? runs[i].len : room_bytes - put;
+        if (bytes > 0)
+            memcpy(into + put, runs[i].at, bytes);
+        put += bytes;
+    }
+    return put;
+}
+
+static size_t spill_some(struct store *s, struct edge *e, const struct span runs[2],
+                         void (*wake)(struct spill *s))
+{
+    size_t room_bytes;
+    if (e->conf->response_spool_bytes == 0 || (!s->spill.job && open_spill(s, e, wake) < 0))
+        return 0;
+    char *room = spill_room(&s->spill, &room_bytes);
+    uint64_t held_bytes = s->spill.written_bytes - s->spill_read_bytes;
+    if (!room || held_bytes >= (uint64_t)e->conf->response_spool_bytes)
+        return 0;
+    size_t put = copy_runs(room, room_bytes, runs);
+    spill_filled(&s->spill, put);
+    (void)spill_flush(&s->spill);
+    return put;
+}
+
+static ssize_t keep_some(struct store *s, const struct span runs[2], size_t room_bytes)
+{
+    size_t offered = runs[0].len + runs[1].len, bytes = offered < room_bytes ? offered : room_bytes;
+    int rc = buf_reserve(&s->memory, bytes);
+    if (rc < 0)
+        return rc;
+    buf_added(&s->memory, copy_runs(buf_tail(&s->memory), bytes, runs));
+    return (ssize_t)bytes;
+}
+
+ssize_t store_put(struct store *s, struct edge *e, const struct span given[2],
+                  void (*wake)(struct spill *s))
+{
+    struct span runs[2] = { given[0], given[1] };
+    size_t limit = (size_t)e->conf->response_memory_bytes, taken = 0;
+    ssize_t took;
+    do {
+        size_t held = buf_len(&s->memory);
+        if (!s->spill.job && held < limit)
+            took = keep_some(s, runs, limit - held);
+        else
+            took = (ssize_t)spill_some(s, e, runs, wake);
+        if (took < 0)
+            return -ENOMEM;
+        size_t of_first = (size_t)took < runs[0].len ? (size_t)took : runs[0].len;
+        runs[0] = span_skip(runs[0], of_first);
+        runs[1] = span_skip(runs[1], (size_t)took - of_first);
+        taken += (size_t)took;
+    } while (took > 0 && runs[0].len + runs[1].len > 0);
+    return (ssize_t)taken;
+}
+
+void store_put_file(struct store *s, struct file *file, int fd, uint64_t at, uint64_t bytes)
+{
+    s->file = file;
+    s->fd = fd;
+    s->file_at = at;
+    s->file_left_bytes = bytes;
+}
+
+bool store_takes_more(const struct store *s, const struct edge *e)
+{
+    uint64_t held_bytes = s->spill.written_bytes - s->spill_read_bytes;
+    if (s->spill.job)
+        return !s->spill.is_writing && s->spill.error == 0 &&
+               held_bytes < (uint64_t)e->conf->response_spool_bytes;
+    return buf_len(&s->memory) < (size_t)e->conf->response_memory_bytes / 2;
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+static uint64_t spilled_bytes(const struct store *s)
+{
+    if (!s->spill.job)
+        return 0;
+    return s->spill.written_bytes + s->spill.filled_bytes - s->spill_read_bytes;
+}
+
+uint64_t store_bytes(const struct store *s)
+{
+    return buf_len(&s->memory) + spilled_bytes(s) + s->file_left_bytes;
+}
+
+int64_t store_ready(struct store *s)
+{
+    uint64_t written_bytes = 0;
+    if (s->spill.job) {
+        written_bytes = s->spill.written_bytes - s->spill_read_bytes;
+        if (written_bytes == 0) {
+            int rc = spill_flush(&s->spill);
+            if (rc < 0 && rc != -EAGAIN)
+                return rc;
+            written_bytes = s->spill.written_bytes - s->spill_read_bytes;
+        }
+    }
+    bool is_file_next = spilled_bytes(s) == written_bytes;
+    return (int64_t)(buf_len(&s->memory) + written_bytes + (is_file_next ? s->file_left_bytes : 0));
+}
+
+static int read_at(int fd, char *into, size_t bytes, uint64_t at)
+{
+    while (bytes > 0) {
+        ssize_t got = sys_pread(fd, into, bytes, (off_t)at);
+        if (got <= 0)
+            return got < 0 ? (int)got : -EIO;
+        into += got;
+        at += (size_t)got;
+        bytes -= (size_t)got;
+    }
+    return 0;
+}
+
+/* A spill that only grows would hold all of an endless response; where holes cannot be punched it
+ * does. */
+static void free_read(struct store *s)
+{
+    uint64_t from = s->spill_freed_bytes;
+    uint64_t to = s->spill_read_bytes - s->spill_read_bytes % FREED_AT_ONCE_BYTES;
+    if (to > from)
+        (void)sys_fallocate_punch(spill_fd(&s->spill), (off_t)from, (off_t)(to - from));
+    s->spill_freed_bytes = to;
+}
+
+static int read_spill(struct store *s, char *into, size_t bytes)
+{
+    int rc = read_at(spill_fd(&s->spill), into, bytes, s->spill_read_bytes);
+    if (rc < 0)
+        return rc;
+    s->spill_read_bytes += bytes;
+    free_read(s);
+    if (spilled_bytes(s) == 0 && !s->spill.is_writing)
+        spill_close(&s->spill);
+    return 0;
+}
+
+static size_t least(size_t a, uint64_t b)
+{
+    return b < a ? (size_t)b : a;
+}
+
+int store_read(struct store *s, char *into, size_t bytes)
+{
+    size_t of_memory = least(bytes, buf_len(&s->memory));
+    if (of_memory > 0)
+        memcpy(into, buf_span(&s->memory).at, of_memory);
+    buf_take(&s->memory, of_memory);
+    size_t of_spill = 0, rest = bytes - of_memory;
+    if (s->spill.job) {
+        of_spill = least(rest, s->spill.written_bytes - s->spill_read_bytes);
+        int rc = of_spill > 0 ? read_spill(s, into + of_memory, of_spill) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    rest -= of_spill;
+    if (rest == 0)
+        return 0;
+    int rc = read_at(s->fd, into + of_memory + of_spill, rest, s->file_at);
+    s->file_at += rest;
+    s->file_left_bytes -= least(rest, s->file_left_bytes);
+    return rc;
+}
