@@ -36,6 +36,7 @@ ALONE = (
     ("ini.h", ("src/conf/*",)),
     ("Python.h", ("src/worker/*",)),
     ("sys/epoll.h", ("src/loop/*", "src/base/sys.[ch]")),
+    ("nghttp2/*", ("src/edge/h2*.[ch]",)),
     ("openssl/*", ("src/tls/*",)),
     ("zlib.h", ("src/serve/*",)),
     ("brotli/*", ("src/serve/*",)),

@@ -92,7 +92,8 @@ static struct certificates *new_making(struct edge *e, int fd)
     c->fd = fd;
     c->next_fd = -1;
     c->setup = (struct tls_setup){ .tickets = board_tickets(&e->board),
-                                   .session_s = (e->conf->tls_session_ms + 999) / 1000 };
+                                   .session_s = (e->conf->tls_session_ms + 999) / 1000,
+                                   .has_h2 = e->conf->http2 };
     return c;
 }
 

@@ -79,6 +79,9 @@ int conn_move(struct conn *to, struct conn *from, const struct conn_wire *wire,
     unsigned ready_bits = from->watch.ready;
     *to = *from;
     to->wire = wire;
+    from->tls = NULL;
+    if (to->tls)
+        tls_move(to->tls, to);
     timer_init(&to->timer, late);
     list_init(&to->node);
     list_add_before(&from->node, &to->node);
@@ -89,6 +92,7 @@ int conn_move(struct conn *to, struct conn *from, const struct conn_wire *wire,
     loop_free_later(e->loop, &from->garbage, free_fn);
     int rc = loop_watch(e->loop, &to->watch, fd, ready);
     if (rc < 0) {
+        tls_free(to->tls);
         list_remove(&to->node);
         e->conns_count--;
         (void)sys_close(fd);

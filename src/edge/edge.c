@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "conf/listen.h"
 #include "edge/edge_private.h"
+#include "edge/h2_conn.h"
 #include "tls/tls.h"
 
 enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100, ACCEPT_WARN_AGAIN_MS = 10000 };
@@ -257,6 +258,7 @@ static void master_ready(struct watch *w)
 static int64_t turn_end(struct loop_hook *h)
 {
     struct edge *e = container_of(h, struct edge, turn);
+    h2_flush(e);
     if (buf_len(&e->serve.access) > 0)
         serve_flush_log(&e->serve);
     maybe_end(e);
@@ -315,8 +317,11 @@ static int set_up(struct edge *e, const struct channel_msg *who)
     if (!e->helpers || !e->pool)
         return -ENOMEM;
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
+    int rc = h2_set_up(e);
+    if (rc < 0)
+        return rc;
     int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
-    int rc = serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, access_fd);
+    rc = serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, access_fd);
     if (rc == 0)
         rc = serve_limits(&e->serve, &e->board);
     if (rc == 0)
@@ -354,6 +359,7 @@ static void tear_down(struct edge *e)
     body_pool_done(&e->bodies);
     peers_done(e);
     loop_free(e->loop);
+    h2_tear_down(e);
 }
 
 /* Intakes and the access log are pipes: a dead reader is -EPIPE, not the end of all connections.  A signal to

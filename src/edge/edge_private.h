@@ -48,6 +48,7 @@ struct edge {
     uint64_t handshakes, handshakes_resumed, handshakes_failed;
     struct list spare;                /* h1_exchanges between two uses */
     unsigned spare_count;
+    struct h2_shared *h2;             /* what all HTTP/2 connections share (h2.h) */
     struct loop_hook turn;
     bool is_draining;
     int error;                        /* why it ends early: its exit status is 1 */

@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "edge/edge_private.h"
+#include "edge/h2_conn.h"
+#include "tls/tls.h"
 
 enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
 /* Counted from the last step, from when the phase began, or from when the client last took a byte. */
@@ -144,6 +146,8 @@ static void run(struct h1_conn *c, enum next next)
     for (int budget = STEPS_A_TURN; next == NEXT_STEP && budget > 0; budget--)
         next = phases[c->phase].step(c);
     c->is_running = false;
+    if (c->base.is_closing)                 /* HTTP/2 took the socket over */
+        return;
     if (next == NEXT_STEP)
         loop_again(&c->base.watch);
     if (next == NEXT_CLOSE || set_limit(c) < 0)
@@ -273,9 +277,36 @@ static enum next begin(struct h1_conn *c)
     return served(c, serve_begin(&c->base.edge->serve, x));
 }
 
-/* Looks for a whole head in `data`: taken bytes, 0 when more must come, or minus the status to refuse it with. */
+static bool is_h2_preface(const struct h1_conn *c, struct span data)
+{
+    if (c->requests > 0 || c->base.tls || !span_starts(data, SPAN("PRI")) || !c->base.edge->conf->http2)
+        return false;
+    data.len = data.len < h2_preface.len ? data.len : h2_preface.len;
+    return span_starts(h2_preface, data);
+}
+
+/* Three words of letters: no line of HTTP/1 has no "/".  A client that knows HTTP/2 beforehand and errs in
+ * its preface would take our answer for a frame (RFC 9113, section 3.4). */
+static bool is_another_protocol(const struct h1_conn *c, struct span data)
+{
+    size_t end = span_find(data, '\r'), spaces = 0;
+    for (size_t i = 0; i < end; i++) {
+        char letter = (char)(data.at[i] | 0x20);
+        if (data.at[i] != ' ' && (letter < 'a' || letter > 'z'))
+            return false;
+        spaces += data.at[i] == ' ';
+    }
+    return c->requests == 0 && spaces == 2;
+}
+
+/* Looks for a whole head in `data`: taken bytes, 0 when more must come, minus the status to refuse it with, -EPROTO:
+ * it is HTTP/2, -EPROTONOSUPPORT: nor HTTP/1. */
 static ssize_t take_head(struct h1_conn *c, struct span data)
 {
+    if (is_h2_preface(c, data)) {
+        c->is_scanned = true;
+        return data.len < h2_preface.len ? 0 : -EPROTO;
+    }
     const struct conf *conf = c->base.edge->conf;
     struct h1_limits limits = { (size_t)conf->head_limit_bytes, (size_t)conf->fields_limit };
     struct h1_exchange *hx = h1_exchange_take(c->base.edge);
@@ -288,6 +319,10 @@ static ssize_t take_head(struct h1_conn *c, struct span data)
         h1_exchange_give(c->base.edge, hx);
         return 0;
     }
+    if (taken == -400 && is_another_protocol(c, data)) {
+        h1_exchange_give(c->base.edge, hx);
+        return -EPROTONOSUPPORT;
+    }
     struct span copy = { 0 };
     if (taken > 0)
         copy = arena_copy(&hx->x.arena, (struct span){ data.at, (size_t)taken });
@@ -297,6 +332,15 @@ static ssize_t take_head(struct h1_conn *c, struct span data)
         *r = (struct request){ .version = 11 };          /* its spans point to what is not kept */
     adopt(c, hx);
     return taken > 0 && !copy.at ? -503 : taken;
+}
+
+static enum next not_taken(struct h1_conn *c, struct span data, int error)
+{
+    if (error == -EPROTO)
+        return h2_conn_take(&c->base, data, free_conn) < 0 ? NEXT_CLOSE : NEXT_WAIT;
+    if (error == -EPROTONOSUPPORT)
+        log_debug("another protocol than HTTP", "address=%s", c->base.address);
+    return error == -EPROTONOSUPPORT || error == -ENOMEM ? NEXT_CLOSE : refuse(c, (unsigned)-error);
 }
 
 static int keep(struct h1_conn *c, struct span rest)
@@ -326,10 +370,8 @@ static enum next read_to_scratch(struct h1_conn *c)
         return wait_for_head(c);
     struct span data = { scratch, (size_t)got };
     ssize_t taken = take_head(c, data);
-    if (taken == -ENOMEM)
-        return NEXT_CLOSE;
     if (taken < 0)
-        return refuse(c, (unsigned)-taken);
+        return not_taken(c, data, (int)taken);
     if (keep(c, span_skip(data, (size_t)taken)) < 0)
         return NEXT_CLOSE;
     if (taken == 0) {
@@ -359,10 +401,8 @@ static enum next step_head(struct h1_conn *c)
         return read_to_scratch(c);
     if (!c->is_scanned) {
         ssize_t taken = take_head(c, buf_span(&c->in));
-        if (taken == -ENOMEM)
-            return NEXT_CLOSE;
         if (taken < 0)
-            return refuse(c, (unsigned)-taken);
+            return not_taken(c, buf_span(&c->in), (int)taken);
         if (taken > 0) {
             buf_take(&c->in, (size_t)taken);
             return begin(c);
@@ -421,6 +461,8 @@ static enum next step_handshake(struct h1_conn *c)
         return refuse_unread(c, 400, SPAN("This port speaks HTTPS: use https:// in the address.\n"));
     if (rc < 0)
         return NEXT_CLOSE;
+    if (c->base.tls && tls_protocol(c->base.tls) == TLS_HTTP2)
+        return h2_conn_take(&c->base, SPAN(""), free_conn) < 0 ? NEXT_CLOSE : NEXT_WAIT;
     enter(c, PHASE_IDLE);
     return NEXT_STEP;
 }

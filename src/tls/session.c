@@ -45,6 +45,11 @@ struct tls *tls_new(struct tls_server *s, const struct tls_io *io, void *owner)
     return t;
 }
 
+void tls_move(struct tls *t, void *owner)
+{
+    t->owner = owner;
+}
+
 void tls_free(struct tls *t)
 {
     if (!t)

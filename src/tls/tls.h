@@ -44,6 +44,9 @@ struct tls *tls_new(struct tls_server *s, const struct tls_io *io, void *owner);
 /* Says nothing to the peer: tls_shut() does.  Takes NULL. */
 void tls_free(struct tls *t);
 
+/* Its bytes move by another owner's io calls from now on. */
+void tls_move(struct tls *t, void *owner);
+
 /* Goes on with the handshake: 0 done, -EAGAIN io said so, -EPROTONOSUPPORT what came is no TLS (and
  * nothing was answered), -EPROTO or -errno of io: it failed, tls_reason() says why. */
 int tls_handshake(struct tls *t);

@@ -117,6 +117,7 @@ static void set_up(void)
     stage.edge = e;
     e->conf = conf_new();
     e->conf->spool_dir = "/tmp";
+    e->conf->http2 = false;            /* fuzz_h2_conn.c */
     e->conf->body_memory_bytes = e->conf->response_memory_bytes = 65536;
     e->conf->body_limit_bytes = 300000;
     list_init(&e->conns);
