@@ -19,6 +19,7 @@
 #include "edge/edge_private.h"
 #include "edge/h2_conn.h"
 #include "tls/tls.h"
+#include "wire/h2_preface.h"
 
 enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
 /* Counted from the last step, from when the phase began, or from when the client last took a byte. */
@@ -277,33 +278,12 @@ static enum next begin(struct h1_conn *c)
     return served(c, serve_begin(&c->base.edge->serve, x));
 }
 
-static bool is_h2_preface(const struct h1_conn *c, struct span data)
-{
-    if (c->requests > 0 || c->base.tls || !span_starts(data, SPAN("PRI")) || !c->base.edge->conf->http2)
-        return false;
-    data.len = data.len < h2_preface.len ? data.len : h2_preface.len;
-    return span_starts(h2_preface, data);
-}
-
-/* Three words of letters: no line of HTTP/1 has no "/".  A client that knows HTTP/2 beforehand and errs in
- * its preface would take our answer for a frame (RFC 9113, section 3.4). */
-static bool is_another_protocol(const struct h1_conn *c, struct span data)
-{
-    size_t end = span_find(data, '\r'), spaces = 0;
-    for (size_t i = 0; i < end; i++) {
-        char letter = (char)(data.at[i] | 0x20);
-        if (data.at[i] != ' ' && (letter < 'a' || letter > 'z'))
-            return false;
-        spaces += data.at[i] == ' ';
-    }
-    return c->requests == 0 && spaces == 2;
-}
-
 /* Looks for a whole head in `data`: taken bytes, 0 when more must come, minus the status to refuse it with, -EPROTO:
  * it is HTTP/2, -EPROTONOSUPPORT: nor HTTP/1. */
 static ssize_t take_head(struct h1_conn *c, struct span data)
 {
-    if (is_h2_preface(c, data)) {
+    bool is_first = c->requests == 0 && !c->base.tls;
+    if (is_first && c->base.edge->conf->http2 && h2_preface_begins(data)) {
         c->is_scanned = true;
         return data.len < h2_preface.len ? 0 : -EPROTO;
     }
@@ -319,7 +299,7 @@ static ssize_t take_head(struct h1_conn *c, struct span data)
         h1_exchange_give(c->base.edge, hx);
         return 0;
     }
-    if (taken == -400 && is_another_protocol(c, data)) {
+    if (taken == -400 && is_first && h2_preface_is_no_http(data)) {
         h1_exchange_give(c->base.edge, hx);
         return -EPROTONOSUPPORT;
     }
@@ -338,8 +318,6 @@ static enum next not_taken(struct h1_conn *c, struct span data, int error)
 {
     if (error == -EPROTO)
         return h2_conn_take(&c->base, data, free_conn) < 0 ? NEXT_CLOSE : NEXT_WAIT;
-    if (error == -EPROTONOSUPPORT)
-        log_debug("another protocol than HTTP", "address=%s", c->base.address);
     return error == -EPROTONOSUPPORT || error == -ENOMEM ? NEXT_CLOSE : refuse(c, (unsigned)-error);
 }
 

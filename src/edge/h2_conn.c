@@ -19,8 +19,6 @@
 enum { OUT_BYTES = 64 * 1024, READS_A_TURN = 4, SENDS_A_TURN = 8, LINGER_READS = 16 };
 enum { HEARTBEAT_MS = 60000 };        /* the longest that the clock is not looked at */
 
-const struct span h2_preface = { NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN };
-
 static struct h2_conn *of(struct conn *base)
 {
     return container_of(base, struct h2_conn, base);

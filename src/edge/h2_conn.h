@@ -6,10 +6,6 @@
 
 struct edge;
 
-/* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": what a client that knows beforehand sends first (RFC 9113, section
- * 3.4).  No request of HTTP/1 begins so. */
-extern const struct span h2_preface;
-
 /* From now on the socket of `from` speaks HTTP/2; `came` is what was read from it and not used.
  * 0: `from` is over and freed by free_fn at the turn's end, as by conn_close().  -errno: it is as it
  * was, or (is_closing) over all the same. */

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import certificates
 import pytest
 from test_clients import need, output
 
@@ -21,13 +22,20 @@ def plain(shared):
     static.mkdir()
     (static / "page.txt").write_bytes(b"0123456789abcdef" * 64)
     (static / "big.bin").write_bytes(bytes(range(256)) * 40000)
-    return shared.start("plain", "--static", f"/static/={static}", workers=2)
+    return shared.start(
+        "plain",
+        *["--static", f"/static/={static}", "--listen", "127.0.0.1:0 tls"],
+        *certificates.make(shared.folder, "site", "site.test").options,
+        workers=2,
+    )
 
 
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("path", ["/", "/hello", "/static/page.txt"])
-def test_h2spec_by_prior_knowledge(plain, path: str) -> None:
-    host, port = plain.address
-    text = output(h2spec(), "-h", host, "-p", str(port), "-P", path, "-o", "10", timeout_s=300)
+def test_h2spec(plain, path: str, tls: bool) -> None:
+    host, port = plain.addresses[tls]
+    options = ["-h", host, "-p", str(port), "-P", path, "-o", "10", *(["-t", "-k"] if tls else [])]
+    text = output(h2spec(), *options, timeout_s=300)
     assert "145 tests, 145 passed, 0 skipped, 0 failed" in text, text[text.find("Failures") :]
 
 

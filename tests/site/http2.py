@@ -6,6 +6,7 @@ Only HPACK is foreign (the hpack package). Windows are given back for what was r
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -41,6 +42,13 @@ class Frame(NamedTuple):
     @property
     def last_stream(self) -> int:
         return int.from_bytes(self.payload[:4], "big")
+
+
+def tls_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
@@ -94,6 +102,7 @@ class Wire:
         first: bytes | None = None,
         keeps_windows: bool = False,
         receive_bytes: int = 0,
+        context: ssl.SSLContext | None = None,
         **values: int,
     ):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
@@ -102,6 +111,9 @@ class Wire:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(address)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname="site.test")
+            assert self.socket.selected_alpn_protocol() == "h2"
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.decoder.max_allowed_table_size = 65536
         self.keeps_windows = keeps_windows
@@ -184,7 +196,7 @@ class Wire:
         while len(self._kept) < count:
             try:
                 came = self.socket.recv(1 << 18)
-            except ConnectionError as error:
+            except (ConnectionError, ssl.SSLEOFError) as error:
                 raise Cut(str(error)) from error
             if not came:
                 raise Cut(f"the connection ended after {self._kept[-100:]!r}")

@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 
+import certificates
 import pytest
 from conftest import Sites
 from http1 import Cut, Peer, get
@@ -30,6 +32,7 @@ from http2 import (
     Wire,
     frame,
     settings,
+    tls_context,
     word,
 )
 from program import Site
@@ -45,6 +48,8 @@ def plain(shared: Sites) -> Site:
     (static / "big.bin").write_bytes(BIG)
     return shared.start(
         "plain",
+        *["--listen", "127.0.0.1:0 tls"],
+        *certificates.make(shared.folder, "site", "site.test").options,
         *["--head-limit", "8K", "--fields-limit", "50", "--body-limit", "8M"],
         *["--body-memory", "64K", "--http2-streams", "20", "--static", f"/static/={static}"],
     )
@@ -55,9 +60,11 @@ def pep(shared: Sites) -> Site:
     return shared.start("pep")
 
 
-@pytest.fixture
-def wire(plain: Site) -> Iterator[Wire]:
-    with Wire(plain.address) as one:
+@pytest.fixture(params=["plain", "tls"])
+def wire(plain: Site, request: pytest.FixtureRequest) -> Iterator[Wire]:
+    is_tls = request.param == "tls"
+    context = tls_context() if is_tls else None
+    with Wire(plain.addresses[is_tls], context=context) as one:
         yield one
 
 
@@ -290,8 +297,9 @@ def test_many_big_files_at_once(wire: Wire) -> None:
 
 
 def test_a_stream_of_pieces(shared: Sites, wire: Wire) -> None:
-    gate = shared.gate("pieces")
-    stream = wire.head(path="/stream?n=3&name=pieces")
+    name = f"pieces-{id(wire)}"
+    gate = shared.gate(name)
+    stream = wire.head(path=f"/stream?n=3&name={name}")
     gate.wait_reached()
     wire.until(lambda: wire.answers[stream].body == b"piece 0\n")
     gate.open()
@@ -503,6 +511,22 @@ def test_a_preface_behind_a_request_is_none(plain: Site) -> None:
         assert peer.ask(target="/hello").status == 200
         peer.send(PREFACE + settings())
         assert peer.response().status == 505
+
+
+def test_https(plain: Site) -> None:
+    with Wire(plain.addresses[1], context=tls_context()) as wire:
+        environ = json.loads(wire.ask(path="/environ").body)
+    assert environ["wsgi.url_scheme"] == "https" and environ["HTTPS"] == "on"
+
+
+def test_tls_without_http2(sites: Sites) -> None:
+    pair = certificates.make(sites.folder, "site", "site.test")
+    site = sites.start("plain", *pair.options, "--http2", "no", listen="127.0.0.1:0 tls")
+    with (
+        socket.create_connection(site.address) as plain,
+        tls_context().wrap_socket(plain, server_hostname="site.test") as tls,
+    ):
+        assert tls.selected_alpn_protocol() == "http/1.1"
 
 
 def test_without_http2(sites: Sites) -> None:
