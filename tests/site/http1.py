@@ -83,7 +83,13 @@ def chunked(*pieces: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
 class Peer:
     """One connection."""
 
-    def __init__(self, address: Address, timeout_s: float = TIMEOUT_S, receive_bytes: int = 0):
+    def __init__(
+        self,
+        address: Address,
+        timeout_s: float = TIMEOUT_S,
+        receive_bytes: int = 0,
+        source: str = "",  # our own address, when it matters
+    ):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         if not isinstance(address, str) and ":" in address[0]:
             family = socket.AF_INET6
@@ -92,6 +98,8 @@ class Peer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(timeout_s)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
             if family != socket.AF_UNIX:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -231,6 +239,11 @@ class Peer:
         return self.response(method)
 
     # ---- the end
+
+    @property
+    def kept(self) -> bytes:
+        """What came and is part of no response yet."""
+        return self._kept
 
     def expect_end(self) -> None:
         """The other side closes (or resets) and sends nothing more."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Sites
+from http1 import Peer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from program import Site
+from program import ROOT, Site
 from raw_requests import LIMITS, ROWS, Row
-from raw_run import Seen, differences, outcome
+from raw_run import Seen, differences, outcome, source_of
+from strictness_page import demands
 
 EXAMPLES = int(os.environ.get("SLIPWAY_EXAMPLES", "150"))
 IDS = [f"{row.topic}: {row.name}" for row in ROWS]
@@ -31,7 +33,8 @@ def seen(shared: Sites) -> Seen:
 
 
 def check(site: Site, seen: Seen, row: Row, cuts: list[int]) -> None:
-    got = outcome(site.address, seen, row, cuts)
+    with Peer(site.address, source=source_of(row)) as peer:
+        got = outcome(peer, site.address, seen, row, cuts)
     assert differences(row, got) == [], row.reason
     assert got.says_close, "the last response says nothing of the end"
 
@@ -56,3 +59,8 @@ def test_cut_anywhere(site: Site, seen: Seen, data: st.DataObject) -> None:
     row = data.draw(st.sampled_from(ROWS))
     cuts = data.draw(st.sets(st.integers(1, len(row.data)), max_size=6))
     check(site, seen, row, sorted(cuts))
+
+
+def test_the_page_has_every_demand() -> None:
+    page = (ROOT / "docs" / "strictness.md").read_text()
+    assert "\n".join(demands()).rstrip() in page, "`make test-peers` makes docs/strictness.md anew"
