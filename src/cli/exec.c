@@ -114,7 +114,7 @@ static int exec_with(const struct conf *c, int argc, char **argv)
     const struct master_start start = { .conf = c, .project = &project, .envp = environ };
     int status = EXIT_WRONG;
     char **command = NULL;
-    if (environment_build(&e, &start, why) < 0)
+    if (environment_build(&e, &start, true, why) < 0)
         (void)verbs_fail(EXIT_WRONG, "%s", why);
     else if ((command = whole_command(&project, argc, argv)) == NULL)
         (void)verbs_fail(EXIT_WRONG, "out of memory");

@@ -98,25 +98,57 @@ struct conf *verbs_load(int argc, char **argv, bool takes_app, int *status)
 
 /* ---- run, serve ---- */
 
+/* Under `run` a file that is wrong is shown in the browser, and the next save mends it: then the
+ * conf is without it, and `why` says what is wrong. */
+static struct conf *load_around(int argc, char **argv, char *why)
+{
+    struct conf *c = conf_new();
+    if (c && conf_load_around(c, argc, argv, environ, why) == 1)
+        return c;
+    conf_free(c);
+    return NULL;
+}
+
+/* The project without the environment file that cannot be read. */
+static int find_around(struct project *p, struct conf *c, char *why)
+{
+    const char *env_file = c->env_file;
+    c->env_file = "";
+    int rc = project_find(p, c, environ, true, why);
+    c->env_file = env_file;
+    return rc;
+}
+
+static int serve_with(struct master_start *start, struct conf *c)
+{
+    char why[CONF_WHY_BYTES];
+    struct project project;
+    int rc = start->excuse ? find_around(&project, c, why)
+                           : project_find(&project, c, environ, true, why);
+    if (rc == 0)
+        rc = project_control(project.control, c, true, why);
+    start->conf = c;
+    start->project = &project;
+    return rc < 0 ? verbs_fail(EXIT_WRONG, "%s", start->excuse ? start->excuse : why)
+                  : master_run(start);
+}
+
 static int serve(int argc, char **argv, bool is_development)
 {
     int status;
-    char why[CONF_WHY_BYTES];
-    struct project project;
-    struct conf *c = verbs_load(argc, argv, true, &status);
+    char why[CONF_WHY_BYTES], around[CONF_WHY_BYTES];
+    struct master_start start = {
+        .is_development = is_development, .envp = environ, .argc = argc, .argv = argv,
+    };
+    struct conf *c = verbs_load_quietly(argc, argv, &status, why);
+    if (!c && is_development && (c = load_around(argc, argv, around)) != NULL)
+        start.excuse = around;
     if (!c)
-        return status;
+        return verbs_fail(status, "%s", why);
     c->live = c->live && is_development;
     if (is_development)
         conf_use_for_development(c);
-    const struct master_start start = {
-        .conf = c, .project = &project, .is_development = is_development, .envp = environ,
-        .argc = argc, .argv = argv,
-    };
-    int rc = project_find(&project, c, environ, true, why);
-    if (rc == 0)
-        rc = project_control(project.control, c, true, why);
-    status = rc < 0 ? verbs_fail(EXIT_WRONG, "%s", why) : master_run(&start);
+    status = serve_with(&start, c);
     conf_free(c);
     return status;
 }

@@ -76,6 +76,9 @@ int conf_options_end(int argc, char **argv);
  * and every other path is absolute, and config and env_file name the files that were read ("" for
  * none). */
 int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *why);
+/* Likewise, but a slipway.ini or environment file that is wrong counts as empty: 1, and what is wrong
+ * with it in `why`; config and env_file name it all the same. */
+int conf_load_around(struct conf *c, int argc, char **argv, char *const *envp, char *why);
 
 /* The effective options as lines "name=value", and back, so that conf_read_text gives a conf that
  * is equal but for the origins (all arguments): how the master hands them to edges and scribe. */

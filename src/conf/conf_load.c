@@ -16,6 +16,8 @@ struct loading {
     char project[FOLDER_BYTES];       /* where slipway.ini and .env are looked for first */
     char *const *envp;
     char *why;
+    bool passes_over;                 /* a file that is wrong: why says so, the rest goes on */
+    bool has_passed;
 };
 
 static int no_memory(char *why)
@@ -155,39 +157,61 @@ static int follow_chdir(struct loading *l, const char *ini)
     return rc < 0 ? rc : find_folder(l);
 }
 
+/* What was read of the file is as if it had not been; only the first sentence is kept. */
+static int pass_over(struct loading *l, int error, const struct conf *before, const char *why)
+{
+    conf_drop_texts(l->conf, before->texts);
+    *l->conf = *before;
+    if (!l->has_passed)
+        (void)snprintf(l->why, CONF_WHY_BYTES, "%s", why);
+    l->has_passed = true;
+    return l->passes_over ? 0 : error;
+}
+
+static int read_ini(struct loading *l, const char *ini)
+{
+    char why[CONF_WHY_BYTES] = "";
+    const struct conf before = *l->conf;
+    int rc = conf_read_ini(l->conf, ini, why);
+    return rc < 0 ? pass_over(l, rc, &before, why) : follow_chdir(l, ini);
+}
+
 static int load_ini(struct loading *l, char ini[FOLDER_BYTES])
 {
     const char *set_path = is_set(l->scout, CONF_config) ? l->scout->config : NULL;
     int rc = find_file(l, CONF_config, set_path, "slipway.ini", ini);
-    if (rc < 0 || ini[0] == '\0')
-        return rc;
-    rc = conf_read_ini(l->conf, ini, l->why);
-    return rc < 0 ? rc : follow_chdir(l, ini);
+    return rc < 0 || ini[0] == '\0' ? rc : read_ini(l, ini);
 }
 
-static int load_entries(struct loading *l, const char *path, const struct env_entry *entries)
+static int load_entries(struct conf *c, const char *path, const struct env_entry *entries,
+                        char *why)
 {
     char *const none[] = { NULL };
     char **variables = env_merge(none, entries);
     if (!variables)
-        return no_memory(l->why);
-    int rc = conf_read_variables(l->conf, variables, CONF_ENV_FILE, folder_name(path), l->why);
+        return no_memory(why);
+    int rc = conf_read_variables(c, variables, CONF_ENV_FILE, folder_name(path), why);
     sys_free(variables);
     return rc;
 }
 
+static int read_env_file(struct loading *l, const char *path)
+{
+    char why[CONF_WHY_BYTES] = "";
+    const struct conf before = *l->conf;
+    struct env_entry *entries = NULL;
+    int rc = env_read(path, l->envp, &entries, why);
+    rc = rc < 0 ? rc : load_entries(l->conf, path, entries, why);
+    env_free(entries);
+    return rc < 0 ? pass_over(l, rc, &before, why) : 0;
+}
+
 static int load_env_file(struct loading *l, char path[FOLDER_BYTES])
 {
-    struct env_entry *entries = NULL;
     const struct conf *stronger = is_set(l->scout, CONF_env_file) ? l->scout : l->conf;
     const char *set_path = is_set(stronger, CONF_env_file) ? stronger->env_file : NULL;
     int rc = find_file(l, CONF_env_file, set_path, ".env", path);
-    if (rc < 0 || path[0] == '\0')
-        return rc;
-    rc = env_read(path, l->envp, &entries, l->why);
-    rc = rc < 0 ? rc : load_entries(l, path, entries);
-    env_free(entries);
-    return rc;
+    return rc < 0 || path[0] == '\0' ? rc : read_env_file(l, path);
 }
 
 /* ---- the order ---- */
@@ -217,9 +241,11 @@ static int load(struct loading *l, int argc, char **argv)
     return rc < 0 ? rc : keep_paths(c, l->why);
 }
 
-int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *why)
+static int load_all(struct conf *c, int argc, char **argv, char *const *envp, bool passes_over,
+                    char *why)
 {
-    struct loading l = { .conf = c, .scout = conf_new(), .envp = envp, .why = why };
+    struct loading l = { .conf = c, .scout = conf_new(), .envp = envp, .why = why,
+                         .passes_over = passes_over };
     const struct conf saved = *c;
     if (!l.scout)
         return no_memory(why);
@@ -229,7 +255,17 @@ int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *wh
         *c = saved;
     }
     conf_free(l.scout);
-    return rc;
+    return rc < 0 ? rc : l.has_passed;
+}
+
+int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *why)
+{
+    return load_all(c, argc, argv, envp, false, why);
+}
+
+int conf_load_around(struct conf *c, int argc, char **argv, char *const *envp, char *why)
+{
+    return load_all(c, argc, argv, envp, true, why);
 }
 
 void conf_use_for_development(struct conf *c)

@@ -93,11 +93,12 @@ static char **add_defaults(char **envp, const char *settings)
     return env_merge(envp, entries);
 }
 
-int environment_build(struct environment *e, const struct master_start *start, char *why)
+int environment_build(struct environment *e, const struct master_start *start, bool has_file,
+                      char *why)
 {
     struct env_entry room[3];
     *e = (struct environment){ .settings = "" };
-    int rc = read_file(e, start, why);
+    int rc = has_file ? read_file(e, start, why) : 0;
     if (rc < 0)
         return rc;
     const struct env_entry *ours = overrides(e, start, room);

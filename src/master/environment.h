@@ -16,6 +16,8 @@ struct environment {
     struct env_entry *file;
     char *path;                     /* PATH with the virtual environment's folder in front */
 };
-/* 0 or -errno with a sentence (CONF_WHY_BYTES); environment_done() in any case. */
-int environment_build(struct environment *e, const struct master_start *start, char *why);
+/* 0 or -errno with a sentence (CONF_WHY_BYTES); environment_done() in any case.  !has_file: without
+ * the environment file, which may be what is wrong. */
+int environment_build(struct environment *e, const struct master_start *start, bool has_file,
+                      char *why);
 void environment_done(struct environment *e);

@@ -10,6 +10,7 @@ struct master_start {
     char *const *envp;           /* as we were started */
     int argc;                    /* the arguments behind the verb: read again at a reload */
     char **argv;
+    const char *excuse;          /* why there is nothing to import before a save (`run`); or NULL */
 };
 
 /* Serves until stopped; returns the exit status: 0, or 1 after one sentence (and a traceback) on

@@ -66,7 +66,10 @@ void site_sweep(struct site *s)
 void site_start(struct site *s)
 {
     site_sweep(s); /* the last one may have been killed */
-    begin(s);
+    if (s->master->start->excuse)
+        site_failed(s, NULL, s->master->start->excuse, "");
+    else
+        begin(s);
 }
 
 void site_reload(struct site *s, struct control_client *client)

@@ -135,7 +135,7 @@ static pid_t spawn_with(const struct zygote_start *z, const struct environment *
 pid_t zygote_spawn(const struct zygote_start *z, int *fd, char *why)
 {
     struct environment env;
-    pid_t pid = environment_build(&env, z->start, why);
+    pid_t pid = environment_build(&env, z->start, !z->excuse, why);
     if (pid == 0)
         pid = spawn_with(z, &env, fd, why);
     environment_done(&env);

@@ -247,6 +247,37 @@ def test_a_bad_slipway_ini_is_shown_and_mended(site: Site, folder: Path) -> None
     until_text(site, "/", "first")
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "sentence"),
+    [
+        (".env", "FLAG=up\nno statement at all\n", ".env:2"),
+        (".env", "SLIPWAY_THREADS=many\n", "SLIPWAY_THREADS"),
+        ("slipway.ini", "wokers = 3\n", "slipway.ini:1"),
+    ],
+    ids=["env", "option in env", "ini"],
+)
+def test_a_file_that_is_wrong_at_the_start(
+    sites: Sites, folder: Path, name: str, bad: str, sentence: str
+) -> None:
+    """It is shown as a mistake in a module would be, and the next save mends it; so later on."""
+    write(folder / name, bad)
+    site = start(sites, folder)
+    assert sentence in text(site) and sentence in site.log()
+    save(folder / name, "")
+    until_text(site, "/", "first")
+    save(folder / name, bad)
+    until("the error", lambda: sentence in text(site))
+    save(folder / name, "")
+    until_text(site, "/", "first")
+
+
+def test_nothing_waits_for_a_wrong_argument_or_under_serve(sites: Sites, folder: Path) -> None:
+    for verb, arguments, status in (("run", ["--threads", "x"], 2), ("serve", [], 1)):
+        write(folder / ".env", "no statement at all\n")
+        site = sites.start(None, *arguments, chdir=folder, verb=verb, waits=False)
+        assert site.wait() == status
+
+
 def test_a_reload_by_hand_says_what_is_wrong(site: Site, folder: Path) -> None:
     urls(folder, "x", more="import no_such_module\n")
     until("the error", lambda: requests.get(site.url, timeout=20).status_code == 500)
