@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
+#include <linux/sockios.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -475,6 +476,13 @@ int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 int sys_shutdown(int fd, int how)
 {
     return fail_now() ? -ENOTCONN : result(shutdown(fd, how));
+}
+
+int sys_unsent(int fd)
+{
+    int bytes = 0;
+    int rc = fail_now() ? -EINVAL : result(ioctl(fd, SIOCOUTQ, &bytes));
+    return rc < 0 ? rc : bytes;
 }
 
 ssize_t sys_recv(int fd, void *into, size_t bytes, int flags)

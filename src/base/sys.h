@@ -105,6 +105,7 @@ int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_shutdown(int fd, int how);
+int sys_unsent(int fd);                /* bytes the peer has not acknowledged yet (SIOCOUTQ) */
 ssize_t sys_recv(int fd, void *into, size_t bytes, int flags);
 ssize_t sys_send(int fd, const void *from, size_t bytes, int flags); /* MSG_NOSIGNAL is added */
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);          /* MSG_CMSG_CLOEXEC is added */

@@ -122,7 +122,7 @@ static ssize_t sent(struct conn *c, ssize_t bytes, size_t wanted)
         bytes = 0;
     if (bytes < 0)
         return bytes;
-    c->has_moved |= bytes > 0;
+    c->sent_bytes += (size_t)bytes;
     if ((size_t)bytes < wanted)
         c->watch.ready &= ~(unsigned)LOOP_WRITE;
     return bytes;
@@ -271,6 +271,13 @@ ssize_t conn_sendfile(struct conn *c, struct span before, int fd, uint64_t at, u
     if (got == 0)
         return -EIO;
     return sent(c, got, got > 0 ? (size_t)got : 1);   /* a short one does not say that it is full */
+}
+
+uint64_t conn_unsent_bytes(const struct conn *c)
+{
+    int unsent = sys_unsent(c->watch.fd);
+    uint64_t bytes = unsent > 0 ? (uint64_t)unsent : 0;
+    return bytes < c->sent_bytes ? bytes : c->sent_bytes;      /* the end of our direction counts, too */
 }
 
 void conn_shutdown(struct conn *c)

@@ -34,7 +34,7 @@ struct conn {
     struct listener *listener;
     const struct conn_wire *wire;
     struct tls *tls;                  /* NULL: plain, or no byte of a handshake came yet */
-    bool has_moved;                   /* the client took bytes; the wire clears it */
+    uint64_t sent_bytes;              /* given to the kernel so far, TLS and all */
     bool is_half_closed;              /* the client will send nothing more */
     bool is_closing;                  /* given to loop_free_later */
     bool is_trusted : 1;              /* one of trusted-peers */
@@ -80,5 +80,12 @@ ssize_t conn_sendv(struct conn *c, const struct iovec *iov, size_t count, bool h
  * -EIO: it became shorter than `bytes` says. */
 enum { CONN_FILE_BYTES = 1024 * 1024 };
 ssize_t conn_sendfile(struct conn *c, struct span before, int fd, uint64_t at, uint64_t bytes);
+/* Of sent_bytes those that the client has not acknowledged, and those that it has (where the kernel
+ * does not say: all). */
+uint64_t conn_unsent_bytes(const struct conn *c);
+static inline uint64_t conn_taken_bytes(const struct conn *c)
+{
+    return c->sent_bytes - conn_unsent_bytes(c);
+}
 /* Nothing more will be sent; what the client still sends can be read. */
 void conn_shutdown(struct conn *c);

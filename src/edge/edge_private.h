@@ -6,6 +6,7 @@
 #include "edge/conn.h"
 #include "edge/peer.h"
 #include "http/forwarded.h"
+#include "edge/pace.h"
 #include "link/board.h"
 #include "link/channel.h"
 #include "serve/serve.h"
@@ -70,10 +71,13 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct h1_conn *conn;
     struct list spare;
     struct body body;
+    struct pace_in body_pace;
+    bool is_body_ours;                /* it waits for a helper, not for the client */
     struct chunked chunked;
     bool is_body_complete;            /* also when there is none */
     bool is_woken;                    /* what serve waited for is there: serve_run() */
 
+    struct pace_out send_pace;
     struct h1_answer spelled;
     struct buf out;                   /* head and body bytes not yet sent */
     struct spill spill;               /* what did not fit: comes after `out` */
@@ -98,7 +102,9 @@ struct h1_conn {
     bool is_scanned;                  /* all of `in` was looked at: no whole head is there */
     enum phase phase;
     bool is_running;                  /* inside a step: callbacks only leave marks */
+    bool is_too_slow;                 /* what the kernel still holds for the client is dropped, too */
     uint32_t requests;
+    uint32_t lingering_bytes;         /* PHASE_LINGER: of what was sent, not taken at the last look; 0: none yet */
 };
 
 /* 0, or -errno: fd is still the caller's. */
@@ -112,6 +118,7 @@ int h1_body_read(struct h1_conn *c);
 extern const struct answer_out h1_answer_out;
 /* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */
 int h1_send(struct h1_conn *c);
+void h1_log_failure(const struct h1_exchange *hx, int error);   /* of h1_send, when it is not the client's doing */
 bool h1_has_unsent(const struct h1_exchange *hx);
 uint64_t h1_unsent_bytes(const struct h1_exchange *hx);      /* of what was taken, frames included */
 bool h1_takes_more(const struct h1_exchange *hx);     /* of the body, after it was full */

@@ -376,6 +376,20 @@ int h1_send(struct h1_conn *c)
     return 1;
 }
 
+/* Not the client's doing: somebody must know why it was cut. */
+void h1_log_failure(const struct h1_exchange *hx, int error)
+{
+    const struct request *r = &hx->x.request;
+    char target[200];
+    if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -ENOMEM)
+        log_warn("response cut", "request=\"%.*s %s\" left_bytes=%llu error=\"%s\"",
+                 (int)r->method_name.len, r->method_name.at,
+                 log_escape(target, sizeof target, r->target),
+                 (unsigned long long)h1_unsent_bytes(hx),
+                 hx->file_left_bytes > 0 && error == -EIO ? "the file became shorter or cannot be read"
+                                                         : strerror(-error));
+}
+
 /* ---- exchanges between two uses -------------------------------------------------------------- */
 
 enum { EXCHANGE_ARENA_BYTES = 2 * 1024 * 1024 };

@@ -22,9 +22,10 @@
 #include "wire/h2_preface.h"
 
 enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
-/* Counted from the last step, from when the phase began, or from when the client last took a byte. */
-enum limit_kind { LIMIT_EACH_WAIT, LIMIT_WHOLE_PHASE, LIMIT_PROGRESS };
+/* Counted from the last step, or from when the phase began. */
+enum limit_kind { LIMIT_EACH_WAIT, LIMIT_WHOLE_PHASE };
 enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024, IN_RESERVE_BYTES = 4096 };
+enum { LEFT_TO_KERNEL_BYTES = 64 * 1024 };      /* of a response, when its connection is closed */
 enum { STEPS_A_TURN = 64 };       /* some 30 pipelined requests; then the others have their turn */
 enum { STATUS_CLIENT_GONE = 499 };         /* in the access log only, as nginx writes it */
 
@@ -38,7 +39,9 @@ static enum next step_linger(struct h1_conn *c);
 static enum next late_proxy(struct h1_conn *c);
 static enum next late_idle(struct h1_conn *c);
 static enum next late_request(struct h1_conn *c);
+static enum next late_body(struct h1_conn *c);
 static enum next late_send(struct h1_conn *c);
+static enum next late_linger(struct h1_conn *c);
 
 #define LIMIT(field) offsetof(struct conf, field)
 static const struct phase_row {
@@ -52,10 +55,10 @@ static const struct phase_row {
     [PHASE_HANDSHAKE] = { "handshake", step_handshake, late_idle, LIMIT(handshake_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_IDLE] = { "idle", step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
     [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
-    [PHASE_BODY] = { "body", step_body, late_request, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_BODY] = { "body", step_body, late_body, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },        /* pace_in */
     [PHASE_ANSWER] = { "answer", step_answer, late_idle, 0, LIMIT_EACH_WAIT },   /* bounded by the pool */
-    [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_PROGRESS },
-    [PHASE_LINGER] = { "linger", step_linger, late_idle, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
+    [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_WHOLE_PHASE },  /* pace_out */
+    [PHASE_LINGER] = { "linger", step_linger, late_linger, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
 };
 _Static_assert(ARRAY_LEN(phases) == PHASE_COUNT, "a phase without a row");
 
@@ -104,38 +107,56 @@ static void log_unfinished(struct h1_exchange *hx)
 static void close_conn(struct h1_conn *c)
 {
     /* The end of the connection is the end of such a body: only a reset shows that it is not whole. */
-    bool is_reset = c->hx && c->hx->spelled.body == H1_BODY_CLOSE;
+    bool is_reset = c->is_too_slow || (c->hx && c->hx->spelled.body == H1_BODY_CLOSE);
     if (c->hx)                  /* else its response went out whole, or it never had one */
         log_unfinished(c->hx);
     drop_exchange(c);
     conn_close(&c->base, is_reset, free_conn);
 }
 
-static bool is_limit_kept(const struct h1_conn *c, enum limit_kind kind)
+static struct pace_limit body_limit(const struct conf *conf)
 {
-    return c->base.timer.due_ms > 0 &&
-           (kind == LIMIT_WHOLE_PHASE || (kind == LIMIT_PROGRESS && !c->base.has_moved));
+    return (struct pace_limit){ conf->body_timeout_ms, conf->body_rate_bytes };
 }
 
-static int64_t limit_ms(enum phase phase, const struct conf *conf)
+static struct pace_limit send_limit(const struct conf *conf)
 {
+    return (struct pace_limit){ conf->send_timeout_ms, conf->send_rate_bytes };
+}
+
+/* A client that never asked for anything has no claim to be kept. */
+static int64_t first_limit_ms(const struct conf *conf)
+{
+    return conf->idle_timeout_ms < conf->head_timeout_ms ? conf->idle_timeout_ms : conf->head_timeout_ms;
+}
+
+/* Of the wait that begins now. */
+static int64_t limit_ms(struct h1_conn *c)
+{
+    const struct conf *conf = c->base.edge->conf;
+    struct pace_limit body = body_limit(conf), send = send_limit(conf);
     int64_t ms = NO_LIMIT_MS;
-    if (phases[phase].limit_option > 0)
-        memcpy(&ms, (const char *)conf + phases[phase].limit_option, sizeof ms);
-    return ms;
+    if (phases[c->phase].limit_option > 0)
+        memcpy(&ms, (const char *)conf + phases[c->phase].limit_option, sizeof ms);
+    if (is_silent(c) && c->base.edge->is_draining)
+        return conf->drain_idle_ms;
+    if (c->phase == PHASE_IDLE && c->requests == 0)
+        return first_limit_ms(conf);
+    if (c->phase == PHASE_BODY)
+        return pace_in(&c->hx->body_pace, &body, (uint64_t)c->hx->body.bytes,
+                       loop_now_us(c->base.edge->loop));
+    if (c->phase == PHASE_LINGER && c->lingering_bytes > 0)
+        return conf->send_timeout_ms;
+    return c->phase == PHASE_SEND ? pace_out_wait_ms(&send) : ms;
 }
 
 /* 0, or -ENOMEM: nothing would ever end this wait. */
 static int set_limit(struct h1_conn *c)
 {
     const struct phase_row *p = &phases[c->phase];
-    int64_t left_ms = limit_ms(c->phase, c->base.edge->conf);
-    if (is_silent(c) && c->base.edge->is_draining)
-        left_ms = c->base.edge->conf->drain_idle_ms;
-    if (is_limit_kept(c, p->kind))
+    if (p->kind == LIMIT_WHOLE_PHASE && c->base.timer.due_ms > 0)
         return 0;
-    c->base.has_moved = false;
-    int rc = timer_set(c->base.edge->loop, &c->base.timer, left_ms);
+    int rc = timer_set(c->base.edge->loop, &c->base.timer, limit_ms(c));
     if (rc < 0)
         log_warn("no memory for a timer", "phase=%s", p->name);
     return rc;
@@ -174,6 +195,8 @@ static void conn_late(struct conn *base)
 static void conn_drain(struct conn *base)
 {
     struct h1_conn *c = container_of(base, struct h1_conn, base);
+    if (c->phase == PHASE_LINGER)
+        (void)timer_set(base->edge->loop, &base->timer, base->edge->conf->drain_idle_ms);
     if (!is_silent(c))
         return;
     if (c->phase != PHASE_IDLE)
@@ -198,7 +221,8 @@ int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer)
     c->in.limit_bytes = (size_t)conf->head_limit_bytes + EDGE_SCRATCH_BYTES;
     /* The first bytes are usually there, but epoll says so at no cost; only the limit starts here. */
     c->phase = l->has_proxy ? PHASE_PROXY : l->is_tls ? PHASE_HANDSHAKE : PHASE_IDLE;
-    int rc = conn_open(&c->base, &h1_wire, l, fd, peer, limit_ms(c->phase, conf));
+    c->base.edge = l->edge;
+    int rc = conn_open(&c->base, &h1_wire, l, fd, peer, limit_ms(c));
     if (rc < 0)
         sys_free(c);
     else if (l->has_proxy)
@@ -206,12 +230,21 @@ int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer)
     return rc;
 }
 
+/* When the edge stops, the kernel gets it all. */
+static bool is_much_left(const struct h1_conn *c)
+{
+    return !c->base.edge->is_draining && conn_unsent_bytes(&c->base) > LEFT_TO_KERNEL_BYTES;
+}
+
 /* ---- idle and head --------------------------------------------------------------------------- */
 
 static enum next late_idle(struct h1_conn *c)
 {
-    (void)c;
-    return NEXT_CLOSE;
+    if (c->phase != PHASE_IDLE || !is_much_left(c))
+        return NEXT_CLOSE;
+    enter(c, PHASE_LINGER);
+    conn_shutdown(&c->base);
+    return NEXT_STEP;
 }
 
 static void shift(struct span *s, ptrdiff_t by)
@@ -447,6 +480,15 @@ static enum next step_handshake(struct h1_conn *c)
 
 /* ---- body ------------------------------------------------------------------------------------ */
 
+/* Unless it was our own disk that was slow: then the client's time begins anew. */
+static enum next late_body(struct h1_conn *c)
+{
+    if (!c->hx->is_body_ours)
+        return late_request(c);
+    c->hx->body_pace.due_us = 0;
+    return NEXT_WAIT;
+}
+
 static unsigned status_of(int error)
 {
     return error == -ENOSPC || error == -EDQUOT ? 507 : error == -EMSGSIZE ? 413 : 503;
@@ -482,6 +524,7 @@ static enum next end_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     int rc = body_end(&hx->body, &hx->x.body);
+    hx->is_body_ours = rc == -EAGAIN;
     if (rc == -EAGAIN)
         return NEXT_WAIT;
     if (rc < 0)
@@ -501,6 +544,7 @@ static enum next step_body(struct h1_conn *c)
         return NEXT_CLOSE;
     for (int budget = 16; budget > 0; budget--) {
         int rc = h1_body_read(c);
+        hx->is_body_ours = rc == -EAGAIN;
         if (rc == 1)
             return end_body(c);
         if (rc == -EAGAIN || rc == -EINPROGRESS)        /* a helper or the client comes back */
@@ -545,9 +589,9 @@ static enum next finish(struct h1_conn *c)
         enter(c, PHASE_IDLE);
         return NEXT_STEP;
     }
-    if (!has_unread || c->base.is_half_closed)
-        return NEXT_CLOSE;
     /* Closing with unread bytes would reset the connection and could destroy the answer on its way. */
+    if ((!has_unread || c->base.is_half_closed) && !is_much_left(c))
+        return NEXT_CLOSE;
     conn_shutdown(&c->base);
     enter(c, PHASE_LINGER);
     return NEXT_STEP;
@@ -569,18 +613,14 @@ static bool is_gone(struct h1_conn *c)
     return rc == 0 && serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->base.edge->loop);
 }
 
-/* Not the client's doing: somebody must know why it was cut. */
-static void log_own_failure(const struct h1_exchange *hx, int error)
+static void enter_send(struct h1_conn *c)
 {
-    const struct request *r = &hx->x.request;
-    char target[200];
-    if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -ENOMEM)
-        log_warn("response cut", "request=\"%.*s %s\" left_bytes=%llu error=\"%s\"",
-                 (int)r->method_name.len, r->method_name.at,
-                 log_escape(target, sizeof target, r->target),
-                 (unsigned long long)h1_unsent_bytes(hx),
-                 hx->file_left_bytes > 0 && error == -EIO ? "the file became shorter or cannot be read"
-                                                         : strerror(-error));
+    const struct pace_limit limit = send_limit(c->base.edge->conf);
+    if (c->phase == PHASE_SEND)
+        return;
+    c->hx->send_pace = (struct pace_out){ 0 };
+    (void)pace_out(&c->hx->send_pace, &limit, conn_taken_bytes(&c->base));
+    enter(c, PHASE_SEND);
 }
 
 static enum next step_answer(struct h1_conn *c)
@@ -594,7 +634,7 @@ static enum next step_answer(struct h1_conn *c)
     }
     int rc = h1_send(c);
     if (rc < 0) {
-        log_own_failure(hx, rc);
+        h1_log_failure(hx, rc);
         return NEXT_CLOSE;
     }
     if (rc == 1 && hx->is_ended)
@@ -604,17 +644,39 @@ static enum next step_answer(struct h1_conn *c)
         serve_resume(&hx->x);
         return NEXT_STEP;               /* it may have added bytes, or the end */
     }
-    enter(c, h1_has_unsent(hx) ? PHASE_SEND : PHASE_ANSWER);
+    if (h1_has_unsent(hx))
+        enter_send(c);
+    else
+        enter(c, PHASE_ANSWER);
     return NEXT_WAIT;
 }
 
+/* A client that takes too little: what is on its way to it is not worth the kernel's memory either. */
 static enum next late_send(struct h1_conn *c)
 {
-    log_debug("client takes nothing", "address=%s", c->base.address);
+    const struct pace_limit limit = send_limit(c->base.edge->conf);
+    if (pace_out(&c->hx->send_pace, &limit, conn_taken_bytes(&c->base)))
+        return NEXT_WAIT;
+    log_debug("client takes too little", "address=%s", c->base.address);
+    c->is_too_slow = true;
     return NEXT_CLOSE;
 }
 
 /* ---- linger ---------------------------------------------------------------------------------- */
+
+/* Once more a window: what the kernel holds for a client may be megabytes, and it would hold them for as long as the
+ * client takes a byte now and then. */
+static enum next late_linger(struct h1_conn *c)
+{
+    const struct conf *conf = c->base.edge->conf;
+    uint64_t left_bytes = conn_unsent_bytes(&c->base), before_bytes = c->lingering_bytes;
+    uint64_t least_bytes = (uint64_t)(conf->send_rate_bytes * conf->send_timeout_ms) / 1000 + 1;    /* both are bounded */
+    if (!is_much_left(c))
+        return NEXT_CLOSE;
+    c->is_too_slow = before_bytes > 0 && left_bytes + least_bytes > before_bytes;
+    c->lingering_bytes = left_bytes < UINT32_MAX ? (uint32_t)left_bytes : UINT32_MAX;
+    return c->is_too_slow ? NEXT_CLOSE : NEXT_WAIT;
+}
 
 static enum next step_linger(struct h1_conn *c)
 {

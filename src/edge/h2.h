@@ -41,6 +41,7 @@ struct h2_conn {
     int64_t idle_since_ms;            /* no stream is there */
     int64_t amid_since_ms;            /* a frame head or a header block is not whole; 0: none */
     int64_t stuck_since_ms;           /* `out` waits for the socket; 0: it does not */
+    uint64_t seen_bytes;              /* base.sent_bytes at the last look */
     int64_t ending_since_ms;
     uint64_t requests;
 };

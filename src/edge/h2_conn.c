@@ -250,11 +250,11 @@ static void note_progress(struct h2_conn *c)
 {
     if (buf_len(&c->out) == 0) {
         c->stuck_since_ms = 0;
-    } else if (c->stuck_since_ms == 0 || c->base.has_moved) {
+    } else if (c->stuck_since_ms == 0 || c->base.sent_bytes != c->seen_bytes) {
         c->stuck_since_ms = h2_now_ms(c);
         h2_look_by(c, c->stuck_since_ms + h2_edge(c)->conf->send_timeout_ms);
     }
-    c->base.has_moved = false;
+    c->seen_bytes = c->base.sent_bytes;
 }
 
 static bool is_over(struct h2_conn *c)

@@ -150,14 +150,16 @@ UNIT_TEST(a_slow_body_is_408_and_logged_once)
     open_body(65536);
     client_open(&peer);
     say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
-    for (int i = 0; i < 5; i++) {                 /* each byte is a new start */
+    for (int i = 0; i < 2; i++) {
         say(peer, "x");
         settle();
-        clock_ahead_us += 25 * 1000000;
+        clock_ahead_us += 14 * 1000000;
         settle();
     }
     assert_int_equal(stage.edge->conns_count, 1);
-    clock_ahead_us += 10 * 1000000;
+    say(peer, "x");                               /* a byte puts the end off by 2 ms, not by a new start */
+    settle();
+    clock_ahead_us += 3 * 1000000;
     settle();
     expect(peer, "408");
     const char *line = logged();
@@ -167,6 +169,74 @@ UNIT_TEST(a_slow_body_is_408_and_logged_once)
     settle();
     assert_int_equal(stage.edge->conns_count, 0);
     close(peer);
+    stage_close();
+}
+
+/* 600 bytes a second, and now and then a tunnel: five minutes, and nothing is wrong. */
+UNIT_TEST(a_slow_telephone_is_not_cut)
+{
+    enum { SECONDS = 300 };
+    int peer;
+    char head[100], some[600] = { 0 };
+    open_body(65536);
+    client_open(&peer);
+    snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", SECONDS * 600);
+    say(peer, head);
+    settle();
+    for (int s = 0; s < SECONDS; s++) {
+        assert_int_equal(write(peer, some, sizeof some), sizeof some);
+        settle();
+        clock_ahead_us += (s % 150 == 100 ? 20 : 1) * 1000000;
+        settle();
+        assert_int_equal(stage.edge->conns_count, 1);
+    }
+    expect(peer, "200");
+    assert_int_equal(got_bytes, SECONDS * 600);
+    close(peer);
+    stage_close();
+}
+
+/* What came fast is no account that a drip may live on. */
+UNIT_TEST(a_drip_after_a_fast_start_is_408)
+{
+    enum { FAST_BYTES = 200000 };
+    int peer;
+    open_body(1 << 20);
+    client_open(&peer);
+    say(peer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n");
+    push(peer, sent, FAST_BYTES);
+    settle();
+    for (int s = 0; s < 29; s++) {
+        say(peer, "x");
+        settle();
+        clock_ahead_us += 1000000;
+        settle();
+    }
+    assert_int_equal(stage.edge->conns_count, 1);
+    clock_ahead_us += 2000000;
+    settle();
+    expect(peer, "408");
+    close(peer);
+    settle();
+    stage_close();
+}
+
+/* Chunks of one byte are a body of one byte each, however much framing comes with them. */
+UNIT_TEST(framing_is_no_body)
+{
+    int peer;
+    open_body(65536);
+    client_open(&peer);
+    say(peer, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int s = 0; s < 31; s++) {
+        say(peer, "000000000000001;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n");
+        settle();
+        clock_ahead_us += 1000000;
+        settle();
+    }
+    expect(peer, "408");
+    close(peer);
+    settle();
     stage_close();
 }
 
@@ -206,5 +276,6 @@ UNIT_TEST(a_memfd_that_a_worker_may_read_is_never_used_again)
 }
 
 UNIT_MAIN(bodies_with_a_length, chunked_bodies, a_full_disk_is_507,
-          a_body_that_ends_early_is_nobodys, a_slow_body_is_408_and_logged_once,
+          a_body_that_ends_early_is_nobodys, a_slow_body_is_408_and_logged_once, a_slow_telephone_is_not_cut,
+          a_drip_after_a_fast_start_is_408, framing_is_no_body,
           memfds_are_used_again_and_given_back, a_memfd_that_a_worker_may_read_is_never_used_again)

@@ -165,6 +165,86 @@ UNIT_TEST(who_takes_a_little_is_not_cut)
     stage_close();
 }
 
+/* More than its one byte each second, so that any time-out alone would let it go on for ever. */
+UNIT_TEST(who_takes_too_little_is_reset)
+{
+    int peer;
+    char some[64];
+    stage_open();
+    client_open(&peer);
+    say(peer, get);
+    settle();
+    begin_long(stage.waiting, -1);
+    settle();
+    for (int s = 0; s < 59; s++) {
+        clock_ahead_us += 1000000;
+        assert_true(read(peer, some, sizeof some) > 0);
+        settle();
+    }
+    assert_int_equal(stage.edge->conns_count, 1);
+    for (int s = 0; s < 31; s++) {
+        clock_ahead_us += 1000000;
+        (void)!read(peer, some, sizeof some);
+        settle();
+    }
+    assert_int_equal(stage.edge->conns_count, 0);
+    assert_int_equal(stage.reset_closes, 1);
+    close(peer);
+    stage_close();
+}
+
+UNIT_TEST(with_a_rate_of_0_any_byte_will_do)
+{
+    int peer;
+    char some[64 * 1024];
+    stage_open();
+    stage.edge->conf->send_rate_bytes = 0;
+    client_open(&peer);
+    say(peer, get);
+    settle();
+    begin_long(stage.waiting, -1);
+    settle();
+    for (int s = 0; s < 10; s++) {
+        clock_ahead_us += 25 * 1000000;
+        assert_true(read(peer, some, sizeof some) > 0);
+        settle();
+    }
+    assert_int_equal(stage.edge->conns_count, 1);
+    for (int s = 0; s < 7; s++) {
+        clock_ahead_us += 25 * 1000000;
+        settle();
+    }
+    assert_int_equal(stage.edge->conns_count, 0);
+    close(peer);
+    stage_close();
+}
+
+UNIT_TEST(a_first_request_is_waited_for_as_long_as_a_head)
+{
+    int peer;
+    bool is_over;
+    stage_open();
+    stage.answer = answer_ok;
+    client_open(&peer);
+    settle();
+    clock_ahead_us += 14 * 1000000;
+    settle();
+    assert_int_equal(stage.edge->conns_count, 1);
+    clock_ahead_us += 2 * 1000000;
+    settle();
+    assert_string_equal(hear(peer, &is_over), "");              /* no 408: a browser would show it */
+    assert_true(is_over);
+    close(peer);
+    client_open(&peer);
+    say(peer, get);
+    settle();
+    clock_ahead_us += 74 * 1000000;                             /* and a next one, longer */
+    settle();
+    assert_int_equal(stage.edge->conns_count, 1);
+    close(peer);
+    stage_close();
+}
+
 UNIT_TEST(a_body_that_ends_with_the_connection_is_reset_when_cut)
 {
     int peer;
@@ -174,8 +254,10 @@ UNIT_TEST(a_body_that_ends_with_the_connection_is_reset_when_cut)
     settle();
     begin_long(stage.waiting, -1);
     settle();
-    clock_ahead_us += 61 * 1000000;
-    settle();
+    for (int i = 0; i < 2; i++) {
+        clock_ahead_us += 31 * 1000000;
+        settle();
+    }
     assert_int_equal(stage.edge->conns_count, 0);
     assert_int_equal(stage.reset_closes, 1);
     close(peer);
@@ -367,7 +449,8 @@ UNIT_MAIN(a_head_may_be_cut_anywhere, a_head_may_come_byte_by_byte,
           a_refused_head_is_logged_with_its_address_and_time,
           a_client_that_leaves_within_the_answer_is_logged_once,
           a_client_that_leaves_before_the_answer_is_logged,
-          who_takes_nothing_is_cut_though_the_application_goes_on, who_takes_a_little_is_not_cut,
+          who_takes_nothing_is_cut_though_the_application_goes_on, who_takes_a_little_is_not_cut, who_takes_too_little_is_reset,
+          with_a_rate_of_0_any_byte_will_do, a_first_request_is_waited_for_as_long_as_a_head,
           a_body_that_ends_with_the_connection_is_reset_when_cut,
           an_empty_file_ends_a_chunked_answer, a_file_after_a_spill_comes_after_it,
           a_chunked_answer_ends_also_while_its_spill_is_written,
