@@ -118,6 +118,7 @@ int h1_body_read(struct h1_conn *c);
 extern const struct answer_out h1_answer_out;
 /* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */
 int h1_send(struct h1_conn *c);
+bool h1_is_gone(struct h1_conn *c);                   /* nobody waits for the answer under way */
 void h1_log_failure(const struct h1_exchange *hx, int error);   /* of h1_send, when it is not the client's doing */
 bool h1_has_unsent(const struct h1_exchange *hx);
 uint64_t h1_unsent_bytes(const struct h1_exchange *hx);      /* of what was taken, frames included */

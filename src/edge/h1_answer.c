@@ -376,6 +376,24 @@ int h1_send(struct h1_conn *c)
     return 1;
 }
 
+/* ---- when it cannot be sent ------------------------------------------------------------------- */
+
+/* Both directions are closed or broken: nobody is there.  A client that only closed its sending side may still want its
+ * answer, unless it did so while its request was still waiting for a worker. */
+bool h1_is_gone(struct h1_conn *c)
+{
+    if (!(c->base.watch.ready & LOOP_HANGUP))
+        return false;
+    if (c->base.watch.ready & LOOP_BROKEN)
+        return true;
+    if (c->base.is_half_closed || buf_len(&c->in) > 0)
+        return false;
+    int rc = conn_peek(&c->base);
+    if (rc < 0)
+        return rc != -EAGAIN;
+    return rc == 0 && serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->base.edge->loop);
+}
+
 /* Not the client's doing: somebody must know why it was cut. */
 void h1_log_failure(const struct h1_exchange *hx, int error)
 {

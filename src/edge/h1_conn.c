@@ -597,22 +597,6 @@ static enum next finish(struct h1_conn *c)
     return NEXT_STEP;
 }
 
-/* Both directions are closed or broken: nobody is there.  A client that only closed its sending side may still want its
- * answer, unless it did so while its request was still waiting for a worker. */
-static bool is_gone(struct h1_conn *c)
-{
-    if (!(c->base.watch.ready & LOOP_HANGUP))
-        return false;
-    if (c->base.watch.ready & LOOP_BROKEN)
-        return true;
-    if (c->base.is_half_closed || buf_len(&c->in) > 0)
-        return false;
-    int rc = conn_peek(&c->base);
-    if (rc < 0)
-        return rc != -EAGAIN;
-    return rc == 0 && serve_is_waiting(&c->hx->x) && c->hx->x.began_us != loop_now_us(c->base.edge->loop);
-}
-
 static void enter_send(struct h1_conn *c)
 {
     const struct pace_limit limit = send_limit(c->base.edge->conf);
@@ -626,7 +610,7 @@ static void enter_send(struct h1_conn *c)
 static enum next step_answer(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
-    if (is_gone(c))
+    if (h1_is_gone(c))
         return NEXT_CLOSE;
     if (hx->is_woken) {
         hx->is_woken = false;

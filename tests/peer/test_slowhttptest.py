@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http1 import TIMEOUT_S
+from http1 import TIMEOUT_S, get
 from load import Load
 from program import Site, until
 from site_fixtures import Sites
@@ -29,8 +29,11 @@ CLIENTS = 2
 @pytest.fixture(scope="module")
 def site(shared: Sites, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder: Path = tmp_path_factory.mktemp("static")
+    folder.chmod(0o755)  # edges are not who we are
     (folder / "big").write_bytes(b"x" * 3_000_000)
-    yield shared.start("work", *LIMITS, "--static", f"/static/={folder}", threads=4)
+    site = shared.start("work", *LIMITS, "--static", f"/static/={folder}", threads=4)
+    assert len(get(site.address, "/static/big").body) == 3_000_000
+    yield site
 
 
 def connections(site: Site) -> int:

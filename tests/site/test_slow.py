@@ -22,6 +22,7 @@ PAUSE = threading.Event()  # never set
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("static")
+    folder.chmod(0o755)  # edges are not who we are
     (folder / "big").write_bytes(b"x" * (BIG_MIB << 20))
     (folder / "middle").write_bytes(b"x" * 300_000)  # the kernel takes all of it
     (folder / "small").write_bytes(b"x")
@@ -31,6 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(shared: Sites, files: Path) -> Iterator[Site]:
     site = shared.start("work", *LIMITS, "--static", f"/static/={files}", threads=4)
+    assert len(get(site.address, "/static/middle").body) == 300_000
     yield site
     assert get(site.address, "/job/last").status == 200
 
