@@ -8,13 +8,15 @@ SLIPWAY = os.path.abspath(
 
 
 def slipway(c):
+    tls = ["--tls-certificate", c.cert, "--tls-key", c.key] if c.tls else []
     return [
         [
             SLIPWAY,
             "serve",
             f"{c.module}:application",
             "--listen",
-            f"127.0.0.1:{c.port}",
+            f"127.0.0.1:{c.port}{' tls' if c.tls else ''}",
+            *tls,
             "--venv",
             os.path.dirname(c.bin),
             "--workers",
@@ -31,4 +33,4 @@ def slipway(c):
     ]
 
 
-PEERS = {"slipway": Peer(APP | {"static", "reload"}, slipway, reload=(0,))}  # noqa: F821
+PEERS = {"slipway": Peer(APP | {"static", "tls", "reload"}, slipway, reload=(0,))}  # noqa: F821

@@ -35,5 +35,8 @@ size_t check_count(const json_t *found, enum check_level level);
 /* The checks that need no Python. `p` was found. */
 void check_look(json_t *found, const struct conf *c, const struct project *p);
 
+/* check_tls.c: certificates. */
+void check_look_tls(json_t *found, const struct conf *c, const char *name);
+
 /* For people, to standard output; is_all: options that have their default, too. */
 void check_print(const json_t *found, bool is_all);

@@ -105,6 +105,11 @@ static void look_at_static_option(const struct look *l)
     }
 }
 
+static void look_at_certificates(const struct look *l)
+{
+    check_look_tls(l->found, l->c, l->name);
+}
+
 static const struct {
     const char *name;
     void (*look)(const struct look *);
@@ -112,6 +117,7 @@ static const struct {
     { "user", look_at_user },         { "interpreter", look_at_interpreter },
     { "limits", look_at_limits },     { "env-file", look_at_env_file },
     { "static-option", look_at_static_option },
+    { "certificates", look_at_certificates },
 };
 
 void check_look(json_t *found, const struct conf *c, const struct project *p)

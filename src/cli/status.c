@@ -59,6 +59,25 @@ static void print_edge(const json_t *e)
                  (long long)json_int(e, "refused", 0));
 }
 
+/* All of them when they are few, else those that end soon. */
+static void print_certificates(const json_t *rows)
+{
+    enum { FEW = 5, SOON_DAYS = 30 };
+    const json_t *row;
+    size_t i, count = json_array_size(rows);
+    json_array_foreach(rows, i, row) {
+        long long days = (long long)json_int(row, "days", 0);
+        if (count > FEW && days >= SOON_DAYS)
+            continue;
+        (void)printf("%s  certificate %s (%s): %s %lld day%s\n", days < SOON_DAYS ? "!" : " ",
+                     json_text(row, "names", ""), json_text(row, "file", ""),
+                     days < 0 ? "expired for" : "for", days < 0 ? -days : days,
+                     days == 1 || days == -1 ? "" : "s");
+    }
+    if (count > FEW)
+        (void)printf("   %zu certificates\n", count);
+}
+
 static void print_tables(const json_t *answer)
 {
     const json_t *row;
@@ -96,6 +115,7 @@ int verb_status(int argc, char **argv)
         status = print_json(answer);
     } else {
         print_head(answer);
+        print_certificates(json_object_get(answer, "certificates"));
         print_tables(answer);
     }
     json_decref(answer);

@@ -1,5 +1,6 @@
 /* verbs.c - the table of verbs, and the short ones: run, serve, reload, stop, version. */
 #include "cli/verbs.h"
+#include "cli/local_certificate.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,6 +127,10 @@ static int serve_with(struct master_start *start, struct conf *c)
     int rc = start->excuse ? find_around(&project, c, why)
                            : project_find(&project, c, environ, true, why);
     if (rc == 0)
+        rc = conf_use_local_certificate(c, environ, why);
+    if (rc == 0)
+        rc = local_certificate_make(c, why);
+    if (rc == 0)
         rc = project_control(project.control, c, true, why);
     start->conf = c;
     start->project = &project;
@@ -146,6 +151,7 @@ static int serve(int argc, char **argv, bool is_development)
     if (!c)
         return verbs_fail(status, "%s", why);
     c->live = c->live && is_development;
+    c->tls = c->tls && is_development;
     if (is_development)
         conf_use_for_development(c);
     status = serve_with(&start, c);

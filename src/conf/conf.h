@@ -86,6 +86,9 @@ int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, 
 int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */
 /* The defaults that are others under `run`: what was saved is seen at once. */
 void conf_use_for_development(struct conf *c);
+/* `run --tls`: listeners on addresses speak TLS, with the certificate in the user's cache folder when
+ * none is named (whoever serves makes it).  0, or -errno with a sentence. */
+int conf_use_local_certificate(struct conf *c, char *const *envp, char *why);
 
 /* The table, for help, docs and check. */
 struct conf_row {

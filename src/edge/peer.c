@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "edge/edge_private.h"
+#include "tls/tls.h"
 #include "wire/proxy.h"
 
 int peers_init(struct edge *e)
@@ -124,9 +125,13 @@ int peer_read_proxy(struct conn *c)
 struct request_from peer_from(const struct conn *c)
 {
     const struct listener *l = c->listener;
+    struct span certificate = { NULL, 0 };
+    if (c->tls)
+        certificate.at = tls_client(c->tls, &certificate.len);
     return (struct request_from){
         .address = span_of(c->address), .port = span_of(c->port), .server_address = span_of(l->address),
-        .server_port = span_of(l->port), .is_tls = c->tls || c->was_tls, .is_trusted = c->is_trusted,
+        .server_port = span_of(l->port), .is_tls = c->tls || c->was_tls, .certificate = certificate,
+        .is_trusted = c->is_trusted,
     };
 }
 

@@ -23,6 +23,9 @@ struct request_from {
     struct span server_address;          /* of our end: SERVER_NAME when there is no Host */
     struct span server_port;             /* of our end: SERVER_PORT */
     bool is_tls;
+    /* His verified certificate as variables for the application: names and values, each NUL-ended,
+     * one behind the other; "" when clients are not asked for one. */
+    struct span certificate;
     bool is_trusted;           /* the peer is one of trusted-peers */
     bool is_named;             /* ... and `address` is the client that it named */
 };

@@ -252,6 +252,13 @@ void certificates_done(struct certificates *c)
 
 /* ---- for people ---- */
 
+/* Whole days; -1 from the moment it expired. */
+static int64_t days_left(const struct certificate_row *row, int64_t now_s)
+{
+    int64_t left_s = row->until_s - now_s;
+    return left_s > 0 ? left_s / 86400 : left_s / 86400 - 1;
+}
+
 json_t *certificates_rows(const struct certificates *c)
 {
     int64_t now_s = wall_s();
@@ -261,7 +268,7 @@ json_t *certificates_rows(const struct certificates *c)
         (void)json_array_append_new(
             rows, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "file", row->file, "key", row->key_file,
                             "names", row->names, "kind", row->kind, "until_s", (json_int_t)row->until_s,
-                            "days", (json_int_t)((row->until_s - now_s) / 86400)));
+                            "days", (json_int_t)days_left(row, now_s)));
     }
     return rows;
 }

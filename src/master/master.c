@@ -102,6 +102,9 @@ void master_announce(struct master *m, const struct generation *g)
              "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
              SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s",
              g->threads, g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
+    if (m->conf->tls && m->conf->origin[CONF_tls_certificate].source == CONF_BUILT_IN)
+        logs_say(&m->logs, "A browser asks once about the certificate, which nobody vouches for: %s\n",
+                 m->conf->tls_certificate.items[0]);
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
     if (m->start->is_development && m->conf->open)

@@ -28,6 +28,8 @@ static int read_again(struct reread *r, const struct master_start *first, char *
     int rc = conf_load(r->conf, first->argc, first->argv, first->envp, why);
     if (rc == 0 && first->is_development)
         conf_use_for_development(r->conf);
+    if (rc == 0 && first->is_development)
+        rc = conf_use_local_certificate(r->conf, first->envp, why);
     if (rc == 0)
         rc = project_find(&r->project, r->conf, first->envp, true, why);
     if (rc < 0)

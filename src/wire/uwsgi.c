@@ -268,6 +268,20 @@ static struct span protocol(unsigned version)
     return version >= 11 ? SPAN("HTTP/1.1") : SPAN("HTTP/1.0");
 }
 
+/* Names and values, each with a NUL behind it. */
+static void put_certificate(struct writer *w, struct span variables)
+{
+    while (variables.len > 0) {
+        struct span name = { variables.at, span_find(variables, '\0') };
+        if (name.len == variables.len)
+            return;
+        variables = span_skip(variables, name.len + 1);
+        struct span value = { variables.at, span_find(variables, '\0') };
+        put(w, name, value);
+        variables = span_skip(variables, value.len < variables.len ? value.len + 1 : value.len);
+    }
+}
+
 static void put_server(struct writer *w, const struct request *r)
 {
     bool is_tls = r->is_http_scheme_tls;
@@ -279,6 +293,7 @@ static void put_server(struct writer *w, const struct request *r)
     put(w, SPAN("REQUEST_SCHEME"), scheme);
     if (is_tls)
         put(w, SPAN("HTTPS"), SPAN("on"));
+    put_certificate(w, r->from.certificate);
     put(w, SPAN("REMOTE_ADDR"), r->from.address);
     put(w, SPAN("REMOTE_PORT"), r->from.port);
     if (r->host.len > 0)

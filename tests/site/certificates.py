@@ -18,6 +18,7 @@ default_md = sha256
 policy = any
 copy_extensions = copy
 [any]
+organizationName = optional
 commonName = optional
 """
 
