@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from __main__ import load  # boot.py
 
 live_settings = load("_slipway_live_settings", "live_settings.py")
+media = load("_slipway_media", "media.py")
 static_files = load("_slipway_static_files", "static_files.py")
 
 Facts = dict[str, Any]
@@ -52,7 +53,7 @@ def find_static(start: Facts) -> Any:
     mount, is_development = start.get("mount") or "", bool(start.get("development"))
     static = static_files.find(settings, mount, is_development)
     _ = settings.MEDIA_URL  # Django computes it at first use, and has the mount now
-    return static
+    return media.fence(settings, static, mount)
 
 
 def find_django() -> Facts:

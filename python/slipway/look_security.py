@@ -50,7 +50,7 @@ def secret_key(look: Any) -> Row:
     elif len(key) < 50:
         what = f"SECRET_KEY has only {len(key)} characters, 50 are wanted"
     elif len(set(key)) < 5:
-        what = f"SECRET_KEY is made of only {len(set(key))} characters"
+        what = f"SECRET_KEY has few different characters: {len(set(key))}"
     if not what:
         return look.ok(f"{len(key)} characters")
     return look.wrong(f"{what}: who knows it forges sessions and password links", NEW_KEY)
@@ -185,6 +185,8 @@ def cookies(look: Any) -> Row:
     s = look.settings
     middleware = " ".join(map(str, s.MIDDLEWARE or ()))
     wanted = [("SESSION_COOKIE_SECURE", "SessionMiddleware"), ("CSRF_COOKIE_SECURE", "CsrfView")]
+    if not any(part in middleware for _, part in wanted):
+        return look.ok("no middleware for sessions or against CSRF sets any")
     missing = [
         name
         for name, part in wanted

@@ -47,9 +47,12 @@ def refusal(start: Facts) -> str:
     return ""
 
 
+def path_of(url: str) -> str:
+    return "/" + urlsplit(url).path.strip("/") + "/"
+
+
 def objection(settings: Any, url: str, root: str, mount: str) -> str:
-    parts = urlsplit(url)
-    path = "/" + parts.path.strip("/") + "/"
+    parts, path = urlsplit(url), path_of(url)
     if not root:
         return "MEDIA_ROOT is empty"
     if parts.scheme or parts.netloc:
@@ -73,6 +76,37 @@ def make_folder(root: str) -> str:
     except OSError as error:
         return f"the folder {root} (MEDIA_ROOT) cannot be made: {error.strerror}"
     return ""
+
+
+# ---- uploads among the static files ----
+
+
+def fence(settings: Any, static: Any, mount: str) -> Any:
+    """The static files (static_files.Static) without the uploads among them, when somebody must be
+    asked for those: their static URL would be a way past him."""
+    root = str(settings.MEDIA_ROOT or "")
+    real = os.path.realpath(root) if root else ""
+    among = [row for row in static.rows if real and private.is_below(real, real_root(row))]
+    if not among or not guard(settings, path_of(str(settings.MEDIA_URL or "")), root, mount):
+        return static
+    rows = [fenced(row, root) if row in among else row for row in static.rows]
+    why = f"{static.why}; without the uploads in {root}, which the application guards"
+    refused = [*static.refused, real]
+    return static._replace(rows=[row for row in rows if row], why=why, refused=refused)
+
+
+def real_root(row: Facts) -> str:
+    return os.path.realpath(row["root"])
+
+
+def fenced(row: Facts, root: str) -> Facts | None:
+    """None: nothing is left of it, or the uploads have two names in it."""
+    names = {
+        os.path.relpath(os.path.realpath(root), real_root(row)),
+        os.path.relpath(os.path.abspath(root), os.path.abspath(row["root"])),
+    }
+    name = names.pop()
+    return None if names or name == "." else row | {"without": name}
 
 
 # ---- what nobody may download ----

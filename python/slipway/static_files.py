@@ -1,7 +1,8 @@
 """Static files: which folders the edge serves, and under DEBUG the rest as runserver would.
 
 A folder is one row {"url", "root"}: the path between slashes that stands before its files.  A row
-may have a "manifest": the file to which a ManifestFilesMixin writes the names it has hashed.
+may have a "manifest": the file to which a ManifestFilesMixin writes the names it has hashed; and
+"without": a folder in it of which nothing is served.
 """
 
 import os

@@ -69,7 +69,7 @@ struct channel_msg {
 enum { CHANNEL_TEXT_MAX = 60 * 1024 };
 
 /* text of CHANNEL_FILES: {"mount":"", "static":[{"url":"/static/","root":"/abs",
- * "manifest":"/abs/staticfiles.json"|"", "media":BOOL, "fd":which|"error":errno,
+ * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL, "fd":which|"error":errno,
  * "manifest_fd":which, where it is not beneath root}], "name":SITE, "framework":"Django 5.2"} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),

@@ -1,5 +1,5 @@
 /* routes.c - {"mount":..., "name":..., "framework":...,
- *             "static":[{"url","root","media":bool}, ...]}.
+ *             "static":[{"url","root","manifest","without","media":bool}, ...]}.
  *
  * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
  * a host in it is another server's; it is not served here.
@@ -24,11 +24,13 @@ static bool clean_url(struct span url, char into[URL_BYTES])
     return true;
 }
 
-static int add_row(json_t *rows, const char *url, const char *root, const char *manifest,
+/* `said`: the row of the report, NULL for an option's. */
+static int add_row(json_t *rows, const char *url, const char *root, const json_t *said,
                    bool is_media)
 {
-    json_t *row = json_pack("{s:s, s:s, s:s, s:b}", "url", url, "root", root, "manifest", manifest,
-                            "media", is_media);
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:b}", "url", url, "root", root, "manifest",
+                            json_text(said, "manifest", ""), "without",
+                            json_text(said, "without", ""), "media", is_media);
     return json_array_append_new(rows, row);
 }
 
@@ -42,7 +44,7 @@ static int add_option(json_t *rows, const struct project *p, const char *item)
     const char *dir = item + at + 1;
     (void)snprintf(root, sizeof root, "%s%s%s", dir[0] == '/' ? "" : p->folder,
                    dir[0] == '/' ? "" : "/", dir);
-    return add_row(rows, url, root, "", false);
+    return add_row(rows, url, root, NULL, false);
 }
 
 /* The URL of one of the options' rows, at or below `url`, stands for it.  Django's own do not
@@ -62,7 +64,7 @@ static int add_reported(json_t *rows, size_t of_options, const json_t *row, bool
     if (!clean_url(span_of(json_text(row, "url", "")), url) || root[0] != '/' ||
         is_replaced(rows, of_options, url))
         return 0;
-    return add_row(rows, url, root, json_text(row, "manifest", ""), is_media);
+    return add_row(rows, url, root, row, is_media);
 }
 
 /* A sentence for the log, "" where there is nothing to decide: no uploads, or no URL for them. */

@@ -79,6 +79,7 @@ static void close_roots(struct files *f)
         (void)sys_close(f->roots[i].fd);
         (void)sys_close(f->roots[i].manifest_fd);
         sys_free(f->roots[i].url);
+        sys_free(f->roots[i].without);
         manifest_free(f->roots[i].manifest);
     }
     f->roots_count = 0;
@@ -128,6 +129,17 @@ static int try_root(int fd)
     return inside < 0 ? inside : 0;
 }
 
+static int name_root(struct files_root *root, const char *url, const char *without)
+{
+    root->url = sys_strdup(url);
+    root->without = without[0] ? sys_strdup(without) : NULL;
+    if (root->url && (root->without || !without[0]))
+        return 0;
+    sys_free(root->url);
+    sys_free(root->without);
+    return -ENOMEM;
+}
+
 static int add_root(struct files *f, const json_t *item, unsigned order, struct given_fds *given)
 {
     const char *url = json_text(item, "url", "");
@@ -143,10 +155,11 @@ static int add_root(struct files *f, const json_t *item, unsigned order, struct 
     if (root->fd < 0)
         return root->fd;
     int rc = try_root(root->fd);
-    root->url = rc == 0 ? sys_strdup(url) : NULL;
-    if (!root->url) {
+    if (rc == 0)
+        rc = name_root(root, url, json_text(item, "without", ""));
+    if (rc < 0) {
         (void)sys_close(root->fd);
-        return rc < 0 ? rc : -ENOMEM;
+        return rc;
     }
     root->prefix = (struct span){ root->url, url_bytes == 1 ? 0 : url_bytes };
     root->manifest = NULL;
@@ -242,13 +255,21 @@ int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t
     return 0;
 }
 
+static bool is_left_out(const struct files_root *root, struct span rest)
+{
+    if (!root->without)
+        return false;
+    struct span folder = span_of(root->without);
+    return span_starts(rest, folder) && (rest.len == folder.len || rest.at[folder.len] == '/');
+}
+
 bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest)
 {
     struct span prefix = f->roots[root].prefix;
     if (!span_starts(path, prefix) || path.len < prefix.len + 2 || path.at[prefix.len] != '/')
         return false;
     *rest = span_skip(path, prefix.len + 1);
-    return path_is_servable(span_skip(path, prefix.len));
+    return path_is_servable(span_skip(path, prefix.len)) && !is_left_out(&f->roots[root], *rest);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

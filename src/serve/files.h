@@ -35,7 +35,8 @@ struct files;
 /* trust_ms: an open file is not looked at again; kept_ms: a browser may use its copy without asking. */
 struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms, int64_t kept_ms);
 void files_free(struct files *f);
-/* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "media": false}...].
+/* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "without": "a/b"|"",
+ * "media": false}...].  "without": of this folder in the root nothing is served.
  * "fd" in a row: which of `fds` is its folder (O_PATH); "error": why there is none; neither: "root" is opened.
  * "manifest_fd": likewise of a manifest's that is not beneath the root.  All of `fds` are taken over.  Roots that cannot be opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
  * so that no browser runs a script of theirs for this site. */

@@ -11,6 +11,7 @@ struct files_root {
     int fd;                     /* O_PATH */
     unsigned order;
     bool is_media;              /* uploads: foreign content */
+    char *without;              /* heap: of this folder in it nothing is served; NULL: of none */
     struct manifest *manifest;  /* of names with a hash; NULL: none */
     int manifest_fd;            /* O_PATH: its folder, where that was given; -1 */
 };

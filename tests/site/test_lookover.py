@@ -172,6 +172,13 @@ def test_a_header_that_slipway_writes_itself(site: Path) -> None:
     assert "has no effect" in rows["hsts"]["text"]
 
 
+def test_a_site_that_sets_no_cookies(site: Path) -> None:
+    plant(site, "SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False", "MIDDLEWARE = []")
+    rows = look(site, "--settings", "harbour.mistakes")["checks"]
+    said = [row["text"] for row in rows if row["name"] == "cookies"]
+    assert said == ["no middleware for sessions or against CSRF sets any"]
+
+
 def test_only_this_machine_needs_no_https(site: Path) -> None:
     found = look(site, "--strict", HARBOUR_HOSTS="localhost,127.0.0.1,[::1]", HARBOUR_HTTPS="0")
     assert bad_rows(found) == {}

@@ -88,6 +88,40 @@ def test_a_view_below_media_url_guards_it(
         assert SECRET not in get(site.address, f"/media/{name}").text
 
 
+# Where the static files are, so that MEDIA_ROOT, <project>/uploads, is among them; the URL of that.
+AMONG = [
+    ("STATIC_ROOT = BASE_DIR", "/static/uploads/"),
+    ("DEBUG = False; STATIC_ROOT = BASE_DIR / 'uploads'", "/static/"),
+    ("STATICFILES_DIRS = [('all', BASE_DIR / 'assets')]", "/static/all/uploads/"),
+    ("STATIC_ROOT = BASE_DIR / 'assets'; DEBUG = False", "/static/uploads/"),
+    ("STATIC_ROOT = BASE_DIR / 'assets'; DEBUG = False; MEDIA_URL = '/static/uploads/'",
+     "/static/uploads/"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "url"), AMONG)
+def test_nor_can_it_be_passed_by_as_a_static_file(
+    sites: Sites, tmp_path: Path, lines: str, url: str
+) -> None:
+    guards = 'path("media/<path:name>", guarded), path("static/uploads/<path:name>", guarded)'
+    more = "\nfrom pathlib import Path\nBASE_DIR = Path(__file__).parent.parent\n"
+    more += "INSTALLED_APPS = ['django.contrib.staticfiles']\n" + lines + "\n"
+    folder = make(tmp_path, guards, more)
+    if "assets" in lines:
+        (folder / "assets").mkdir()
+        (folder / "uploads").rename(folder / "assets" / "uploads")
+        settings_file = folder / "tiny" / "settings.py"
+        text = settings_file.read_text().replace("/uploads'", "/assets/uploads'", 1)
+        write(settings_file, text)
+        write(folder / "assets" / "a.css", "body {}")
+    site = sites.start(None, chdir=folder, verb="run", workers=1)
+    assert "is left to the application: the view" in decision(site)
+    for name in ("secret.txt", "private/secret.txt", "/secret.txt", "./secret.txt"):
+        assert SECRET not in get(site.address, url + name).text
+    if "assets" in lines:
+        assert get(site.address, url.replace("uploads/", "a.css")).text == "body {}"
+
+
 @pytest.mark.parametrize("pattern", PAGES)
 def test_the_pages_of_a_cms_guard_nothing(sites: Sites, tmp_path: Path, pattern: str) -> None:
     """Their view takes whatever ends in a slash, anywhere: no file does."""

@@ -149,6 +149,32 @@ UNIT_TEST(kept_files_make_room_when_descriptors_ran_out)
     close_all(peer);
 }
 
+/* Neither the folder nor what is in it, by no spelling; what only begins like it is served. */
+UNIT_TEST(a_folder_that_is_left_out_is_the_applications)
+{
+    static const char *const names[] = { "a.txt", "a.txt/", "a.txt/x", "./a.txt", "%61.txt",
+                                         "x/../a.txt", "/a.txt" };
+    char request[128];
+    int peer;
+    open_all();
+    json_t *roots = json_pack("[{ss ss ss}]", "url", "/s/", "root", one, "without", "a.txt");
+    assert_int_equal(files_set_roots(stage.edge->serve.files, roots, NULL, 0), 0);
+    json_decref(roots);
+    put(one, "a.txt2", "second\n");
+    client_open(&peer);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        (void)snprintf(request, sizeof request, "GET /s/%s HTTP/1.1\r\nHost: a\r\n\r\n", names[i]);
+        const char *got = ask(peer, request);
+        if (!strstr(got, "\r\n\r\nok\n"))
+            fail_msg("%s: %s", names[i], got);
+    }
+    assert_non_null(strstr(ask(peer, "GET /s/a.txt2 HTTP/1.1\r\nHost: a\r\n\r\n"), "second\n"));
+    char path[8192];
+    snprintf(path, sizeof path, "%s/a.txt2", one);
+    unlink(path);
+    close_all(peer);
+}
+
 UNIT_TEST(renames_meanwhile_are_tried_again)
 {
     int peer;
@@ -181,5 +207,6 @@ UNIT_TEST(a_client_that_leaves_while_a_helper_opens)
 UNIT_MAIN(a_cold_file, a_cold_miss_with_a_body_is_the_applications,
           roots_replaced_while_a_helper_opens,
           without_descriptors_it_is_503_and_not_the_applications,
-          kept_files_make_room_when_descriptors_ran_out, renames_meanwhile_are_tried_again,
+          kept_files_make_room_when_descriptors_ran_out,
+          a_folder_that_is_left_out_is_the_applications, renames_meanwhile_are_tried_again,
           a_client_that_leaves_while_a_helper_opens)

@@ -6,6 +6,9 @@ static const struct { const char *why, *option, *report, *rows, *note; } cases[]
     { "nothing to serve", NULL, "{}", "", "" },
     { "what Django says", NULL, "{\"static\":[{\"url\":\"/static/\",\"root\":\"/s\"}]}", "/static/=/s;", "" },
     { "an end is added, a relative folder is the project's", "/a=files", "{}", "/a/=/project/files;", "" },
+    { "a folder that is left out", NULL,
+      "{\"static\":[{\"url\":\"/static/\",\"root\":\"/s\",\"without\":\"up/x\"}]}",
+      "/static/=/s-up/x;", "" },
     { "several folders for one URL", NULL,
       "{\"static\":[{\"url\":\"/static/\",\"root\":\"/a\"},{\"url\":\"/static/\",\"root\":\"/b\"}]}",
       "/static/=/a;/static/=/b;", "" },
@@ -49,9 +52,11 @@ static void rows_of(const char *text, char *into, size_t cap_bytes)
     assert_string_equal(json_text(all, "name", ""), "site");
     into[0] = '\0';
     json_array_foreach(json_object_get(all, "static"), i, row)
-        at += (size_t)snprintf(into + at, cap_bytes - at, "%s=%s%s;", json_text(row, "url", ""),
-                               json_text(row, "root", ""),
-                               json_flag(row, "media", false) ? "*" : "");
+        at += (size_t)snprintf(into + at, cap_bytes - at, "%s=%s%s%s%s;",
+                               json_text(row, "url", ""), json_text(row, "root", ""),
+                               json_flag(row, "media", false) ? "*" : "",
+                               json_text(row, "without", "")[0] ? "-" : "",
+                               json_text(row, "without", ""));
     json_decref(all);
 }
 
