@@ -42,14 +42,27 @@ static struct place look(_Atomic uint64_t *set, uint64_t tag, int64_t now)
     return own.at ? own : least;
 }
 
+static _Atomic uint64_t *set_of(const struct bucket_table *t, uint64_t hash)
+{
+    uint32_t set = (uint32_t)(((hash & UINT32_MAX) * t->sets) >> 32);
+    return t->words + (uint64_t)set * BOARD_SET_BUCKETS;
+}
+
+int64_t bucket_wait(const struct bucket_table *t, uint64_t hash, const struct bucket_rate *r,
+                    int64_t now_us)
+{
+    int64_t interval = r->interval_us / UNIT_US, most = interval * r->burst;
+    struct place p = look(set_of(t, hash), hash >> (64 - TAG_BITS), now_us / UNIT_US);
+    return p.debt + interval > most ? (p.debt + interval - most) * UNIT_US : 0;
+}
+
 int64_t bucket_take(const struct bucket_table *t, uint64_t hash, const struct bucket_rate *r,
                     int64_t now_us)
 {
     uint64_t tag = hash >> (64 - TAG_BITS);
-    uint32_t set = (uint32_t)(((hash & UINT32_MAX) * t->sets) >> 32);
     int64_t now = now_us / UNIT_US, interval = r->interval_us / UNIT_US, most = interval * r->burst;
     for (int tries = 0; tries < TRIES; tries++) {
-        struct place p = look(t->words + (uint64_t)set * BOARD_SET_BUCKETS, tag, now);
+        struct place p = look(set_of(t, hash), tag, now);
         int64_t debt = p.debt + interval;
         if (debt > most)
             return (debt - most) * UNIT_US;

@@ -31,6 +31,9 @@ struct bucket_rate {
 
 #define BUCKET_DEBT_US_MAX (24 * INT64_C(3600000000))
 
+/* 0: the key with this hash has a token; else in so many microseconds.  Changes nothing. */
+int64_t bucket_wait(const struct bucket_table *t, uint64_t hash, const struct bucket_rate *r,
+                    int64_t now_us);
 /* Takes a token of the key with this hash: 0, or in so many microseconds there is one (and nothing
  * was changed).  When others change the set at the same time again and again: 0. */
 int64_t bucket_take(const struct bucket_table *t, uint64_t hash, const struct bucket_rate *r,
