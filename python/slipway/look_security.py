@@ -234,3 +234,12 @@ def headers(look: Any) -> Row:
             "SECURE_CONTENT_TYPE_NOSNIFF = True",
         )
     return look.ok("SecurityMiddleware, nosniff")
+
+
+def wall(look: Any) -> Row | None:
+    found = look.facts.get("wall")
+    if not found:
+        return None
+    if found.get("why"):
+        return look.wrong(found["why"], "set AUTH_WALL_USERNAME and AUTH_WALL_PASSWORD, or neither")
+    return look.ok(f"everybody is asked (AUTH_WALL_USERNAME in {found['from']})")

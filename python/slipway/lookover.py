@@ -100,6 +100,9 @@ CHECKS = (
         True,
         ("security.W001", "security.W006"),
     ),
+    Check(
+        "wall", "security", "look_security.wall", "AUTH_WALL_*: is the site behind the auth wall"
+    ),
     Check("database", "data", "look_data.database", "SQLite on a network or temporary folder"),
     Check(
         "connections",

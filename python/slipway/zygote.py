@@ -164,6 +164,7 @@ def import_project(start: Message, develop: Any) -> tuple[Any, Message]:
     loaded = loading.load_application(start)
     facts, application = found.find(loaded, start)
     facts.update(load("_slipway_media", "media.py").find(start))
+    facts.update(load("_slipway_wall", "wall.py").find(start))
     if develop is not None:
         develop.imported()
     return application, facts
@@ -175,6 +176,7 @@ def import_alone(start: Message, develop: Any) -> worker.Project:
     try:
         loaded = loading.load_application(start)
         application = found.settle(loaded, start)
+        load("_slipway_wall", "wall.py").settle(start)
         if develop is not None:
             develop.imported_alone()
     except BaseException as error:

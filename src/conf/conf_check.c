@@ -156,7 +156,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
         { CONF_log_level, check_log_level }, { CONF_media, check_auto },
         { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
-        { CONF_sandbox, check_sandbox },
+        { CONF_sandbox, check_sandbox },     { CONF_wall_open, check_health_path },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

@@ -327,6 +327,13 @@ static void warn(const struct generation *g, const char *note)
                  "site=%s settings=%s risk=\"visitors see tracebacks and settings\" "
                  "remedy=\"DEBUG = False, or slipway run for development\"",
                  g->site->project->name, json_text(g->report, "settings", ""));
+    const json_t *wall = json_object_get(g->report, "wall");
+    if (json_text(wall, "why", "")[0])
+        log_warn("no auth wall", "site=%s reason=\"%s\"", g->site->project->name,
+                 json_text(wall, "why", ""));
+    else if (wall)
+        log_info("auth wall", "site=%s realm=\"%s\" from=\"%s\"", g->site->project->name,
+                 json_text(wall, "realm", ""), json_text(wall, "from", ""));
     if (note[0])
         log_info("uploads", "site=%s decision=\"%s\"", g->site->project->name, note);
     warn_preload(g);

@@ -101,15 +101,23 @@ static int add_all(json_t *rows, const struct master_start *start, const json_t 
     return add_media(rows, of_options, json_object_get(report, "media"), note);
 }
 
+/* NULL where the report has none, or only a sentence why not. */
+static json_t *wall_of(const json_t *report)
+{
+    json_t *wall = json_object_get(report, "wall");
+    return json_object_get(wall, "key") ? wall : NULL;
+}
+
 char *routes_text(const struct master_start *start, const json_t *report, char *note)
 {
     char *text = NULL;
     note[0] = '\0';
     json_t *rows = json_array();
     if (rows && add_all(rows, start, report, note) == 0) {
-        json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "mount", start->conf->mount, "name",
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:O*}", "mount", start->conf->mount, "name",
                                 start->project->name, "framework",
-                                json_text(report, "framework", ""), "static", rows);
+                                json_text(report, "framework", ""), "static", rows, "wall",
+                                wall_of(report));
         text = all ? json_line(all) : NULL;
         json_decref(all);
     }

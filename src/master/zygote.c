@@ -58,13 +58,14 @@ static json_t *start_message(const struct zygote_start *z, const char *settings)
         metrics_path(metrics, project->control);
     if (project->settings[0])
         settings = project->settings;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:s, s:s}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:s, s:s, "
+                     "s:b}",
                      "do", "start", "app", project->app, "app_from", project->app_from, "settings",
                      settings, "settings_from", project->settings_from, "chdir", project->folder,
                      "site", project->name, "mount", conf->mount, "threads",
                      (json_int_t)conf->threads, "workers", (json_int_t)z->workers, "generation",
                      (json_int_t)z->generation, "development", z->start->is_development, "preload",
-                     conf->preload, "metrics_dir", metrics, "media", conf->media);
+                     conf->preload, "metrics_dir", metrics, "media", conf->media, "wall", conf->wall);
 }
 
 static int send_start(int fd, const struct zygote_start *z, const char *settings)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "serve/compress.h"
+#include "serve/finish.h"
 #include "serve/stage.h"
 
 enum { RESPONSE_FIELDS_MAX = 500 };
@@ -56,8 +57,7 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
     if (is_complete && x->response.body_bytes < 0 && !is_without_body(x, status))
         x->response.body_bytes = body_bytes;
     compress_begin(x);
-    x->has_head = true;
-    rc = x->out->head(x, &x->response);
+    rc = finish_head(x);
     if (rc < 0)
         x->is_with_pool = false;
     return rc;

@@ -45,9 +45,12 @@ struct exchange {
     bool is_logged;                   /* wanted in the access log, and not there yet */
     char request_id[17];              /* "" until one was needed */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
+    struct opening_wait *opening_wait;      /* it is held until the site is known; NULL otherwise */
     struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL otherwise */
     struct compression *compression;  /* its body goes through a coding; NULL otherwise */
     unsigned file_root;               /* the static root to try next */
+    struct span set_cookie;           /* for its answer: Set-Cookie; "" for none */
+    bool is_private;                  /* it passed the wall: no cache may give its answer to others */
     const char *failure;              /* for the log: why the edge answered by itself; NULL */
 
     /* for the access log, kept by the edge */

@@ -63,6 +63,12 @@ static struct client client_of(struct span address)
     return c;
 }
 
+uint64_t rate_client(const struct exchange *x)
+{
+    struct client c = client_of(x->request.from.address);
+    return hash_span((struct span){ (const char *)c.key, c.key_bytes });
+}
+
 bool rate_spares(const struct exchange *x)
 {
     const struct request_from *from = &x->request.from;

@@ -16,6 +16,8 @@ void rate_free(struct rate *r);                  /* takes NULL */
 /* 0: the request is within every rule that counts it; else in so many seconds it would be. */
 int64_t rate_take(struct rate *r, const struct exchange *x, int64_t now_us);
 
+/* A hash of the client's address, an IPv6 one by its /64; this process alone has its key. */
+uint64_t rate_client(const struct exchange *x);
 /* Clients that no limit of ours counts: a Unix socket's, this machine's, trusted peers
  * themselves (not those they speak for: then request.from is the client they name). */
 bool rate_spares(const struct exchange *x);

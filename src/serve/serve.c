@@ -12,15 +12,19 @@
 #include "http/date.h"
 #include "serve/compress.h"
 #include "serve/files.h"
+#include "serve/finish.h"
 #include "serve/rate.h"
 #include "serve/stage.h"
+#include "serve/wall.h"
 
 static const struct stage {
     const char *name;
     enum stage_says (*run)(struct exchange *x);
 } stages[] = {
     { "health", stage_health },
+    { "opening", stage_opening },
     { "rate", stage_rate },
+    { "wall", stage_wall },
     { "files", stage_files },
     { "application", stage_app },
 };
@@ -33,6 +37,7 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
         .access = { .limit_bytes = 1 << 20 }, .server_name = "slipway",
     };
     list_init(&s->change_waits);
+    opening_init(s);
     s->files = files_new(loop, helpers, conf->static_cache_ms, conf->static_max_age_ms);
     return s->files ? 0 : -ENOMEM;
 }
@@ -48,7 +53,9 @@ int serve_limits(struct serve *s, const struct board *board)
 void serve_done(struct serve *s)
 {
     serve_flush_log(s);
+    timer_off(s->loop, &s->opening_timer);
     rate_free(s->rate);
+    wall_free(s->wall);
     files_free(s->files);
     buf_done(&s->access);
 }
@@ -61,9 +68,16 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
         (void)sys_close(fds[i]);
     if (!site)
         return -EBADMSG;
-    int rc = files_set_roots(s->files, json_object_get(site, "static"), fds, fds_count);
+    int rc = files_set_roots(s->files, json_object_get(site, "static"), fds, fds_count), error;
+    struct wall *wall = wall_new(json_object_get(site, "wall"), &error);
     json_decref(site);
-    return rc;
+    wall_free(s->wall);
+    s->wall = wall;
+    if (error == 0)
+        serve_opened(s);
+    else
+        s->has_site = false;
+    return rc < 0 ? rc : error;
 }
 
 static enum served run_stages(struct exchange *x)
@@ -107,6 +121,8 @@ void serve_leave(struct exchange *x)
         stage_files_leave(x);
     if (x->change_wait)
         changes_leave(x);
+    if (x->opening_wait)
+        opening_leave(x);
     compress_leave(x);
 }
 
@@ -118,7 +134,7 @@ void serve_resume(struct exchange *x)
 
 bool serve_is_waiting(const struct exchange *x)
 {
-    return x->change_wait || (x->is_with_pool && pool_is_waiting(&x->call));
+    return x->opening_wait || x->change_wait || (x->is_with_pool && pool_is_waiting(&x->call));
 }
 
 /* ---- answers of our own ---------------------------------------------------------------------- */
@@ -135,10 +151,9 @@ void answer_small(struct exchange *x, unsigned status, struct span type, const s
     x->response = (struct response){
         .status = status, .fields = fields, .fields_count = count, .body_bytes = (int64_t)body.len,
     };
-    x->has_head = true;
     const struct span runs[2] = { body, { NULL, 0 } };
     bool is_bare = x->request.method == METHOD_HEAD || status_has_no_body(status);
-    if (x->out->head(x, &x->response) >= 0)
+    if (finish_head(x) >= 0)
         (void)x->out->body(x, is_bare ? (const struct span[2]){ { NULL, 0 } } : runs, true);
     x->response.fields = NULL;      /* they were ours */
     x->response.fields_count = 0;

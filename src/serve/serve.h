@@ -1,6 +1,6 @@
 /* serve.h - who answers: the stages, in one table in the order they run, then the application.
  *
- *     edge --serve_begin--> health > rate > files > application --pool--> worker
+ *     edge --serve_begin--> health > opening > rate > wall > files > application --pool--> worker
  *     edge <--answer_out--- head, body, file, cut
  *
  * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run on the head;
@@ -24,6 +24,10 @@ struct serve {
     struct helpers *helpers;
     struct files *files;              /* static roots and open files */
     struct rate *rate;                /* NULL: no rate limits */
+    struct wall *wall;                /* NULL: everybody may come in */
+    bool has_site;                    /* the site's description came: files and wall are known */
+    struct list opening_waits;           /* struct opening_wait */
+    struct timer opening_timer;
     uint64_t limited;                 /* requests that were answered 429 */
     struct buf access;                /* lines of this turn */
     int access_fd;                    /* -1: no access log */
@@ -46,7 +50,8 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
 /* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0 or -ENOMEM. */
 int serve_limits(struct serve *s, const struct board *board);
 void serve_done(struct serve *s);
-/* What the master said of the site (JSON text of CHANNEL_FILES): static roots; fds are taken over.  0 or -errno. */
+/* What the master said of the site (JSON text of CHANNEL_FILES): static roots, wall; fds are taken over.
+ * 0 or -errno: what it says of the wall cannot be obeyed, so nobody is let in. */
 int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_count);
 
 enum served serve_begin(struct serve *s, struct exchange *x);      /* head complete, request_understand() done */

@@ -8,6 +8,11 @@ enum stage_says stage_health(struct exchange *x);
 enum stage_says stage_rate(struct exchange *x);
 enum stage_says stage_changes(struct exchange *x, struct span name);      /* `run --live`: behind health_path */
 void changes_leave(struct exchange *x);          /* nobody waits for a change any more */
+enum stage_says stage_opening(struct exchange *x);
+void opening_init(struct serve *s);
+void opening_leave(struct exchange *x);             /* it does not wait for the site any more */
+void serve_opened(struct serve *s);       /* those who waited go on */
+enum stage_says stage_wall(struct exchange *x);
 enum stage_says stage_files(struct exchange *x);
 void stage_files_leave(struct exchange *x);      /* nobody waits for the file any more */
 enum stage_says stage_app(struct exchange *x);

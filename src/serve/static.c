@@ -10,6 +10,7 @@
 #include "http/media.h"
 #include "http/range.h"
 #include "serve/files_private.h"
+#include "serve/finish.h"
 #include "serve/stage.h"
 
 struct file_wait {
@@ -32,8 +33,7 @@ static struct files *files_of(const struct exchange *x)
 /* The head in x->response, then its bytes of the file. */
 static enum stage_says send_file(struct exchange *x, struct file *file, int64_t first)
 {
-    x->has_head = true;
-    int rc = x->out->head(x, &x->response);
+    int rc = finish_head(x);
     x->response.fields = NULL;      /* they are the caller's */
     x->response.fields_count = 0;
     if (rc < 0)

@@ -369,6 +369,7 @@ static void set_up(void)
     body_pool_init(&e->bodies, e->loop, e->conf, NULL);
     must(peers_init(e) == 0);
     must(serve_init(&e->serve, e->loop, e->conf, NULL, NULL, SOCKET + 2) == 0);
+    e->serve.has_site = true;
     stage.listener = (struct listener){ .edge = e, .address = "127.0.0.1", .port = "80" };
     stage.hook.turn_end = count_turn;
     list_init(&stage.hook.node);

@@ -1,0 +1,64 @@
+/* finish.c - what is added here stands behind what the answer brought, in a copy of its fields: they
+ * may be somebody else's.
+ */
+#include "serve/finish.h"
+
+static void add_field(struct exchange *x, struct field field)
+{
+    struct response *res = &x->response;
+    struct field *fields = arena_alloc(&x->arena, (res->fields_count + 1) * sizeof *fields);
+    if (!fields)
+        return;                         /* the answer is right without it */
+    if (res->fields_count > 0)
+        memcpy(fields, res->fields, res->fields_count * sizeof *fields);
+    fields[res->fields_count++] = field;
+    res->fields = fields;
+}
+
+/* "public, s-maxage=9, max-age=3" becomes "private, max-age=3": what the wall lets through to one, a
+ * cache on the way must not give to all. */
+static struct span private_policy(struct exchange *x, struct span policy)
+{
+    static const struct span mine = SPAN("private");
+    struct span element, shared = SPAN("s-maxage");
+    char *text = arena_alloc(&x->arena, mine.len + 2 * policy.len + 2);
+    if (!text || field_list_has(policy, SPAN("no-store")))
+        return text ? policy : SPAN("no-store");
+    size_t len = (size_t)((char *)mempcpy(text, mine.at, mine.len) - text);
+    while (field_list_next(&policy, &element)) {
+        bool is_shared = element.len >= shared.len &&
+                         span_eq_nocase((struct span){ element.at, shared.len }, shared);
+        if (is_shared || element.len == 0 || span_eq_nocase(element, SPAN("public")) ||
+            span_eq_nocase(element, mine))
+            continue;
+        memcpy(text + len, ", ", 2);
+        memcpy(text + len + 2, element.at, element.len);
+        len += 2 + element.len;
+    }
+    return (struct span){ text, len };
+}
+
+static void make_private(struct exchange *x)
+{
+    bool has_policy = false;
+    for (size_t i = 0; i < x->response.fields_count; i++) {
+        struct field *f = &x->response.fields[i];
+        if (f->id != FIELD_CACHE_CONTROL)
+            continue;
+        f->value = private_policy(x, f->value);
+        has_policy = true;
+    }
+    if (!has_policy)
+        add_field(x, (struct field){ SPAN("Cache-Control"), SPAN("private"), FIELD_CACHE_CONTROL });
+}
+
+int finish_head(struct exchange *x)
+{
+    if (x->is_private)
+        make_private(x);
+    if (x->set_cookie.len > 0)
+        add_field(x, (struct field){ SPAN("Set-Cookie"), x->set_cookie, FIELD_OTHER });
+    x->set_cookie = SPAN("");
+    x->has_head = true;
+    return x->out->head(x, &x->response);
+}

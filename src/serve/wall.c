@@ -1,0 +1,302 @@
+/* wall.c - the stage that asks who comes, and the cookie of those who have passed.
+ *
+ *     cookie   slipway_wall=EXPIRES.MAC      seconds since 1970; HMAC of "cookie " and them, in hex
+ *
+ * It is good for a day and made anew after half of one.  Another password is another key, so the old
+ * cookies end with it.
+ */
+#include "serve/wall.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include "base/hash.h"
+#include "base/sys.h"
+#include "http/basic.h"
+#include "http/cookie.h"
+#include "link/bucket.h"
+#include "serve/rate.h"
+#include "serve/stage.h"
+#include "tls/mac.h"
+
+enum { ACCEPTED_MAX = 4, REALM_BYTES = 256, COOKIE_S = 86400, SETS = 256 };
+static const struct span cookie_name = SPAN("slipway_wall");
+static const struct span acme = SPAN("/.well-known/acme-challenge/");
+/* Ten wrong ones at once, then one in six seconds. */
+static const struct bucket_rate guesses = { INT64_C(6000000), 10 };
+
+struct wall {
+    unsigned char key[MAC_KEY_BYTES];
+    unsigned char accepted[ACCEPTED_MAX][MAC_BYTES];
+    size_t accepted_count;
+    char challenge[2 * REALM_BYTES + 64];         /* WWW-Authenticate */
+    _Alignas(64) _Atomic uint64_t guessed[SETS * BOARD_SET_BUCKETS];
+};
+
+/* ---- what the site says ---------------------------------------------------------------------- */
+
+static bool read_hex(const char *text, unsigned char into[32])
+{
+    unsigned byte;
+    if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
+        return false;
+    for (size_t i = 0; i < 32; i++) {
+        (void)sscanf(text + 2 * i, "%2x", &byte);
+        into[i] = (unsigned char)byte;
+    }
+    return true;
+}
+
+/* A quoted-string (RFC 9110, section 5.6.4). */
+static bool write_challenge(struct wall *w, const char *realm)
+{
+    size_t at = (size_t)snprintf(w->challenge, sizeof w->challenge, "Basic realm=\"");
+    if (strlen(realm) > REALM_BYTES)
+        return false;
+    for (; *realm; realm++) {
+        if ((unsigned char)*realm < 0x20 || *realm == 0x7f)
+            return false;
+        if (*realm == '"' || *realm == '\\')
+            w->challenge[at++] = '\\';
+        w->challenge[at++] = *realm;
+    }
+    (void)snprintf(w->challenge + at, sizeof w->challenge - at, "\", charset=\"UTF-8\"");
+    return true;
+}
+
+static bool read_wall(struct wall *w, const json_t *json)
+{
+    const json_t *accepts = json_object_get(json, "accepts");
+    size_t i;
+    json_t *digest;
+    if (!read_hex(json_text(json, "key", ""), w->key) ||
+        !write_challenge(w, json_text(json, "realm", "")) || json_array_size(accepts) > ACCEPTED_MAX)
+        return false;
+    json_array_foreach(accepts, i, digest) {
+        const char *text = json_string_value(digest);
+        if (!text || !read_hex(text, w->accepted[w->accepted_count++]))
+            return false;
+    }
+    return w->accepted_count > 0;
+}
+
+struct wall *wall_new(const json_t *json, int *why)
+{
+    *why = 0;
+    if (!json || json_is_null(json))
+        return NULL;
+    struct wall *w = sys_calloc(1, sizeof *w);
+    *why = w ? 0 : -ENOMEM;
+    if (!w || read_wall(w, json))
+        return w;
+    *why = -EBADMSG;
+    wall_free(w);
+    return NULL;
+}
+
+void wall_free(struct wall *w)
+{
+    if (!w)
+        return;
+    explicit_bzero(w->key, sizeof w->key);
+    sys_free(w);
+}
+
+/* ---- the cookie ------------------------------------------------------------------------------ */
+
+enum { HEX_BYTES = 2 * MAC_BYTES, COOKIE_BYTES = 24 + HEX_BYTES };
+
+static int write_cookie(const struct wall *w, int64_t expires_s, char into[COOKIE_BYTES])
+{
+    unsigned char mac[MAC_BYTES];
+    char text[40];
+    int len = snprintf(text, sizeof text, "cookie %" PRId64, expires_s);
+    int rc = mac_sign(w->key, (struct span){ text, (size_t)len }, mac);
+    if (rc < 0)
+        return rc;
+    int at = snprintf(into, COOKIE_BYTES, "%" PRId64 ".", expires_s);
+    for (size_t i = 0; i < MAC_BYTES; i++)
+        at += snprintf(into + at, COOKIE_BYTES - (size_t)at, "%02x", mac[i]);
+    return 0;
+}
+
+/* When it expires; 0: it is none of ours, or no longer good. */
+static int64_t check_cookie(const struct wall *w, struct span value, int64_t now_s)
+{
+    char own[COOKIE_BYTES];
+    uint64_t expires_s;
+    size_t dot = span_find(value, '.');
+    if (value.len != dot + 1 + HEX_BYTES || span_to_u64((struct span){ value.at, dot }, &expires_s) < 0)
+        return 0;
+    if (expires_s <= (uint64_t)now_s || expires_s > (uint64_t)now_s + COOKIE_S)
+        return 0;
+    if (write_cookie(w, (int64_t)expires_s, own) < 0 || strlen(own) != value.len)
+        return 0;
+    /* The digests' spelling has one length, so comparing it tells nothing but where it differs ... */
+    unsigned char difference = 0;
+    for (size_t i = 0; i < value.len; i++)
+        difference |= (unsigned char)(value.at[i] ^ own[i]);        /* ... and this not even that. */
+    return difference == 0 ? (int64_t)expires_s : 0;
+}
+
+static int64_t find_cookie(const struct wall *w, const struct request *r, int64_t now_s)
+{
+    struct span value;
+    int64_t latest_s = 0;
+    for (size_t i = 0; i < r->fields_count; i++) {
+        struct span list = r->fields[i].value;
+        if (r->fields[i].id != FIELD_COOKIE)
+            continue;
+        for (int tries = 0; tries < 4 && cookie_next(&list, cookie_name, &value); tries++) {
+            int64_t expires_s = check_cookie(w, value, now_s);
+            latest_s = expires_s > latest_s ? expires_s : latest_s;
+        }
+    }
+    return latest_s;
+}
+
+/* Set-Cookie for the answer: finish.c adds it.  Without memory the client logs in once more. */
+static void grant(struct exchange *x, const struct wall *w, int64_t now_s)
+{
+    enum { TEXT_BYTES = COOKIE_BYTES + 128 };
+    char value[COOKIE_BYTES], *text = arena_alloc(&x->arena, TEXT_BYTES);
+    if (!text || write_cookie(w, now_s + COOKIE_S, value) < 0)
+        return;
+    int len = snprintf(text, TEXT_BYTES, "%.*s=%s; Max-Age=%d; Path=/; HttpOnly; SameSite=Lax%s",
+                       (int)cookie_name.len, cookie_name.at, value, COOKIE_S,
+                       x->request.is_http_scheme_tls ? "; Secure" : "");
+    x->set_cookie = (struct span){ text, (size_t)len };
+}
+
+/* ---- who comes ------------------------------------------------------------------------------- */
+
+static bool is_below(struct span path, struct span prefix)
+{
+    if (prefix.len > 0 && prefix.at[prefix.len - 1] == '/')
+        prefix.len--;
+    return span_starts(path, prefix) && (path.len == prefix.len || path.at[prefix.len] == '/');
+}
+
+static bool is_preflight(const struct request *r)
+{
+    bool has_method = false, has_origin = false;
+    if (r->method != METHOD_OPTIONS)
+        return false;
+    for (size_t i = 0; i < r->fields_count; i++) {
+        struct span name = r->fields[i].name;
+        has_origin |= span_eq_nocase(name, SPAN("Origin"));
+        has_method |= span_eq_nocase(name, SPAN("Access-Control-Request-Method"));
+    }
+    return has_origin && has_method;
+}
+
+static bool is_open(const struct exchange *x)
+{
+    const struct conf_list *open = &x->serve->conf->wall_open;
+    struct span path = x->request.path;
+    if (is_preflight(&x->request) || (span_starts(path, acme) && path.len > acme.len))
+        return true;
+    for (size_t i = 0; i < open->count; i++)
+        if (is_below(path, span_of(open->items[i])))
+            return true;
+    return false;
+}
+
+static bool is_accepted(const struct wall *w, struct span credentials)
+{
+    unsigned char mac[MAC_BYTES];
+    bool is_one = false;
+    if (mac_sign(w->key, credentials, mac) < 0)
+        return false;
+    for (size_t i = 0; i < w->accepted_count; i++)
+        is_one |= mac_is_equal(mac, w->accepted[i]);
+    explicit_bzero(mac, sizeof mac);
+    return is_one;
+}
+
+enum shown { SHOWN_NOTHING, SHOWN_WRONG, SHOWN_RIGHT };
+
+static enum shown look_at_credentials(const struct wall *w, const struct request *r)
+{
+    char text[BASIC_BYTES_MAX];
+    size_t len;
+    const struct field *f = request_field(r, FIELD_AUTHORIZATION);
+    int rc = f ? basic_read(f->value, text, &len) : 0;
+    if (rc == 0)
+        return SHOWN_NOTHING;
+    bool is_right = rc == 1 && is_accepted(w, (struct span){ text, len });
+    explicit_bzero(text, sizeof text);
+    return is_right ? SHOWN_RIGHT : SHOWN_WRONG;
+}
+
+/* The application never sees what was for the wall.  False: no memory. */
+static bool take_off(struct exchange *x, bool is_basic)
+{
+    struct request *r = &x->request;
+    size_t kept = 0;
+    for (size_t i = 0; i < r->fields_count; i++) {
+        struct field f = r->fields[i];
+        if (f.id == FIELD_COOKIE) {
+            f.value = cookie_without(f.value, cookie_name, &x->arena);
+            if (!f.value.at && r->fields[i].value.len > 0)
+                return false;
+        }
+        bool is_ours = (f.id == FIELD_AUTHORIZATION && is_basic) ||
+                       (f.id == FIELD_COOKIE && f.value.len == 0);
+        if (!is_ours)
+            r->fields[kept++] = f;
+    }
+    r->fields_count = kept;
+    return true;
+}
+
+static enum stage_says let_in(struct exchange *x, bool is_basic)
+{
+    x->is_private = true;
+    if (take_off(x, is_basic))
+        return STAGE_PASS;
+    serve_refuse(x, 503);
+    return STAGE_ANSWERED;
+}
+
+/* ---- the stage ------------------------------------------------------------------------------- */
+
+static enum stage_says ask(struct exchange *x, const struct wall *w)
+{
+    const struct field fields[] = {
+        { SPAN("WWW-Authenticate"), span_of(w->challenge), FIELD_OTHER },
+        { SPAN("Cache-Control"), SPAN("no-store"), FIELD_CACHE_CONTROL },
+    };
+    answer_small(x, 401, SPAN("text/plain; charset=utf-8"), fields, ARRAY_LEN(fields), status_page(401));
+    return STAGE_ANSWERED;
+}
+
+static enum stage_says put_off(struct exchange *x, int64_t wait_us)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%" PRId64, (wait_us + 999999) / 1000000);
+    const struct field later = { SPAN("Retry-After"), { text, (size_t)len }, FIELD_OTHER };
+    answer_small(x, 429, SPAN("text/plain; charset=utf-8"), &later, 1, status_page(429));
+    return STAGE_ANSWERED;
+}
+
+enum stage_says stage_wall(struct exchange *x)
+{
+    struct wall *w = x->serve->wall;
+    if (!w || is_open(x))
+        return STAGE_PASS;
+    const struct bucket_table table = { w->guessed, SETS };
+    int64_t now_s = sys_wall_us() / 1000000, now_us = loop_now_us(x->serve->loop);
+    int64_t expires_s = find_cookie(w, &x->request, now_s);
+    enum shown shown = look_at_credentials(w, &x->request);
+    bool counts = shown != SHOWN_NOTHING && expires_s == 0 && !rate_spares(x);
+    uint64_t who = counts ? rate_client(x) : 0;
+    int64_t wait_us = !counts ? 0 : shown == SHOWN_WRONG ? bucket_take(&table, who, &guesses, now_us)
+                                                         : bucket_wait(&table, who, &guesses, now_us);
+    if (wait_us > 0)
+        return put_off(x, wait_us);
+    if (shown != SHOWN_RIGHT && expires_s == 0)
+        return ask(x, w);
+    if (expires_s < now_s + COOKIE_S / 2)
+        grant(x, w, now_s);
+    return let_in(x, shown == SHOWN_RIGHT);
+}
