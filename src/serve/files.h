@@ -9,7 +9,7 @@
 #include "loop/helpers.h"
 #include "serve/exchange.h"
 
-enum { FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024 };
+enum { FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024, FILES_CONTENT_BYTES = 16 * 1024 };
 
 struct file {
     struct file *next;            /* in its hash chain */
@@ -17,6 +17,7 @@ struct file {
     unsigned references;          /* the table's own one included */
     uint64_t hash;
     int fd;
+    char *content;                /* all its bytes; NULL: not kept (files_content) */
     int64_t bytes, modified_s;
     uint64_t inode, device;
     int64_t modified_ns, checked_ms;

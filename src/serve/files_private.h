@@ -40,4 +40,6 @@ struct file *files_keep(struct files *f, int fd, unsigned root, struct span path
 void files_forget_all(struct files *f);      /* closes all that no response is sending */
 /* Does the name have its content's hash in it?  Then what is kept under it is good for ever. */
 bool files_is_hashed(const struct files *f, struct file *file);
+/* All bytes of a small file that is trusted, kept from its first use on; else empty. */
+struct span files_content(const struct files *f, struct file *file);
 void files_used(struct files *f, struct file *file);      /* one reference more, and young again */

@@ -30,6 +30,18 @@ static struct files *files_of(const struct exchange *x)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
+/* What is kept in memory goes out together with the head, in one call to the kernel instead of two:
+ * how many bytes went that way. */
+static uint64_t send_content(struct exchange *x, struct file *file, size_t first, size_t bytes)
+{
+    struct span content = files_content(files_of(x), file);
+    if (content.len < first + bytes)
+        return 0;
+    const struct span runs[2] = { { content.at + first, bytes }, { NULL, 0 } };
+    ssize_t took = x->out->body(x, runs, true);
+    return took < 0 ? bytes : (uint64_t)took;          /* negative: nobody is there */
+}
+
 /* The head in x->response, then its bytes of the file. */
 static enum stage_says send_file(struct exchange *x, struct file *file, int64_t first)
 {
@@ -40,7 +52,11 @@ static enum stage_says send_file(struct exchange *x, struct file *file, int64_t 
         return STAGE_ANSWERED;
     files_used(files_of(x), file);
     uint64_t bytes = x->request.method == METHOD_HEAD ? 0 : (uint64_t)x->response.body_bytes;
-    x->out->file(x, file, file->fd, (uint64_t)first, bytes);
+    uint64_t sent = bytes > 0 ? send_content(x, file, (size_t)first, (size_t)bytes) : 0;
+    if (sent > 0 && sent == bytes)
+        file_release(files_of(x), file);
+    else
+        x->out->file(x, file, file->fd, (uint64_t)first + sent, bytes - sent);
     return STAGE_ANSWERED;
 }
 

@@ -331,6 +331,32 @@ def test_a_changed_file(site: Site, root: Path) -> None:
     until("no file", lambda: get(site.address, "/files/changing.txt").get("X-App") == "plain")
 
 
+@pytest.mark.parametrize("size", [1, 16384, 16385])
+def test_a_small_file_in_memory(site: Site, root: Path, size: int) -> None:
+    """Kept from its first use on, once it is old enough that its time of modification tells."""
+    path, old = root / f"kept-{size}.txt", time.time() - DAY_S
+    for letter in "ab":
+        path.write_text(letter * size)
+        os.utime(path, (old, old + ord(letter)))
+        text = letter * size
+        until("them", lambda t=text: get(site.address, f"/files/{path.name}").text == t)
+        for fields in ([], [("Range", "bytes=0-")]):
+            assert get(site.address, f"/files/{path.name}", fields).text == text
+    assert get(site.address, f"/files/{path.name}", method="HEAD").body == b""
+
+
+def test_a_fresh_file_is_never_taken_for_its_former_self(site: Site, root: Path) -> None:
+    """Written twice within a tick of the clock that files get their times from."""
+    path = root / "fresh.txt"
+    path.write_text("one")
+    times = (time.time(), time.time())
+    os.utime(path, times)
+    assert get(site.address, "/files/fresh.txt").text == "one"
+    path.write_text("two")
+    os.utime(path, times)
+    assert get(site.address, "/files/fresh.txt").text == "two"
+
+
 def test_a_new_file_is_seen(site: Site, root: Path) -> None:
     assert is_applications(site, "/files/new.txt")
     (root / "new.txt").write_text("new")
