@@ -2,7 +2,7 @@
  *
  *     h2_conn     the socket's bytes in and out, limits, the end        h2_session   what nghttp2 calls
  *     h2_request  fields > struct request                               h2_stream    life of one, its body
- *     h2_answer   struct answer_out > frames
+ *     h2_answer   struct answer_out > frames                            h2_shared    what all of them share
  *
  * nghttp2 speaks the protocol: frames, HPACK, flow control, priorities (RFC 9218).  It never touches
  * the socket: bytes are put in (nghttp2_session_mem_recv) and taken out (nghttp2_session_mem_send).
@@ -15,10 +15,14 @@
 #include "edge/store.h"
 #include "wire/h2_guard.h"
 
+enum { H2_CLASSES = 8 };
+struct h2_block;
+
 struct h2_shared {                    /* of all connections of an edge */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
     nghttp2_mem memory;
+    struct { struct h2_block *first; unsigned count; } kept[H2_CLASSES];       /* small blocks between two uses */
     struct list due;                  /* h2_conns whose frames go out when this turn ends */
     struct list spare;                /* h2_streams between two uses */
     unsigned spare_count;

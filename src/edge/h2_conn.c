@@ -399,34 +399,3 @@ int h2_conn_take(struct conn *from, struct span came, void (*free_fn)(struct loo
     h2_due(c);
     return 0;
 }
-
-/* ---- what all connections share -------------------------------------------------------------- */
-
-static void *take(size_t bytes, void *user) { (void)user; return sys_malloc(bytes); }
-static void *take_clear(size_t count, size_t bytes, void *user) { (void)user; return sys_calloc(count, bytes); }
-static void *take_again(void *old, size_t bytes, void *user) { (void)user; return sys_realloc(old, bytes); }
-static void give_back(void *block, void *user) { (void)user; sys_free(block); }
-
-int h2_set_up(struct edge *e)
-{
-    struct h2_shared *s = sys_calloc(1, sizeof *s);
-    if (!s)
-        return -ENOMEM;
-    list_init(&s->due);
-    list_init(&s->spare);
-    s->memory = (nghttp2_mem){ NULL, take, give_back, take_clear, take_again };
-    e->h2 = s;
-    return h2_callbacks_new(s);
-}
-
-void h2_tear_down(struct edge *e)
-{
-    struct h2_shared *s = e->h2;
-    if (!s)
-        return;
-    h2_spare_free(s);
-    nghttp2_session_callbacks_del(s->callbacks);
-    nghttp2_option_del(s->option);
-    sys_free(s);
-    e->h2 = NULL;
-}
