@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Sites
-from http1 import TIMEOUT_S, Address, Head, Response, build
+from http1 import TIMEOUT_S, Address, Peer, Response, build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program import Site
@@ -32,17 +32,8 @@ def read_all(one: socket.socket) -> bytes:
 
 
 def ask(address: Address, fields: Pairs, source: str = PROXY, target: str = "/environ") -> Response:
-    fields = [("Connection", "close"), *fields]
-    if isinstance(address, str):
-        one = socket.socket(socket.AF_UNIX)
-        one.connect(address)
-    else:
-        one = socket.create_connection(address, TIMEOUT_S, (source, 0))
-    with one:
-        one.settimeout(TIMEOUT_S)
-        one.sendall(build("GET", target, fields))
-        head, _, body = read_all(one).partition(b"\r\n\r\n")
-    return Response(Head("1.1", int(head.split(b" ")[1]), "", []), body)
+    with Peer(address, source="" if isinstance(address, str) else source) as peer:
+        return peer.ask("GET", target, [("Connection", "close"), *fields])
 
 
 def seen(address: Address, *fields: tuple[str, str], source: str = PROXY) -> dict[str, str]:
@@ -261,7 +252,7 @@ networks = [ipaddress.ip_network(n) for n in (f"{PROXY}/32", "10.0.0.0/8", "2001
 
 def node(text: str, bare: bool) -> Any:
     """With its port, if it has one."""
-    port = r"(:(_[A-Za-z0-9._-]+|0*[1-9][0-9]*))?"
+    port = r"(:(_[A-Za-z0-9._-]+|(?!0+(?![0-9]))[0-9]{1,5}))?"
     found = re.fullmatch(rf"\[(?P<six>[^\]]*:[^\]]*)\]{port}|(?P<four>[0-9.]+){port}", text)
     numbers = [g for g in (found.groups() if found else ()) if g and g.isdigit()]
     if found and any(int(number) > 65535 for number in numbers):
