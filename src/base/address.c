@@ -143,7 +143,7 @@ static bool holds(const struct network *net, const struct address *a)
     size_t whole = net->bits / 8, left_bits = net->bits % 8;
     if (memcmp(net->base.bytes, a->bytes, whole) != 0)
         return false;
-    unsigned mask = 0xff00u >> left_bits & 0xff;
+    unsigned mask = 0xff00u >> left_bits;           /* of a byte: what is above it is 0 on both sides */
     return left_bits == 0 || ((net->base.bytes[whole] ^ a->bytes[whole]) & mask) == 0;
 }
 

@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "base/address.h"
 #include "base/sys.h"
 #include "cli/check.h"
 #include "conf/folder.h"
@@ -110,6 +111,25 @@ static void look_at_certificates(const struct look *l)
     check_look_tls(l->found, l->c, l->name);
 }
 
+/* Whoever is trusted names any client he likes. */
+static void look_at_trusted_peers(const struct look *l)
+{
+    enum { WHOLE_IPV4_BITS = 96 };
+    struct networks n = { 0 };
+    bool is_anybody = false;
+    for (size_t i = 0; i < l->c->trusted_peers.count; i++)
+        (void)networks_add(&n, span_of(l->c->trusted_peers.items[i]));
+    for (unsigned i = 0; i < n.count; i++)
+        is_anybody = is_anybody || n.all[i].bits == 0 || n.all[i].bits == WHOLE_IPV4_BITS;
+    if (is_anybody)
+        check_say(l->found, "security", l->name, CHECK_WARNING, "trusted-peers = ADDRESS-OF-THE-PROXY",
+                  "%s: trusted-peers is everybody, so every client chooses his address and scheme",
+                  conf_origin_text(l->c, CONF_trusted_peers));
+    else if (l->c->trusted_peers.count > 0)
+        check_say(l->found, "security", l->name, CHECK_OK, "", "%u network%s%s", n.count,
+                  n.count == 1 ? "" : "s", n.has_unix ? " and Unix sockets" : "");
+}
+
 static const struct {
     const char *name;
     void (*look)(const struct look *);
@@ -118,6 +138,7 @@ static const struct {
     { "limits", look_at_limits },     { "env-file", look_at_env_file },
     { "static-option", look_at_static_option },
     { "certificates", look_at_certificates },
+    { "trusted-peers", look_at_trusted_peers },
 };
 
 void check_look(json_t *found, const struct conf *c, const struct project *p)

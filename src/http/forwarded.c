@@ -7,7 +7,7 @@
 #include "http/forwarded.h"
 #include <errno.h>
 
-enum { BAD_REQUEST = 400, NO_MEMORY = 503, PORT_MAX = 65535 };
+enum { BAD_REQUEST = 400, NO_MEMORY = 503, PORT_MAX = 65535, PORT_DIGITS_MAX = 5 };
 
 /* What the proxies said, once the client is found. */
 struct told {
@@ -22,7 +22,9 @@ struct told {
 static struct span own_port(struct span text)
 {
     uint64_t port;
-    return span_to_u64(text, &port) == 0 && port > 0 && port <= PORT_MAX ? text : SPAN("");
+    bool is_port = text.len <= PORT_DIGITS_MAX && span_to_u64(text, &port) == 0 && port > 0 &&
+                   port <= PORT_MAX;
+    return is_port ? text : SPAN("");
 }
 
 static bool is_obfuscated(struct span text)

@@ -112,6 +112,20 @@ def test_what_is_worth_a_look(tmp_path: Path) -> None:
     check(tmp_path, "--strict", status=1)
 
 
+def test_who_is_trusted(tmp_path: Path) -> None:
+    make_django(tmp_path)
+
+    def row(*peers: str) -> dict[str, str]:
+        options = [word for peer in peers for word in ("--trusted-peers", peer)]
+        rows = {row["name"]: row for row in check_json(tmp_path, *options)["checks"]}
+        return rows.get("trusted-peers", {})
+
+    assert row() == {}
+    assert (row("10.0.0.0/8", "unix")["level"], row("::1")["level"]) == ("ok", "ok")
+    for everybody in ("0.0.0.0/0", "10.0.0.0/8, ::/0"):
+        assert row(everybody)["level"] == "warning"
+
+
 def test_what_is_wrong(tmp_path: Path) -> None:
     make_django(tmp_path)
     settings = tmp_path / "tiny" / "settings.py"
