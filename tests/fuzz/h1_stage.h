@@ -357,7 +357,6 @@ static void set_up(void)
     stage.now_us = 1000000000;
     e->conf = conf_new();
     e->conf->spool_dir = "/tmp";
-    e->conf->http2 = false;            /* fuzz_h2_conn.c */
     e->conf->head_limit_bytes = 2048;
     e->conf->fields_limit = 20;
     e->conf->body_memory_bytes = e->conf->response_memory_bytes = 65536;

@@ -234,6 +234,20 @@ alien.no(
     "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x06\x06\x06\x06\x7f\0\0\x01\xdb\xff\0\x50" + get(),
     "RFC 9112 2.2: a NUL",
 )
+PREFACE = "PRI * HTTP/2.0\r\n\r\n"
+alien.no(505, "the preface of HTTP/2, not whole", PREFACE + "XX\r\n\r\n", "RFC 9113 3.4")
+alien.no(
+    505, "the preface of HTTP/2 after an empty line", f"\r\n{PREFACE}SM\r\n\r\n", "RFC 9113 3.4"
+)
+alien.many(
+    (200, 505),
+    ({},),
+    False,
+    "the preface of HTTP/2 after a request",
+    get() + PREFACE + "SM\r\n\r\n",
+    "RFC 9113 3.4: only as the first bytes of a connection",
+)
+alien.no(400, "PRI in HTTP/1.1", lines("PRI * HTTP/1.1", HOST), "RFC 9112 3.2.4: only OPTIONS")
 alien.no(400, "a response", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ALIEN)
 
 TOPICS = [connection, expect, pipelining, bounds, alien]
