@@ -413,6 +413,8 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
 {
     struct worker *w = container_of(c, struct worker, child);
     int64_t lived_ms = (sys_now_us() - w->asked_us) / 1000;
+    if (w->life_fd >= 0)
+        run_life(&w->life);       /* its last words, when several ends are heard of at once */
     terminal_leave(&master_of(w)->terminal, w);
     bool is_expected = (w->state == WORKER_LEAVING && status == 0) || master_of(w)->is_hurried;
     w->pid = pid;

@@ -248,6 +248,30 @@ def test_no_worker_can_import(sites: Sites) -> None:
     assert "no worker came up" in last and "RuntimeError: no luck" in last and "own.py:" in last
 
 
+def test_the_last_words_of_all_are_heard(sites: Sites) -> None:
+    """Also when the ends of several are noticed at once."""
+    own = IN_WORKERS + (
+        "import time\n"
+        "if is_worker():\n"
+        "    while not os.path.exists(f'go{os.getpid()}'):\n"
+        "        time.sleep(0.01)\n"
+        "    raise RuntimeError('no luck')\n"
+    )
+    site = start(sites, {"own.py": "import feed\n" + own + APPLICATION, "feed.py": THREAD},
+                 waits=False)  # fmt: skip
+    until("both to import", lambda: len(site.pids("worker")) == 2, START_S)
+    os.kill(site.pid, signal.SIGSTOP)
+    try:
+        for pid in site.pids("worker"):
+            write(sites.folder / "project" / f"go{pid}", "")
+            until("it to end", lambda pid=pid: " Z " in Path(f"/proc/{pid}/stat").read_text())
+    finally:
+        os.kill(site.pid, signal.SIGCONT)
+    assert site.wait() == 1
+    for index in (0, 1):
+        assert f"worker={index} error=" in site.log()
+
+
 def test_a_new_worker_cannot_import(sites: Sites) -> None:
     """It is tried again, ever more rarely; the other one serves; and it recovers."""
     site = start(sites, failing("os.path.exists('broken')"))
