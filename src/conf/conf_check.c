@@ -102,6 +102,13 @@ static const char *check_health_path(struct span *text, char *spelling)
     return takes || text->len > 0 ? takes : "a path below '/', such as /.slipway";
 }
 
+static const char *check_access_format(struct span *text, char *spelling)
+{
+    (void)spelling;
+    return span_eq(*text, SPAN("combined")) || span_eq(*text, SPAN("json")) ? NULL
+                                                                            : "combined or json";
+}
+
 static const char *check_log_level(struct span *text, char *spelling)
 {
     static const struct span levels[] = { SPAN("error"), SPAN("warn"), SPAN("info"),
@@ -157,6 +164,7 @@ const char *conf_check_text(enum conf_option option, struct span *text,
         { CONF_log_level, check_log_level }, { CONF_media, check_auto },
         { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
         { CONF_sandbox, check_sandbox },     { CONF_wall_open, check_health_path },
+        { CONF_access_format, check_access_format },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)
