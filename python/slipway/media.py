@@ -151,6 +151,7 @@ def is_guard(view: Any) -> bool:
 
 
 def name_of(view: Any) -> str:
+    view = getattr(view, "view_class", view)
     module = getattr(view, "__module__", None) or type(view).__module__
     return f"{module}.{getattr(view, '__qualname__', type(view).__qualname__)}"
 

@@ -122,6 +122,15 @@ def test_nor_can_it_be_passed_by_as_a_static_file(
         assert get(site.address, url.replace("uploads/", "a.css")).text == "body {}"
 
 
+def test_a_guard_that_is_a_class_is_named(sites: Sites, tmp_path: Path) -> None:
+    folder = make(tmp_path, 'path("media/<path:name>", Guard.as_view())')
+    urls = folder / "tiny" / "urls.py"
+    view = "from django.views import View\nclass Guard(View):\n    pass\n"
+    write(urls, urls.read_text().replace("urlpatterns =", view + "urlpatterns ="))
+    site = sites.start(None, chdir=folder, verb="run", workers=1)
+    assert "the view tiny.urls.Guard answers" in decision(site)
+
+
 @pytest.mark.parametrize("pattern", PAGES)
 def test_the_pages_of_a_cms_guard_nothing(sites: Sites, tmp_path: Path, pattern: str) -> None:
     """Their view takes whatever ends in a slash, anywhere: no file does."""
