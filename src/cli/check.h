@@ -1,8 +1,8 @@
 /* check.h - what `slipway check` finds, as one JSON object from which both outputs are printed.
  *
  *   {"ok": no row is a problem (with --strict: nor a warning), "version", "site", "folder",
- *    "folder_from", "manage_py", "settings", "settings_from", "python", "venv", "control", "config", "env_file",
- *    "user", "workers", "cpus", "memory_bytes" (null: no limit is known),
+ *    "folder_from", "manage_py", "settings", "settings_from", "python", "venv", "control",
+ *    "config", "env_file", "user", "workers", "cpus", "memory_bytes" (null: no limit is known),
  *    "options": [{"name", "value", "origin", "default", "reload"}],
  *    "application": the zygote's report (with "application_from") or null,
  *    "checks": [{"name", "group": CHECK_GROUPS, "level": "ok"|"warning"|"problem", "text",

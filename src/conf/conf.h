@@ -76,8 +76,8 @@ int conf_options_end(int argc, char **argv);
  * and every other path is absolute, and config and env_file name the files that were read ("" for
  * none). */
 int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *why);
-/* Likewise, but a slipway.ini or environment file that is wrong counts as empty: 1, and what is wrong
- * with it in `why`; config and env_file name it all the same. */
+/* Likewise, but a slipway.ini or environment file that is wrong counts as empty: 1, and what is
+ * wrong with it in `why`; config and env_file name it all the same. */
 int conf_load_around(struct conf *c, int argc, char **argv, char *const *envp, char *why);
 
 /* The effective options as lines "name=value", and back, so that conf_read_text gives a conf that
@@ -86,8 +86,8 @@ int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, 
 int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */
 /* The defaults that are others under `run`: what was saved is seen at once. */
 void conf_use_for_development(struct conf *c);
-/* `run --tls`: listeners on addresses speak TLS, with the certificate in the user's cache folder when
- * none is named (whoever serves makes it).  0, or -errno with a sentence. */
+/* `run --tls`: listeners on addresses speak TLS, with the certificate in the user's cache folder
+ * when none is named (whoever serves makes it).  0, or -errno with a sentence. */
 int conf_use_local_certificate(struct conf *c, char *const *envp, char *why);
 
 /* The table, for help, docs and check. */

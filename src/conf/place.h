@@ -14,13 +14,13 @@ enum { PLACE_FROM_BYTES = 320 };
 
 struct place {
     char folder[FOLDER_BYTES];
-    char from[PLACE_FROM_BYTES];         /* "manage.py", "manage.py above DIR", "mysite/wsgi.py", ... */
+    char from[PLACE_FROM_BYTES];         /* "manage.py", "manage.py above DIR", ... */
     bool has_manage_py;
     bool has_wsgi;                       /* wsgi is filled: what the folder is known by, or (with a
                                             manage.py) its only package that has one */
     struct wsgi wsgi;
 };
 
-/* For chdir and app of `c`.  -ENOENT: there is no such folder, -EEXIST: several projects are equally
- * near; both with a sentence. */
+/* For chdir and app of `c`.  -ENOENT: there is no such folder, -EEXIST: several projects are
+ * equally near; both with a sentence. */
 int place_find(struct place *p, const struct conf *c, char *why);

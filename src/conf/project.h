@@ -23,7 +23,8 @@ struct project {
     char settings[256];           /* the settings module, "" when nothing names one */
     char settings_from[256];      /* who does: "manage.py", "--settings", ".env: ..." */
     char app[300];                /* MODULE:CALLABLE, "" for what the settings say */
-    char app_from[320];           /* who names it: "APP" of the command line, "mysite/wsgi.py"; "" */
+    char app_from[320];           /* who names it: "APP" of the command line,
+                                   * "mysite/wsgi.py"; "" */
     char control[108];            /* path of the control socket */
     char name[64];                /* of the site: option site, else the folder's */
     bool has_manage_py;

@@ -1,5 +1,6 @@
-/* settings_name.h - the settings module that a Python file (manage.py, wsgi.py) names, read as text:
- * running the file to ask would need its interpreter first, and do whatever else the file does.
+/* settings_name.h - the settings module that a Python file (manage.py, wsgi.py) names, read as
+ * text: running the file to ask would need its interpreter first, and do whatever else the file
+ * does.
  */
 #pragma once
 #include "conf/folder.h"

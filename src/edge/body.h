@@ -1,8 +1,8 @@
 /* body.h - where a request's body is gathered until it is whole.
  *
- * Up to BODY_MEMORY_BYTES in the exchange's arena; up to conf.body_memory in a pooled memfd that is received into directly;
- * beyond that in an unlinked file.  What a body needs is known before (Content-Length) or found out (chunked): it moves on
- * by itself.
+ * Up to BODY_MEMORY_BYTES in the exchange's arena; up to conf.body_memory in a pooled memfd that is
+ * received into directly; beyond that in an unlinked file.  What a body needs is known before
+ * (Content-Length) or found out (chunked): it moves on by itself.
  */
 #pragma once
 #include "base/arena.h"
@@ -19,7 +19,8 @@ struct body_memfd {
     size_t cap_bytes;
 };
 
-struct body_pool {                /* one an edge: memfds between two uses, so that their pages need no clearing */
+struct body_pool {                /* one an edge: memfds between two uses, so that their pages need
+                                   * no clearing */
     struct body_memfd *free;
     unsigned count;
     size_t cap_bytes;             /* conf.body_memory */
@@ -28,8 +29,10 @@ struct body_pool {                /* one an edge: memfds between two uses, so th
     struct loop *loop;
     struct timer trim;            /* gives the pages back after a while without use */
 };
-const char *body_folder(const struct conf *conf);       /* of spool files: --spool-dir, $TMPDIR or /var/tmp */
-void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf, struct helpers *helpers);
+const char *body_folder(const struct conf *conf);       /* of spool files: that of --spool-dir,
+                                                         * $TMPDIR or /var/tmp */
+void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf,
+                    struct helpers *helpers);
 void body_pool_done(struct body_pool *p);
 
 struct body {
@@ -41,12 +44,15 @@ struct body {
     struct spill spill;           /* its job is NULL while not in a file */
 };
 
-/* expected_bytes: -1 when not known.  wake: a file has room again.  0, -ENOMEM, -errno of file or memfd. */
+/* expected_bytes: -1 when not known.  wake: a file has room again.  0, -ENOMEM, -errno of file or
+ * memfd. */
 int body_begin(struct body *b, struct body_pool *pool, struct arena *arena, int64_t expected_bytes,
                void (*wake)(struct spill *s));
-/* is_let_go: no worker can still read it.  Otherwise its memfd is not used again.  Accepts an all-zero one. */
+/* is_let_go: no worker can still read it.  Otherwise its memfd is not used again.  Accepts an
+ * all-zero one. */
 void body_done(struct body *b, bool is_let_go);
-/* Where the next bytes may be put, at least one byte; NULL: -EAGAIN (wake follows), -ENOMEM, -errno in *error. */
+/* Where the next bytes may be put, at least one byte; NULL: -EAGAIN (wake follows), -ENOMEM, -errno
+ * in *error. */
 char *body_room(struct body *b, size_t *room_bytes, int *error);
 void body_added(struct body *b, size_t bytes);        /* they are there */
 /* Nothing more comes: 0 and *call says where it lies; -EAGAIN (wake follows); or the error. */

@@ -8,7 +8,7 @@
 
 enum field_id {                /* the names that some room of ours acts on; all else is OTHER */
     FIELD_OTHER,
-    FIELD_UNDERSCORED,         /* any name with '_': as a CGI variable it would be taken for another */
+    FIELD_UNDERSCORED,         /* any name with '_': as a CGI variable it would be another */
     FIELD_ACCEPT_ENCODING, FIELD_ALLOW, FIELD_AUTHORIZATION, FIELD_CACHE_CONTROL, FIELD_CONNECTION,
     FIELD_CONTENT_ENCODING, FIELD_CONTENT_LENGTH, FIELD_CONTENT_TYPE, FIELD_COOKIE, FIELD_DATE,
     FIELD_ETAG, FIELD_EXPECT, FIELD_FORWARDED, FIELD_HOST, FIELD_IF_MATCH, FIELD_IF_MODIFIED_SINCE,

@@ -6,5 +6,6 @@
  * unknown. */
 struct span media_type_of(struct span file_name);
 
-/* May a browser that is shown this type run scripts in it?  (HTML, SVG and other XML, JavaScript) */
+/* May a browser that is shown this type run scripts in it?  (HTML, SVG and other XML,
+ * JavaScript) */
 bool media_type_runs(struct span type);

@@ -63,9 +63,9 @@ struct request {
  *   -501  Transfer-Encoding other than "chunked" alone
  *   -411  a POST or PUT in HTTP/1.0 without Content-Length
  *   -417  Expect other than 100-continue
- *   -400  more than 32 connection options; several or a malformed Host, none in HTTP/1.1; a target that is neither "/...",
- *         "http(s)://..." nor "*" for OPTIONS, or holds '#'; user information in it; a path that
- *         path_decode() refuses
+ *   -400  more than 32 connection options; several or a malformed Host, none in HTTP/1.1; a target
+ *         that is neither "/...", "http(s)://..." nor "*" for OPTIONS, or holds '#'; user
+ *         information in it; a path that path_decode() refuses
  *   -503  no memory
  * (RFC 9112, sections 3 and 6; RFC 9110, sections 4.2, 7.2 and 10.1.1) */
 int request_understand(struct request *r, struct arena *arena);

@@ -5,7 +5,7 @@
  * master <-> zygote    SOCK_SEQPACKET, one JSON object a message, descriptors beside "fork"
  * master <-> worker    SOCK_SEQPACKET ("life"), one JSON object a message; when it ends, so
  *                      does the worker
- * master <-> scribe    SOCK_SEQPACKET, one byte a message (enum channel_scribe); when it ends: write
+ * master <-> scribe    SOCK_SEQPACKET, a byte a message (enum channel_scribe); when it ends: write
  *                      what is in the pipes, then leave
  */
 #pragma once
@@ -31,10 +31,10 @@ enum channel_scribe {           /* what the master says to the scribe */
 
 enum channel_kind {
     /* master to edge */
-    CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become, or 0;
+    CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become or 0;
                                  * fds: the board, and with TLS listeners certificates: a memfd
                                  * of tls/bundle.h's items */
-    CHANNEL_FILES,              /* generation, just before it: its static files; text: a JSON object,
+    CHANNEL_FILES,              /* generation, just before it: its static files; text: JSON, as is
                                  * below; fds: the folders (O_PATH), in which an edge's user may
                                  * read, but which it may not be able to reach */
     CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ... */
@@ -47,7 +47,8 @@ enum channel_kind {
     CHANNEL_FORGET,             /* generation: unmap, close */
     CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0 */
     CHANNEL_REPORT,             /* answered by STATS */
-    CHANNEL_CHANGED,            /* generation, a = how often its templates or files changed: `run --live` */
+    CHANNEL_CHANGED,            /* generation, a = how often its templates or files changed
+                                 * (`run --live`) */
     CHANNEL_CERTIFICATES,       /* fd: as above, instead of those before */
     /* edge to master */
     CHANNEL_SWITCHED, CHANNEL_DRAINED,      /* generation */
@@ -69,8 +70,9 @@ struct channel_msg {
 enum { CHANNEL_TEXT_MAX = 60 * 1024 };
 
 /* text of CHANNEL_FILES: {"mount":"", "static":[{"url":"/static/","root":"/abs",
- * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL, "fd":which|"error":errno,
- * "manifest_fd":which, where it is not beneath root}], "name":SITE, "framework":"Django 5.2",
+ * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL,
+ * "fd":which|"error":errno, "manifest_fd":which, where it is not beneath root}], "name":SITE,
+ * "framework":"Django 5.2",
  * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h)} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
@@ -86,7 +88,8 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *   zygote > master   {"event":"ready","python":"3.11.2","framework":"Django 5.2.8"|"WSGI",
  *                      "application":"harbour.wsgi:application","settings":"harbour.settings",
  *                      "static":[{"url","root"}],"media":...,"debug":true,"allowed_hosts":[...],
- *                      "preload":{"verdict":"yes"|"no","why":"sentence"|"","module":"shop.feeds"|""},
+ *                      "preload":{"verdict":"yes"|"no","why":"sentence"|"",
+ *                                 "module":"shop.feeds"|""},
  *                      "metrics_dir":"of prometheus_client"|""}
  *                     {"event":"failed","error":"one sentence","traceback":"..."}
  *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,

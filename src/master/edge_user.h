@@ -17,5 +17,6 @@ struct edge_user {
 /* 0; or -EINVAL (no such user, or root) or -errno with a sentence (CONF_WHY_BYTES). */
 int edge_user_find(const struct conf *c, struct edge_user *u, char *why);
 uint64_t edge_user_word(const struct edge_user *u);      /* of CHANNEL_WELCOME; 0: none */
-/* Opens a file that nobody else sees in this folder with that user's rights: a descriptor or -errno. */
+/* Opens a file that nobody else sees in this folder with that user's rights: a descriptor or
+ * -errno. */
 int edge_user_spool(const struct edge_user *u, const char *folder);

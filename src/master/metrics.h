@@ -2,8 +2,8 @@
  *
  * The zygote makes it beside the control socket when the project has prometheus_client, and puts it
  * into PROMETHEUS_MULTIPROC_DIR, unless that names one already.  The client's MultiProcessCollector
- * adds the files up.  What nobody else does is done here: a dead worker's live gauges go with it, and
- * a start begins with nothing.
+ * adds the files up.  What nobody else does is done here: a dead worker's live gauges go with it,
+ * and a start begins with nothing.
  */
 #pragma once
 #include <sys/types.h>

@@ -14,6 +14,7 @@ struct routes_files {
     int fds[SYS_FDS_MAX];           /* own */
     size_t count;
 };
-/* Opens the folders of that text: an edge's user need not reach them by their paths.  0, -ENOMEM. */
+/* Opens the folders of that text: an edge's user need not reach them by their paths.  0 or
+ * -ENOMEM. */
 int routes_open(const char *text, struct routes_files *files);
 void routes_close(struct routes_files *files);

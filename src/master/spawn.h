@@ -14,7 +14,7 @@ struct spawn {
     int output_fd, error_fd;        /* become 1 and 2; 0 is /dev/null */
     int fds[SPAWN_FDS_MAX];         /* become 3, 4, ... */
     size_t fds_count;
-    bool dies_with_us;              /* killed by the kernel when we end: it may be deaf to all else */
+    bool dies_with_us;              /* killed by the kernel when we end: it may be deaf to us */
 };
 
 /* The pid, or -errno of the fork.  What fails after it is one line on error_fd and exit status 127.

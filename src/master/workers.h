@@ -41,14 +41,16 @@ struct worker {
     bool is_settled;              /* was ready, or ended, once: a new generation waits for this */
     bool is_ready_early;          /* said "ready" before its pid was accepted */
     bool was_ready;               /* this process */
-    bool wants_terminal;          /* `run`: it is in breakpoint(), waits for the terminal or has it */
+    bool wants_terminal;          /* `run`: it is in breakpoint(), with the terminal or
+                                   * waiting for it */
     bool was_told;                /* the edges know this process */
     int64_t asked_us;
     int64_t rest_ends_us;         /* RESTING: then it is killed */
     uint64_t requests_before;     /* on the scoreboard, of its predecessors */
     unsigned deaths;
     char last_end[CHILD_STATUS_BYTES];   /* how the last process ended, "" before */
-    char failure[WORKER_FAILURE_BYTES];  /* why the last one could not import the project, "": it did not say so */
+    char failure[WORKER_FAILURE_BYTES];  /* why the last one could not import the project, "": it
+                                          * did not say so */
 };
 
 void worker_init(struct worker *w, struct generation *g, unsigned index);

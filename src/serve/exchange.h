@@ -1,8 +1,9 @@
 /* exchange.h - one request and its response, whatever wire they travel on.
  *
  * Owner  the edge's connection (or stream).  Everything it points to lives in its arena or longer.
- * Life   the edge makes it when a head is complete, lets serve decide, and takes it back when the response was
- *        sent or the client is gone (serve_leave).  After `answer_out` was told the end, serve never touches it again.
+ * Life   the edge makes it when a head is complete, lets serve decide, and takes it back when the
+ *        response was sent or the client is gone (serve_leave).  After `answer_out` was told the
+ *        end, serve never touches it again.
  */
 #pragma once
 #include "base/buf.h"
@@ -16,13 +17,15 @@ struct compression;
 
 /* Declared here, filled by the edge: how an answer leaves.  Called on the loop. */
 struct answer_out {
-    /* The head, once.  res->body_bytes is -1 when the length is not known.  0, or negative: the client is gone. */
+    /* The head, once.  res->body_bytes is -1 when the length is not known.  0, or negative: the
+     * client is gone. */
     int (*head)(struct exchange *x, const struct response *res);
-    /* Up to two runs of body; returns how many bytes it took (sent or kept), 0: full, serve_resume() will follow;
-     * negative: the client is gone (serve lets go).  is_last: after these runs the response is whole. */
+    /* Up to two runs of body; returns how many bytes it took (sent or kept), 0: full,
+     * serve_resume() will follow; negative: the client is gone (serve lets go).  is_last: after
+     * these runs the response is whole. */
     ssize_t (*body)(struct exchange *x, const struct span runs[2], bool is_last);
-    /* Instead of the last body(): bytes of an open file.  `file` (may be NULL) is released by file_release when sent,
-     * else fd is closed. */
+    /* Instead of the last body(): bytes of an open file.  `file` (may be NULL) is released by
+     * file_release when sent, else fd is closed. */
     void (*file)(struct exchange *x, struct file *file, int fd, uint64_t at, uint64_t bytes);
     /* The response cannot be completed: the client must be able to see that. */
     void (*cut)(struct exchange *x);
@@ -41,16 +44,19 @@ struct exchange {
     unsigned stage;                   /* the next one to run */
     bool has_head;                    /* out->head was called */
     bool is_with_pool;                /* the pool holds x->call */
-    bool is_body_lent;                /* a worker may still read `body`: its memory is not used again */
+    bool is_body_lent;                /* a worker may still read `body`: its memory is not
+                                       * used again */
     bool is_logged;                   /* wanted in the access log, and not there yet */
     char request_id[17];              /* "" until one was needed */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
     struct opening_wait *opening_wait;      /* it is held until the site is known; NULL otherwise */
-    struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL otherwise */
+    struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL
+                                       * otherwise */
     struct compression *compression;  /* its body goes through a coding; NULL otherwise */
     unsigned file_root;               /* the static root to try next */
     struct span set_cookie;           /* for its answer: Set-Cookie; "" for none */
-    bool is_private;                  /* it passed the wall: no cache may give its answer to others */
+    bool is_private;                  /* it passed the wall: no cache may give its answer
+                                       * to others */
     const char *failure;              /* for the log: why the edge answered by itself; NULL */
 
     /* for the access log, kept by the edge */

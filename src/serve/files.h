@@ -1,8 +1,9 @@
 /* files.h - static roots and the files open beneath them.
  *
- * A file is opened beneath its root only (openat2 RESOLVE_BENEATH, else a walk that follows no link), never a dotfile.
- * Open files are kept and trusted for conf.static_cache_ms, then looked at again; a reference counts for each response
- * that sends one.  What is not in the kernel's cache is opened by a helper.
+ * A file is opened beneath its root only (openat2 RESOLVE_BENEATH, else a walk that follows no
+ * link), never a dotfile.  Open files are kept and trusted for conf.static_cache_ms, then looked at
+ * again; a reference counts for each response that sends one.  What is not in the kernel's cache is
+ * opened by a helper.
  */
 #pragma once
 #include "base/json.h"
@@ -26,20 +27,25 @@ struct file {
     char modified[32];            /* IMF-fixdate */
     struct span type;             /* media type: static text */
     unsigned root;
-    unsigned names_stamp;         /* of the manifest that is_hashed was read from; 0: from none yet */
+    unsigned names_stamp;         /* of the manifest that is_hashed was read from; 0: from
+                                   * none yet */
     bool is_hashed;
     size_t path_bytes;
     char path[];                  /* relative to its root, NUL-ended */
 };
 
 struct files;
-/* trust_ms: an open file is not looked at again; kept_ms: a browser may use its copy without asking. */
-struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms, int64_t kept_ms);
+/* trust_ms: an open file is not looked at again; kept_ms: a browser may use its copy without
+ * asking. */
+struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms,
+                        int64_t kept_ms);
 void files_free(struct files *f);
-/* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "without": "a/b"|"",
- * "media": false}...].  "without": of this folder in the root nothing is served.
- * "fd" in a row: which of `fds` is its folder (O_PATH); "error": why there is none; neither: "root" is opened.
- * "manifest_fd": likewise of a manifest's that is not beneath the root.  All of `fds` are taken over.  Roots that cannot be opened are left out and logged.  Files of a root with "media" are foreign content: they are sent
- * so that no browser runs a script of theirs for this site. */
+/* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "without":
+ * "a/b"|"", "media": false}...].  "without": of this folder in the root nothing is served.
+ * "fd" in a row: which of `fds` is its folder (O_PATH); "error": why there is none; neither: "root"
+ * is opened.  "manifest_fd": likewise of a manifest's that is not beneath the root.  All of `fds`
+ * are taken over.  Roots that cannot be opened are left out and logged.  Files of a root with
+ * "media" are foreign content: they are sent so that no browser runs a script of theirs for this
+ * site. */
 int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t fds_count);
 void file_release(struct files *f, struct file *file);

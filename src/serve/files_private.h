@@ -31,11 +31,15 @@ struct files {
 
 /* Is `path` beneath this root's URL, and may it be opened?  *rest: relative to the root. */
 bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest);
-/* The descriptor, or -errno; only_cached: -EAGAIN where the kernel would have to read a folder from disk. */
+/* The descriptor, or -errno; only_cached: -EAGAIN where the kernel would have to read a folder from
+ * disk. */
 int files_open_beneath(int root_fd, const char *path, bool only_cached);
-struct file *files_find(struct files *f, unsigned root, struct span path);   /* NULL: not in the table */
-bool files_trusts(const struct files *f, const struct file *file);           /* looked at a moment ago */
-/* Takes over fd: the table's file for it (the old one when it is unchanged), or NULL: not a regular file, no memory. */
+/* NULL: not in the table */
+struct file *files_find(struct files *f, unsigned root, struct span path);
+/* looked at a moment ago */
+bool files_trusts(const struct files *f, const struct file *file);
+/* Takes over fd: the table's file for it (the old one when it is unchanged), or NULL: not a regular
+ * file, no memory. */
 struct file *files_keep(struct files *f, int fd, unsigned root, struct span path);
 void files_forget_all(struct files *f);      /* closes all that no response is sending */
 /* Does the name have its content's hash in it?  Then what is kept under it is good for ever. */

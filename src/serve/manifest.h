@@ -1,7 +1,7 @@
 /* manifest.h - the names of static files that have their content's hash in them.
  *
- * Read from the manifest of Django's ManifestFilesMixin, {"paths": {"a.css": "a.5f3c.css", ...}}, by
- * a helper, and again when that file has changed.  While it is not there or cannot be read, the
+ * Read from the manifest of Django's ManifestFilesMixin, {"paths": {"a.css": "a.5f3c.css", ...}},
+ * by a helper, and again when that file has changed.  While it is not there or cannot be read, the
  * names known before stay.
  *
  * Owner   manifest_new/manifest_free, on the loop's thread only.

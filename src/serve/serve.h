@@ -3,8 +3,8 @@
  *     edge --serve_begin--> health > opening > rate > wall > files > application --pool--> worker
  *     edge <--answer_out--- head, body, file, cut
  *
- * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run on the head;
- * the body is read by the edge only when a stage asks for it.
+ * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run
+ * on the head; the body is read by the edge only when a stage asks for it.
  */
 #pragma once
 #include "link/board.h"
@@ -47,18 +47,22 @@ struct serve {
 
 int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
                struct helpers *helpers, int access_fd);
-/* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0 or -ENOMEM. */
+/* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0
+ * or -ENOMEM. */
 int serve_limits(struct serve *s, const struct board *board);
 void serve_done(struct serve *s);
-/* What the master said of the site (JSON text of CHANNEL_FILES): static roots, wall; fds are taken over.
- * 0 or -errno: what it says of the wall cannot be obeyed, so nobody is let in. */
+/* What the master said of the site (JSON text of CHANNEL_FILES): static roots, wall; fds are taken
+ * over.  0 or -errno: what it says of the wall cannot be obeyed, so nobody is let in. */
 int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_count);
 
-enum served serve_begin(struct serve *s, struct exchange *x);      /* head complete, request_understand() done */
-enum served serve_run(struct exchange *x);                         /* the body is complete, or a wait is over */
+/* The head is complete, request_understand() done. */
+enum served serve_begin(struct serve *s, struct exchange *x);
+/* The body is complete, or a wait is over. */
+enum served serve_run(struct exchange *x);
 /* answer_out.body has room again; it may be called, also with the end, before this returns. */
 void serve_resume(struct exchange *x);
-void serve_leave(struct exchange *x);         /* the client is gone, or the exchange is over: let go of everything */
+void serve_leave(struct exchange *x);         /* the client is gone, or the exchange is over: let go
+                                               * of everything */
 
 /* `run --live`: pages made before this are to be loaded again. */
 void serve_changed(struct serve *s, uint32_t generation, uint64_t count);
@@ -72,5 +76,6 @@ void serve_log(struct exchange *x);           /* one access line; once, when the
 void serve_flush_log(struct serve *s);        /* at turn end */
 struct span serve_date(struct serve *s);      /* 29 bytes, now */
 
-/* May a request that waits be forgotten when its client half-closed?  Only while no worker has it. */
+/* May a request that waits be forgotten when its client half-closed?  Only while no worker has
+ * it. */
 bool serve_is_waiting(const struct exchange *x);

@@ -6,7 +6,8 @@ enum stage_says { STAGE_PASS, STAGE_ANSWERED, STAGE_WAITS, STAGE_WANTS_BODY };
 
 enum stage_says stage_health(struct exchange *x);
 enum stage_says stage_rate(struct exchange *x);
-enum stage_says stage_changes(struct exchange *x, struct span name);      /* `run --live`: behind health_path */
+/* `run --live`: behind health_path */
+enum stage_says stage_changes(struct exchange *x, struct span name);
 void changes_leave(struct exchange *x);          /* nobody waits for a change any more */
 enum stage_says stage_opening(struct exchange *x);
 void opening_init(struct serve *s);
@@ -17,6 +18,7 @@ enum stage_says stage_files(struct exchange *x);
 void stage_files_leave(struct exchange *x);      /* nobody waits for the file any more */
 enum stage_says stage_app(struct exchange *x);
 
-/* A whole small answer: status, one content type, extra fields (may be NULL), body copied out at once. */
-void answer_small(struct exchange *x, unsigned status, struct span type, const struct field *extra, size_t extras,
-                  struct span body);
+/* A whole small answer: status, one content type, extra fields (may be NULL), body copied out at
+ * once. */
+void answer_small(struct exchange *x, unsigned status, struct span type, const struct field *extra,
+                  size_t extras, struct span body);

@@ -21,12 +21,12 @@ int uwsgi_put_var(char *into, size_t room_bytes, size_t *used, struct span name,
  * HTTP_HOST(r->host, when there is one) and HTTP_*.
  * Repeated fields are joined by ", " (Cookie by "; ") at the first one's place, Content-Type too.
  * Never passed on: names with an underscore (they would be taken for the same name with a hyphen),
- * Proxy, hop-by-hop fields and those that Connection names, Expect, Content-Length/Type as HTTP_*; and the forwarding fields
- * (X-Forwarded-*, Forwarded, X-Real-IP) are replaced by our own: X-Forwarded-For, -Proto, -Host
- * and X-Real-IP (those that say nothing, as the address on a Unix socket, are left out).  When
- * from.is_trusted, our own -Port is there, too, and other X-Forwarded-* pass.
- * SERVER_NAME is the host without its port, else our address, else "localhost"; SERVER_PORT is
- * ours, else 80 or 443.
+ * Proxy, hop-by-hop fields and those that Connection names, Expect, Content-Length/Type as HTTP_*;
+ * and the forwarding fields (X-Forwarded-*, Forwarded, X-Real-IP) are replaced by our own:
+ * X-Forwarded-For, -Proto, -Host and X-Real-IP (those that say nothing, as the address on a Unix
+ * socket, are left out).  When from.is_trusted, our own -Port is there, too, and other
+ * X-Forwarded-* pass.  SERVER_NAME is the host without its port, else ours, else "localhost";
+ * SERVER_PORT is ours, else 80 or 443.
  * `mount` is the prefix that becomes SCRIPT_NAME ("" for none; PATH_INFO is the rest); a path that
  * does not begin with it (as whole segments) is left whole and SCRIPT_NAME empty.
  * body_bytes: the length of the complete body.  The bytes used, or -EMSGSIZE. */
