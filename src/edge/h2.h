@@ -44,8 +44,9 @@ struct h2_conn {
     bool is_refused;                  /* the guard or a limit said no: nothing more is read */
     int64_t idle_since_ms;            /* no stream is there */
     int64_t amid_since_ms;            /* a frame head or a header block is not whole; 0: none */
-    int64_t stuck_since_ms;           /* `out` waits for the socket; 0: it does not */
-    uint64_t seen_bytes;              /* base.sent_bytes at the last look */
+    struct pace_out pace;             /* of the socket, while `out` waits for it or the connection lingers */
+    int64_t pace_due_ms;              /* when it is looked at; 0: nothing waits */
+    uint64_t framed_bytes;            /* of DATA */
     int64_t ending_since_ms;
     uint64_t requests;
 };
@@ -56,7 +57,7 @@ struct h2_stream {                    /* spare ones keep the first block of thei
     int32_t id;
     struct list node;                 /* in the connection's streams, or spare */
     struct list mark;                 /* in the connection's marked, or alone */
-    int64_t deadline_ms;              /* for the body to go on, or its answer to be taken; 0: none */
+    int64_t deadline_ms;              /* for the body to go on, or a look at how its answer is taken; 0: none */
 
     /* the head as it comes */
     struct span authority;
@@ -70,10 +71,12 @@ struct h2_stream {                    /* spare ones keep the first block of thei
     bool wants_body;                  /* serve asked for it: body_begin() was called */
     bool has_input_ended;             /* the client's END_STREAM was seen */
     bool is_body_complete;            /* serve has it, or needs none: what still comes is dropped */
-    bool has_continued;               /* "100 Continue" was said */
+    struct pace_in body_pace;
 
     /* the answer */
     struct store store;
+    uint64_t framed_bytes;            /* of its DATA */
+    struct pace_out pace, pace_of_all;         /* of its DATA and of its connection's, while some waits */
     uint64_t promised_left_bytes;     /* of Content-Length */
     bool is_bare;                     /* no body follows the head */
     bool is_counted;                  /* promised_left_bytes counts */
@@ -94,6 +97,7 @@ void h2_go_away(struct h2_conn *c);             /* no further stream; the client
 /* The timer shall look at or before this time (monotonic); 0 is no wish. */
 void h2_look_by(struct h2_conn *c, int64_t deadline_ms);
 int64_t h2_now_ms(const struct h2_conn *c);
+struct pace_limit h2_send_limit(const struct h2_conn *c);
 struct h2_guard_limits h2_limits(const struct h2_conn *c);
 static inline struct edge *h2_edge(const struct h2_conn *c) { return c->base.edge; }
 
@@ -120,6 +124,7 @@ void h2_stream_data(struct h2_stream *st, struct span data);
 void h2_stream_input_end(struct h2_stream *st);
 void h2_stream_out(struct h2_stream *st);       /* the end of its answer was framed */
 void h2_stream_late(struct h2_stream *st);      /* its deadline passed */
+void h2_stream_awaits(struct h2_stream *st);    /* some of its answer waits for the client from now on */
 
 /* ---- h2_answer.c */
 extern const struct answer_out h2_answer_out;

@@ -36,10 +36,8 @@ static void tell(struct h2_stream *st)
         st->is_deferred = false;
         (void)nghttp2_session_resume_data(st->conn->session, st->id);
     }
-    if (st->deadline_ms == 0 && store_bytes(&st->store) > 0) {
-        st->deadline_ms = h2_now_ms(st->conn) + h2_edge(st->conn)->conf->send_timeout_ms;
-        h2_look_by(st->conn, st->deadline_ms);
-    }
+    if (st->deadline_ms == 0 && store_bytes(&st->store) > 0)
+        h2_stream_awaits(st);
     h2_due(st->conn);
 }
 
@@ -113,9 +111,10 @@ int h2_send_data(struct h2_stream *st, const uint8_t head[H2_FRAME_HEAD_BYTES], 
         return rc == -ENOMEM ? -EIO : rc;
     }
     buf_added(&c->out, H2_FRAME_HEAD_BYTES + bytes);
-    uint64_t left_bytes = store_bytes(&st->store);
-    st->deadline_ms = left_bytes > 0 ? h2_now_ms(c) + h2_edge(c)->conf->send_timeout_ms : 0;
-    h2_look_by(c, st->deadline_ms);
+    st->framed_bytes += bytes;
+    c->framed_bytes += bytes;
+    if (store_bytes(&st->store) == 0)
+        st->deadline_ms = 0;
     if (st->is_full && store_takes_more(&st->store, h2_edge(c)))
         h2_mark(st);
     return 0;

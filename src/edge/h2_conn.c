@@ -39,6 +39,12 @@ struct h2_guard_limits h2_limits(const struct h2_conn *c)
     };
 }
 
+struct pace_limit h2_send_limit(const struct h2_conn *c)
+{
+    const struct conf *conf = h2_edge(c)->conf;
+    return (struct pace_limit){ conf->send_timeout_ms, conf->send_rate_bytes };
+}
+
 void h2_due(struct h2_conn *c)
 {
     if (list_empty(&c->due))
@@ -63,11 +69,17 @@ static void drop_streams(struct h2_conn *c)
     }
 }
 
-static void close_conn(struct h2_conn *c)
+/* By a reset the kernel does not keep what it still holds for a client. */
+static void close_by(struct h2_conn *c, bool is_reset)
 {
     drop_streams(c);
     list_remove(&c->due);
-    conn_close(&c->base, false, free_conn);
+    conn_close(&c->base, is_reset, free_conn);
+}
+
+static void close_conn(struct h2_conn *c)
+{
+    close_by(c, false);
 }
 
 void h2_terminate(struct h2_conn *c, enum h2_error error, const char *why)
@@ -104,6 +116,15 @@ void h2_go_away(struct h2_conn *c)
     h2_due(c);
 }
 
+static void begin_pace(struct h2_conn *c)
+{
+    const struct pace_limit limit = h2_send_limit(c);
+    c->pace = (struct pace_out){ 0 };
+    (void)pace_out(&c->pace, &limit, conn_taken_bytes(&c->base));
+    c->pace_due_ms = h2_now_ms(c) + pace_out_wait_ms(&limit);
+    h2_look_by(c, c->pace_due_ms);
+}
+
 static void begin_linger(struct h2_conn *c)
 {
     drop_streams(c);
@@ -114,6 +135,7 @@ static void begin_linger(struct h2_conn *c)
     c->ending = H2_LINGER;
     c->ending_since_ms = h2_now_ms(c);
     conn_shutdown(&c->base);
+    begin_pace(c);
     h2_look_by(c, c->ending_since_ms + h2_edge(c)->conf->drain_idle_ms);
     loop_again(&c->base.watch);
 }
@@ -246,17 +268,6 @@ static int send_frames(struct h2_conn *c)
     return 0;
 }
 
-static void note_progress(struct h2_conn *c)
-{
-    if (buf_len(&c->out) == 0) {
-        c->stuck_since_ms = 0;
-    } else if (c->stuck_since_ms == 0 || c->base.sent_bytes != c->seen_bytes) {
-        c->stuck_since_ms = h2_now_ms(c);
-        h2_look_by(c, c->stuck_since_ms + h2_edge(c)->conf->send_timeout_ms);
-    }
-    c->seen_bytes = c->base.sent_bytes;
-}
-
 static bool is_over(struct h2_conn *c)
 {
     return buf_len(&c->out) == 0 && !nghttp2_session_want_write(c->session) &&
@@ -270,7 +281,10 @@ static void flush(struct h2_conn *c)
         close_conn(c);
         return;
     }
-    note_progress(c);
+    if (buf_len(&c->out) == 0)
+        c->pace_due_ms = 0;
+    else if (c->pace_due_ms == 0)
+        begin_pace(c);
     if (is_over(c))
         begin_linger(c);
     else if (buf_len(&c->out) == 0 && conn_has_unread(&c->base) && !c->is_refused)
@@ -319,6 +333,14 @@ static void look_at_streams(struct h2_conn *c)
     }
 }
 
+/* A client that never asked for anything has no claim to be kept. */
+static int64_t idle_limit_ms(const struct h2_conn *c)
+{
+    const struct conf *conf = h2_edge(c)->conf;
+    bool is_new = c->requests == 0 && conf->head_timeout_ms < conf->idle_timeout_ms;
+    return is_new ? conf->head_timeout_ms : conf->idle_timeout_ms;
+}
+
 static void look_at_clock(struct h2_conn *c)
 {
     const struct conf *conf = h2_edge(c)->conf;
@@ -329,27 +351,43 @@ static void look_at_clock(struct h2_conn *c)
         c->amid_since_ms = 0;
         h2_terminate(c, H2_NO_ERROR, "a head did not come whole within head-timeout");
     }
-    if (is_idle && is_late(c, c->idle_since_ms, conf->idle_timeout_ms))
+    if (is_idle && is_late(c, c->idle_since_ms, idle_limit_ms(c)))
         h2_go_away(c);
     look_at_streams(c);
+}
+
+/* The socket takes too little of what waits for it.  (What the kernel holds is paced, too.) */
+static bool is_too_slow(struct h2_conn *c)
+{
+    const struct pace_limit limit = h2_send_limit(c);
+    if (!is_late(c, c->pace_due_ms, 0))
+        return false;
+    c->pace_due_ms = h2_now_ms(c) + pace_out_wait_ms(&limit);
+    h2_look_by(c, c->pace_due_ms);
+    return conn_unsent_bytes(&c->base) > 0 && !pace_out(&c->pace, &limit, conn_taken_bytes(&c->base));
+}
+
+static bool has_lingered(struct h2_conn *c)
+{
+    return is_late(c, c->ending_since_ms, h2_edge(c)->conf->drain_idle_ms) &&
+           conn_unsent_bytes(&c->base) == 0;
 }
 
 static void conn_late(struct conn *base)
 {
     struct h2_conn *c = of(base);
-    const struct conf *conf = h2_edge(c)->conf;
     if (base->is_closing)
         return;
     h2_look_by(c, h2_now_ms(c) + HEARTBEAT_MS);
-    if ((c->ending == H2_LINGER && is_late(c, c->ending_since_ms, conf->drain_idle_ms)) ||
-        is_late(c, c->stuck_since_ms, conf->send_timeout_ms)) {
+    if (is_too_slow(c)) {
+        log_debug("client takes too little", "address=%s", base->address);
+        close_by(c, true);
+    } else if (c->ending != H2_LINGER) {
+        look_at_clock(c);
+        h2_due(c);
+    } else if (has_lingered(c)) {
         close_conn(c);
-        return;
     }
-    if (c->ending == H2_LINGER)
-        return;
-    look_at_clock(c);
-    h2_due(c);
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
@@ -388,7 +426,7 @@ int h2_conn_take(struct conn *from, struct span came, void (*free_fn)(struct loo
         return rc;
     }
     c->idle_since_ms = h2_now_ms(c);
-    h2_look_by(c, c->idle_since_ms + e->conf->idle_timeout_ms);
+    h2_look_by(c, c->idle_since_ms + idle_limit_ms(c));
     if (feed(c, came) < 0) {
         close_conn(c);
         return 0;

@@ -208,7 +208,11 @@ static ssize_t put(struct h2_stream *st, struct span bytes)
 
 static void await_body(struct h2_stream *st)
 {
-    st->deadline_ms = h2_now_ms(st->conn) + h2_edge(st->conn)->conf->body_timeout_ms;
+    const struct conf *conf = h2_edge(st->conn)->conf;
+    const struct pace_limit limit = { conf->body_timeout_ms, conf->body_rate_bytes };
+    uint64_t came_bytes = (uint64_t)st->body.bytes + buf_len(&st->early);
+    int64_t now_us = loop_now_us(h2_edge(st->conn)->loop);
+    st->deadline_ms = h2_now_ms(st->conn) + pace_in(&st->body_pace, &limit, came_bytes, now_us);
     h2_look_by(st->conn, st->deadline_ms);
 }
 
@@ -342,18 +346,41 @@ void h2_stream_out(struct h2_stream *st)
     h2_look_by(st->conn, st->deadline_ms);
 }
 
+void h2_stream_awaits(struct h2_stream *st)
+{
+    struct h2_conn *c = st->conn;
+    const struct pace_limit limit = h2_send_limit(c);
+    st->pace = st->pace_of_all = (struct pace_out){ 0 };
+    (void)pace_out(&st->pace, &limit, st->framed_bytes);
+    (void)pace_out(&st->pace_of_all, &limit, c->framed_bytes);
+    st->deadline_ms = h2_now_ms(c) + pace_out_wait_ms(&limit);
+    h2_look_by(c, st->deadline_ms);
+}
+
+/* Its client takes too little of it; not one that takes what is more urgent first. */
+static bool is_too_slow(struct h2_stream *st)
+{
+    const struct pace_limit limit = h2_send_limit(st->conn);
+    bool is_enough = pace_out(&st->pace, &limit, st->framed_bytes);
+    bool is_enough_of_all = pace_out(&st->pace_of_all, &limit, st->conn->framed_bytes);
+    bool is_shut = nghttp2_session_get_stream_remote_window_size(st->conn->session, st->id) <= 0;
+    return !is_enough && (is_shut || !is_enough_of_all);
+}
+
 void h2_stream_late(struct h2_stream *st)
 {
+    const struct pace_limit limit = h2_send_limit(st->conn);
     st->deadline_ms = 0;
     if (st->is_out) {
         stop_input(st);
-        return;
-    }
-    if (st->wants_body && !st->is_body_complete) {
+    } else if (st->wants_body && !st->is_body_complete) {
         refuse(st, 408);
-        return;
+    } else if (!is_too_slow(st)) {
+        st->deadline_ms = h2_now_ms(st->conn) + pace_out_wait_ms(&limit);
+        h2_look_by(st->conn, st->deadline_ms);
+    } else {
+        log_debug("client takes too little", "address=%s stream=%d", st->conn->base.address, st->id);
+        (void)nghttp2_submit_rst_stream(st->conn->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL);
+        h2_due(st->conn);
     }
-    log_debug("client takes nothing", "address=%s stream=%d", st->conn->base.address, st->id);
-    (void)nghttp2_submit_rst_stream(st->conn->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL);
-    h2_due(st->conn);
 }

@@ -3,6 +3,7 @@ meanwhile (RFC 9113, section 10.5; CVE-2019-9511 to 9518, CVE-2023-44487, CVE-20
 CVE-2025-8671).
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
@@ -220,6 +221,45 @@ def test_windows_that_stay_closed(sites: Sites) -> None:
         streams = [wire.head(path="/download?mib=1") for _ in range(20)]
         assert all(wire.answer(stream).reset == CANCEL for stream in streams)
     assert get(site.address, "/work").status == 200
+
+
+def test_windows_that_drip(sites: Sites) -> None:
+    """A byte now and then holds no answer open: --send-rate."""
+    site = sites.start("work", "--send-timeout", "400ms", "--send-rate", "100K")
+    with Wire(site.address, keeps_windows=True, window=0) as wire:
+        stream = wire.head(path="/download?mib=1")
+        while not wire.answers[stream].is_over:
+            wire.give(stream, 1)
+            wire.read()
+        assert wire.answers[stream].reset == CANCEL and len(wire.answers[stream].body) < 40 * 1024
+
+
+def test_an_answer_that_waits_for_a_more_urgent_one(sites: Sites) -> None:
+    """The client takes enough, but of another: nobody is too slow."""
+    site = sites.start("work", "--send-timeout", "300ms", "--send-rate", "1K")
+    with Wire(site.address, keeps_windows=True, window=1 << 24) as wire:
+        urgent = wire.head(path="/download?mib=9", fields=[("priority", "u=0")])
+        wire.until(lambda: wire.answers[urgent].body)
+        patient = wire.head(path="/download?mib=1", fields=[("priority", "u=7")])
+        begin = time.monotonic()
+        while not wire.answers[urgent].is_over and time.monotonic() < begin + 2:
+            wire.give(0, 4096)
+            wire.read()
+        assert not wire.answers[urgent].is_over and wire.answers[patient].reset is None
+        wire.give(0, 1 << 24)
+        assert len(wire.answer(urgent).body) == 9 << 20
+        assert len(wire.answer(patient).body) == 1 << 20
+
+
+def test_a_body_that_drips(sites: Sites) -> None:
+    site = sites.start("plain", "--body-timeout", "400ms", "--body-rate", "100K")
+    with Wire(site.address) as wire:
+        stream = wire.head("POST", "/echo", ends=False)
+        with suppress(Cut):
+            while not wire.answers[stream].heads:
+                wire.data(stream, b"x", ends=False)
+                wire.ping(str(len(wire.pongs)).rjust(8).encode())
+        assert wire.answer(stream).status == 408
 
 
 def test_a_client_that_asks_and_reads_nothing(plain: Site) -> None:
