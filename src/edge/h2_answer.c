@@ -36,8 +36,17 @@ static void tell(struct h2_stream *st)
         st->is_deferred = false;
         (void)nghttp2_session_resume_data(st->conn->session, st->id);
     }
-    if (st->deadline_ms == 0 && store_bytes(&st->store) > 0)
+    /* An end of no bytes waits for a window, too: nghttp2 asks for none without one. */
+    if (st->deadline_ms == 0 && (store_bytes(&st->store) > 0 || st->is_ended) && !st->is_bare)
         h2_stream_awaits(st);
+    h2_due(st->conn);
+}
+
+/* The client sees that it is cut, whatever its window. */
+static void reset(struct h2_stream *st)
+{
+    (void)nghttp2_submit_rst_stream(st->conn->session, NGHTTP2_FLAG_NONE, st->id,
+                                    NGHTTP2_INTERNAL_ERROR);
     h2_due(st->conn);
 }
 
@@ -45,14 +54,10 @@ static void end(struct h2_stream *st, bool is_cut)
 {
     st->is_ended = true;
     st->is_cut = is_cut;
-    tell(st);
-}
-
-static void reset(struct h2_stream *st)
-{
-    (void)nghttp2_submit_rst_stream(st->conn->session, NGHTTP2_FLAG_NONE, st->id,
-                                    NGHTTP2_INTERNAL_ERROR);
-    h2_due(st->conn);
+    if (is_cut && store_bytes(&st->store) == 0)
+        reset(st);
+    else
+        tell(st);
 }
 
 static void out_wake(struct exchange *x)
@@ -73,12 +78,10 @@ static ssize_t offer(nghttp2_session *session, int32_t id, uint8_t *into, size_t
     uint64_t all_bytes = store_bytes(&st->store);
     if (ready_bytes < 0)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (ready_bytes == 0 && (!st->is_ended || all_bytes > 0)) {
+    if (ready_bytes == 0 && (!st->is_ended || st->is_cut || all_bytes > 0)) {
         st->is_deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
-    if (ready_bytes == 0 && st->is_cut)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     size_t bytes = (uint64_t)ready_bytes < room_bytes ? (size_t)ready_bytes : room_bytes;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (st->is_ended && !st->is_cut && bytes == all_bytes)
@@ -113,8 +116,11 @@ int h2_send_data(struct h2_stream *st, const uint8_t head[H2_FRAME_HEAD_BYTES], 
     buf_added(&c->out, H2_FRAME_HEAD_BYTES + bytes);
     st->framed_bytes += bytes;
     c->framed_bytes += bytes;
-    if (store_bytes(&st->store) == 0)
+    if (store_bytes(&st->store) == 0) {
         st->deadline_ms = 0;
+        if (st->is_cut)
+            reset(st);
+    }
     if (st->is_full && store_takes_more(&st->store, h2_edge(c)))
         h2_mark(st);
     return 0;
