@@ -1,6 +1,6 @@
-/* h1_stage.h - an edge whose kernel, clock, helpers and pool are here: one HTTP/1 connection runs
- * without a system call (but for large bodies) and does the same each time.  Include it in one
- * fuzz target's only file.
+/* h1_stage.h - an edge whose kernel, clock, helpers and pool are here: one connection runs without a
+ * system call (but for large bodies) and does the same each time.  Include it in one fuzz target's
+ * only file.
  *
  *   client bytes -- socket_give() --> sys_recv --> edge, serve --> pool_submit: noted in stage.seen
  *   stage.out <-- sys_send, as far as socket_room() allows <-- edge, serve <-- app_go_on()
@@ -21,7 +21,7 @@
 #include "loop/helpers.h"
 #include "wire/uwsgi.h"
 
-enum { SOCKET = 100000, LIMIT_BYTES = 64 << 20, VARIABLES_BYTES = 64 * 1024 };
+enum { SOCKET = 100000, LIMIT_BYTES = 64 << 20, VARIABLES_BYTES = 64 * 1024, CALLS_MAX = 64 };
 
 static const char text[200000];
 
@@ -40,6 +40,8 @@ static struct {
     struct buf out, seen;
     /* the application */
     struct call *call;                 /* NULL: no request is with it */
+    struct call *queue[CALLS_MAX];     /* of HTTP/2: those that wait for it */
+    size_t queued;
     bool has_head, is_full;
     uint64_t body_bytes, done_bytes;   /* of its answer */
     unsigned plan;
@@ -231,22 +233,12 @@ static void note_body(const struct call_body *body)
     }
 }
 
-/* All that the application would see; its answer follows from the path's bytes. */
-void pool_submit(struct pool *p, struct call *c)
+static void begin_call(struct call *c)
 {
     static const uint64_t lengths[] = { 0, 1, 6000, 150000 };
-    static char variables[VARIABLES_BYTES];
-    const struct request *r = c->request;
-    (void)p;
-    must(!stage.call);
-    ssize_t used = uwsgi_put_request(variables, sizeof variables, r, c->mount, c->body.bytes);
-    must(used > 0);
-    note((struct span){ variables, (size_t)used });
-    note_body(&c->body);
-    note(SPAN("\n--\n"));
     size_t sum = 0;
-    for (size_t i = 0; i < r->path.len; i++)
-        sum += (unsigned char)r->path.at[i];
+    for (size_t i = 0; i < c->request->path.len; i++)
+        sum += (unsigned char)c->request->path.at[i];
     stage.call = c;
     stage.has_head = stage.is_full = false;
     stage.plan = (unsigned)(sum % PLANS);
@@ -254,11 +246,39 @@ void pool_submit(struct pool *p, struct call *c)
     stage.done_bytes = 0;
 }
 
+/* All that the application would see; its answer follows from the path's bytes. */
+void pool_submit(struct pool *p, struct call *c)
+{
+    static char variables[VARIABLES_BYTES];
+    const struct request *r = c->request;
+    (void)p;
+    must(!stage.call || r->version >= 20);
+    ssize_t used = uwsgi_put_request(variables, sizeof variables, r, c->mount, c->body.bytes);
+    must(used > 0);
+    note((struct span){ variables, (size_t)used });
+    note_body(&c->body);
+    note(SPAN("\n--\n"));
+    must(stage.queued < CALLS_MAX);
+    if (stage.call)
+        stage.queue[stage.queued++] = c;
+    else
+        begin_call(c);
+}
+
+static void leave_queue(size_t place)
+{
+    stage.queued--;
+    memmove(&stage.queue[place], &stage.queue[place + 1], (stage.queued - place) * sizeof stage.queue[0]);
+}
+
 void pool_cancel(struct pool *p, struct call *c)
 {
     (void)p;
     if (stage.call == c)
         stage.call = NULL;
+    for (size_t i = stage.queued; i-- > 0;)
+        if (stage.queue[i] == c)
+            leave_queue(i);
 }
 
 void pool_resume(struct pool *p, struct call *c)
@@ -268,7 +288,7 @@ void pool_resume(struct pool *p, struct call *c)
         stage.is_full = false;
 }
 
-bool pool_is_waiting(const struct call *c) { return stage.call == c && !stage.has_head; }
+bool pool_is_waiting(const struct call *c) { return stage.call != c || !stage.has_head; }
 bool pool_is_ready(const struct pool *p) { (void)p; return true; }
 
 static void fail(enum call_failure why)
@@ -315,6 +335,10 @@ static void say_body(struct call *c, uint64_t most)
 /* One move of the application, of at most so many bytes. */
 static inline void app_go_on(uint64_t most)
 {
+    if (!stage.call && stage.queued > 0) {
+        begin_call(stage.queue[0]);
+        leave_queue(0);
+    }
     struct call *c = stage.call;
     if (!c || stage.is_full)
         return;
