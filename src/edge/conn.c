@@ -176,15 +176,21 @@ static void count_handshake(struct conn *c, int rc)
 
 int conn_handshake(struct conn *c)
 {
+    struct edge *e = c->edge;
+    if (!c->tls && !c->listener->is_tls)
+        return 0;
+    if (e->handshakes_left == 0) {    /* signing takes long: the others have their turn in between */
+        loop_again(&c->watch);
+        return -EAGAIN;
+    }
     if (!c->tls) {
-        if (!c->listener->is_tls)
-            return 0;
         if (!(c->watch.ready & LOOP_READ))
             return -EAGAIN;           /* a connection that says nothing costs no more than a plain one */
-        c->tls = tls_new(c->edge->tls, &io, c);
+        c->tls = tls_new(e->tls, &io, c);
         if (!c->tls)
             return -ENOMEM;
     }
+    e->handshakes_left--;
     int rc = tls_handshake(c->tls);
     if (rc == -EAGAIN)
         return rc;
@@ -198,8 +204,8 @@ int conn_handshake(struct conn *c)
 
 static ssize_t tls_send_file(struct conn *c, struct span before, int fd, uint64_t at, uint64_t bytes)
 {
-    char *scratch = c->edge->scratch;
-    size_t room = EDGE_SCRATCH_BYTES - before.len;
+    char *scratch = c->edge->outgoing;
+    size_t room = sizeof c->edge->outgoing - before.len;
     if (before.len > 0)
         memcpy(scratch, before.at, before.len);
     ssize_t got = sys_pread(fd, scratch + before.len, bytes < room ? (size_t)bytes : room, (off_t)at);

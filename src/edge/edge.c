@@ -258,6 +258,7 @@ static void master_ready(struct watch *w)
 static int64_t turn_end(struct loop_hook *h)
 {
     struct edge *e = container_of(h, struct edge, turn);
+    e->handshakes_left = EDGE_HANDSHAKES_A_TURN;
     h2_flush(e);
     if (buf_len(&e->serve.access) > 0)
         serve_flush_log(&e->serve);

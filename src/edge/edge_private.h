@@ -13,7 +13,8 @@
 #include "wire/chunked.h"
 #include "wire/h1.h"
 
-enum { EDGE_SCRATCH_BYTES = 64 * 1024, EDGE_EXCHANGES_KEPT = 256, EDGE_ACCEPTS_A_TURN = 64 };
+enum { EDGE_SCRATCH_BYTES = 64 * 1024, EDGE_OUTGOING_BYTES = 128 * 1024, EDGE_EXCHANGES_KEPT = 256, EDGE_ACCEPTS_A_TURN = 64,
+       EDGE_HANDSHAKES_A_TURN = 8 };
 
 struct listener {
     struct watch watch;
@@ -47,6 +48,7 @@ struct edge {
     struct tls_server *tls;           /* NULL while no certificates came */
     struct certificates *certificates;          /* new ones in the making: certificates.c */
     uint64_t handshakes, handshakes_resumed, handshakes_failed;
+    unsigned handshakes_left;         /* steps of handshakes in this turn yet */
     struct list spare;                /* h1_exchanges between two uses */
     unsigned spare_count;
     struct h2_shared *h2;             /* what all HTTP/2 connections share (h2.h) */
@@ -54,6 +56,7 @@ struct edge {
     bool is_draining;
     int error;                        /* why it ends early: its exit status is 1 */
     char scratch[EDGE_SCRATCH_BYTES]; /* a read lands here first; nothing stays */
+    char outgoing[EDGE_OUTGOING_BYTES];         /* likewise what goes out by TLS from a file */
 };
 
 /* The bundle in this memfd, which is ours from then on: at the start, and then by a helper. */

@@ -253,10 +253,13 @@ static void skip(const struct iovec **iov, size_t *at, size_t bytes)
     *at += bytes;
 }
 
-static int send_record(struct tls *t, const char *from, size_t bytes)
+/* One record of `bytes`.  OpenSSL is offered all that lies there in one run, at least so many: it takes a record of it
+ * (SSL_MODE_ENABLE_PARTIAL_WRITE), and keeps its buffer for the next one. */
+static int send_record(struct tls *t, const char *from, size_t bytes, size_t offered)
 {
     size_t sent;
-    int done = SSL_write_ex(t->ssl, from, bytes, &sent);
+    bool is_whole = bytes == TLS_RECORD_BYTES && t->pending_bytes == 0;
+    int done = SSL_write_ex(t->ssl, from, is_whole ? offered : bytes, &sent);
     if (done == 1) {
         t->pending_bytes = 0;
         t->small_left_bytes -= (uint32_t)(bytes < t->small_left_bytes ? bytes : t->small_left_bytes);
@@ -284,7 +287,8 @@ ssize_t tls_sendv(struct tls *t, const struct iovec *iov, size_t count, bool has
     while (left > 0) {
         size_t bytes = record_bytes(t, left);
         t->has_more = has_more || bytes < left;
-        rc = send_record(t, one_piece(t, iov, at, bytes), bytes);
+        rc = send_record(t, one_piece(t, iov, at, bytes), bytes,
+                         iov->iov_len - at > bytes ? iov->iov_len - at : bytes);
         if (rc < 0)
             break;
         skip(&iov, &at, bytes);
