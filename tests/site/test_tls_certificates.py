@@ -101,7 +101,7 @@ def test_a_key_that_does_not_fit_changes_nothing(sites: Sites, pair: Pair, tmp_p
     assert certificate_of(site.address, "one.test") == was
     put(new, pair)
     wait_served(site, new)
-    assert "certificates replaced" in site.log()
+    site.err.wait("certificates replaced")
 
 
 def test_an_expired_one_does_not_replace_a_good_one(
