@@ -103,6 +103,8 @@ class Wire:
         keeps_windows: bool = False,
         receive_bytes: int = 0,
         context: ssl.SSLContext | None = None,
+        source: str = "",  # our own address, when it matters
+        before: bytes = b"",  # a PROXY header: it comes before TLS
         **values: int,
     ):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
@@ -110,7 +112,10 @@ class Wire:
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(TIMEOUT_S)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(address)
+        self.socket.sendall(before)
         if context:
             self.socket = context.wrap_socket(self.socket, server_hostname="site.test")
             assert self.socket.selected_alpn_protocol() == "h2"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from conftest import Sites
 from http1 import TIMEOUT_S, Address, Peer, Response, build
+from http2 import Wire
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program import Site
@@ -44,6 +45,11 @@ def seen(address: Address, *fields: tuple[str, str], source: str = PROXY) -> dic
 
 def xff(*values: str) -> Pairs:
     return [("X-Forwarded-For", value) for value in values]
+
+
+def lower(fields: Pairs) -> Pairs:
+    """As HTTP/2 wants names."""
+    return [(name.lower(), value) for name, value in fields]
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +190,29 @@ def test_nobody_else_forges(site: Site, pair: tuple[str, str], times: int) -> No
         words["REMOTE_ADDR"] == words["HTTP_X_FORWARDED_FOR"] == words["HTTP_X_REAL_IP"] == STRANGER
     )
     assert words["HTTP_X_FORWARDED_PROTO"] == words["wsgi.url_scheme"] == "http"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    sorted({(name.lower(), value) for name, value in FORGERIES}),
+    ids=lambda pair: f"{pair[0]}={pair[1]}",
+)
+def test_nobody_else_forges_by_http2(site: Site, pair: tuple[str, str]) -> None:
+    with Wire(site.address, source=STRANGER) as wire:
+        text = wire.ask(path="/environ", fields=[pair]).body.decode()
+    assert FORGED not in text and "https" not in text
+    assert json.loads(text)["REMOTE_ADDR"] == STRANGER
+
+
+def test_each_stream_has_its_client(site: Site) -> None:
+    """A proxy's connection carries the requests of many."""
+    with Wire(site.address, source=PROXY) as wire:
+        for address, scheme in (("203.0.113.7", "https"), ("203.0.113.8", "http")):
+            fields = [*lower(xff(f"6.6.6.6, {address}")), ("x-forwarded-proto", scheme)]
+            words = json.loads(wire.ask(path="/environ", fields=fields).body)
+            assert words["REMOTE_ADDR"] == address and words["wsgi.url_scheme"] == scheme
+        words = json.loads(wire.ask(path="/environ").body)
+        assert words["REMOTE_ADDR"] == PROXY and words["wsgi.url_scheme"] == "http"
 
 
 @pytest.mark.parametrize("name", ["Connection", "Proxy-Connection"])

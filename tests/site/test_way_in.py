@@ -14,7 +14,8 @@ from pathlib import Path
 import certificates
 import pytest
 from conftest import Sites
-from http1 import TIMEOUT_S, Address, build, get
+from http1 import TIMEOUT_S, Address, Cut, build, get
+from http2 import Wire, tls_context
 from program import PYTHON, Site, run, until
 from tls_client import client_context
 
@@ -158,6 +159,21 @@ def test_a_live_socket_is_refused_with_its_process(sites: Sites) -> None:
     site = sites.start("plain", listen=f"unix:{path}")
     assert f"process {site.pid} answers there already" in refusal(sites, f"unix:{path}")
     assert get(str(path), "/hello").status == 200
+
+
+def test_of_several_starts_one_gets_a_stale_socket(sites: Sites) -> None:
+    """None removes what another has just bound: looking and binding are under one lock."""
+    path = str(sites.folder / "s")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    starts = [sites.start("plain", listen=f"unix:{path}", waits=False) for _ in range(5)]
+    until("all but one to end", lambda: sum(s.process.poll() is None for s in starts) == 1)
+    [winner] = [site for site in starts if site.process.poll() is None]
+    for site in starts:
+        if site is not winner:
+            assert site.wait() == 1 and "answers there already" in site.log()
+    winner.wait_ready()
+    assert get(path, "/hello").status == 200
 
 
 # ---- sockets that somebody else opened
@@ -428,6 +444,30 @@ def test_a_proxy_header_before_tls(sites: Sites) -> None:
         assert words["REMOTE_ADDR"] == CLIENT and words["wsgi.url_scheme"] == "https"
     with connect(site.address) as plain, pytest.raises((ssl.SSLError, OSError)):
         client_context().wrap_socket(plain)
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_a_proxy_header_before_http2(sites: Sites, is_tls: bool) -> None:
+    """The connection changes its wire; who is on it stays."""
+    pair = certificates.make(sites.folder, "site", "site.test")
+    listen = "127.0.0.1:0 proxy" + " tls" * is_tls
+    site = sites.start("plain", *TRUSTED, *pair.options, listen=listen)
+    context = tls_context() if is_tls else None
+    forged = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-proto", "https")]
+    for header, address, scheme in (
+        (V1, CLIENT, "http"),
+        (v2(tlvs=tlv(0x20, b"\1\0\0\0\0")), CLIENT, "https"),
+        (v2("198.51.100.1"), "6.6.6.6", "https"),
+    ):
+        with Wire(site.address, context=context, source=PROXY, before=header) as wire:
+            for _ in range(2):
+                words = json.loads(wire.ask(path="/environ", fields=forged).body)
+                assert words["SERVER_PROTOCOL"] == "HTTP/2.0"
+                assert words["REMOTE_ADDR"] == words["HTTP_X_FORWARDED_FOR"] == address
+                assert words["wsgi.url_scheme"] == ("https" if is_tls else scheme)
+    refused = pytest.raises((OSError, Cut))
+    with refused, Wire(site.address, context=context, source=PROXY) as wire:
+        wire.ask(path="/environ")
 
 
 def test_proxy_without_trusted_peers_is_refused(sites: Sites) -> None:
