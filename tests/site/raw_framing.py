@@ -276,6 +276,7 @@ END = "RFC 9112 7.1, 2.2: CRLF ends it, nothing else"
 for name, body in (
     ("a bare LF after the size", "3\nabc\r\n0\r\n\r\n"),
     ("a bare CR after the size", "3\rabc\r\n0\r\n\r\n"),
+    ("CR and a letter after the size", "3\rXabc\r\n0\r\n\r\n"),
     ("CR CR LF after the size", "3\r\r\nabc\r\n0\r\n\r\n"),
     ("CR CR and more after the size", "5\r\r;ABCD\r\n34\r\nE\r\n0\r\n\r\n"),
     ("data longer than its size", "3\r\nabcd\r\n0\r\n\r\n"),
@@ -283,6 +284,7 @@ for name, body in (
     ("no CRLF after data", "3\r\nabc0\r\n\r\n"),
     ("a bare LF after data", "3\r\nabc\n0\r\n\r\n"),
     ("a bare CR after data", "3\r\nabc\r0\r\n\r\n"),
+    ("CR and a letter after data", "3\r\nabc\rX0\r\n\r\n"),
     ("two bytes after data that are not CRLF", "3\r\nabcXX0\r\n\r\n"),
     ("two CRLF after data", "3\r\nabc\r\n\r\n0\r\n\r\n"),
     ("a bare LF after the last size", "0\n\r\n"),
