@@ -42,7 +42,7 @@ ALONE = (
     ("brotli/*", ("src/serve/*",)),
     ("zstd*.h", ("src/serve/*",)),
     ("seccomp.h", ("src/edge/*",)),
-    ("linux/seccomp.h", ("src/edge/*",)),
+    ("linux/seccomp.h", ("src/edge/*", "src/base/sys_confine.c")),
     ("curl/*", ("src/ops/*",)),
     ("hiredis/*", ("src/ops/*",)),
     ("libpq-fe.h", ("src/ops/*",)),

@@ -1,17 +1,15 @@
 /* sys.c - one function a call: retry EINTR, turn errno into a result, and fail on demand.
  *
- * The failing is the -Dfaults=true build only: fail_now() counts every call and says yes once.
+ * The failing is the -Dfaults=true build only: sys_fails_now() counts every call and says yes once.
  * Each function names the error that this call gives in real life when the machine is short of
  * something, so a walk over all N tests paths that exist.
  */
-#include "base/sys.h"
+#include "base/sys_private.h"
 #include <sched.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <linux/sockios.h>
 #include <stdbool.h>
@@ -21,7 +19,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/file.h>
-#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/ioctl.h>
@@ -90,7 +87,7 @@ static bool is_first(void)
     return once_fd < 0 || (write(once_fd, "x", 1) == 1 && fstat(once_fd, &st) == 0 && st.st_size == 1);
 }
 
-static bool fail_now(void)
+bool sys_fails_now(void)
 {
     unsigned long call = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
     return call == failing_call && is_failing_process() && is_first();
@@ -101,7 +98,6 @@ static void count_from_one(void)
     __atomic_store_n(&calls, 0, __ATOMIC_RELAXED);
 }
 #else
-static inline bool fail_now(void) { return false; }
 static inline void count_from_one(void) { }
 static inline void write_count(void) { }
 #endif
@@ -130,22 +126,22 @@ void sys_process_name(const char *name)
 
 void *sys_malloc(size_t bytes)
 {
-    return fail_now() ? NULL : malloc(bytes);
+    return sys_fails_now() ? NULL : malloc(bytes);
 }
 
 void *sys_calloc(size_t count, size_t bytes)
 {
-    return fail_now() ? NULL : calloc(count, bytes);
+    return sys_fails_now() ? NULL : calloc(count, bytes);
 }
 
 void *sys_realloc(void *old, size_t bytes)
 {
-    return fail_now() ? NULL : realloc(old, bytes);
+    return sys_fails_now() ? NULL : realloc(old, bytes);
 }
 
 char *sys_strdup(const char *text)
 {
-    return fail_now() ? NULL : strdup(text);
+    return sys_fails_now() ? NULL : strdup(text);
 }
 
 void sys_free(void *block)
@@ -177,7 +173,7 @@ static struct timespec timespec_of(int64_t us)
 
 int sys_random(void *into, size_t bytes)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -ENOSYS;
     for (size_t done = 0; done < bytes;) {
         ssize_t got = TEMP_FAILURE_RETRY(getrandom((char *)into + done, bytes - done, 0));
@@ -192,32 +188,32 @@ int sys_random(void *into, size_t bytes)
 
 ssize_t sys_read(int fd, void *into, size_t bytes)
 {
-    return fail_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(read(fd, into, bytes)));
+    return sys_fails_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(read(fd, into, bytes)));
 }
 
 ssize_t sys_read_once(int fd, void *into, size_t bytes)
 {
-    return fail_now() ? -EINTR : result_bytes(read(fd, into, bytes));
+    return sys_fails_now() ? -EINTR : result_bytes(read(fd, into, bytes));
 }
 
 ssize_t sys_write(int fd, const void *from, size_t bytes)
 {
-    return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(write(fd, from, bytes)));
+    return sys_fails_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(write(fd, from, bytes)));
 }
 
 ssize_t sys_writev(int fd, const struct iovec *iov, int count)
 {
-    return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(writev(fd, iov, count)));
+    return sys_fails_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(writev(fd, iov, count)));
 }
 
 ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at)
 {
-    return fail_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(pread(fd, into, bytes, at)));
+    return sys_fails_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(pread(fd, into, bytes, at)));
 }
 
 ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at)
 {
-    return fail_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(pwrite(fd, from, bytes, at)));
+    return sys_fails_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(pwrite(fd, from, bytes, at)));
 }
 
 int sys_close(int fd)
@@ -230,12 +226,12 @@ int sys_close(int fd)
 
 int sys_fcntl(int fd, int command, long argument)
 {
-    return fail_now() ? -EINVAL : result(TEMP_FAILURE_RETRY(fcntl(fd, command, argument)));
+    return sys_fails_now() ? -EINVAL : result(TEMP_FAILURE_RETRY(fcntl(fd, command, argument)));
 }
 
 int sys_set_nonblocking(int fd)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EBADF;
     int flags = fcntl(fd, F_GETFL);
     return flags < 0 ? -errno : result(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
@@ -243,24 +239,24 @@ int sys_set_nonblocking(int fd)
 
 int sys_dup_cloexec(int fd)
 {
-    return fail_now() ? -EMFILE : result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    return sys_fails_now() ? -EMFILE : result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-    return fail_now() ? -EINTR : result(poll(fds, count, timeout_ms));
+    return sys_fails_now() ? -EINTR : result(poll(fds, count, timeout_ms));
 }
 
 /* ---- files ---- */
 
 int sys_open(const char *path, int flags, mode_t mode)
 {
-    return fail_now() ? -EMFILE : result(TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC, mode)));
+    return sys_fails_now() ? -EMFILE : result(TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC, mode)));
 }
 
 int sys_openat(int dir_fd, const char *path, int flags)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EMFILE;
     return result((int)TEMP_FAILURE_RETRY(openat(dir_fd, path, flags | O_CLOEXEC)));
 }
@@ -268,7 +264,7 @@ int sys_openat(int dir_fd, const char *path, int flags)
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
     struct open_how how = { .flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve };
-    if (fail_now())
+    if (sys_fails_now())
         return -EMFILE;
     return result((int)TEMP_FAILURE_RETRY(syscall(SYS_openat2, dir_fd, path, &how, sizeof how)));
 }
@@ -288,7 +284,7 @@ static int open_and_unlink(const char *folder)
 
 int sys_open_unlinked(const char *folder)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EMFILE;
     int fd = TEMP_FAILURE_RETRY(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (fd >= 0)
@@ -299,42 +295,42 @@ int sys_open_unlinked(const char *folder)
 
 int sys_stat(const char *path, struct stat *st)
 {
-    return fail_now() ? -EIO : result(stat(path, st));
+    return sys_fails_now() ? -EIO : result(stat(path, st));
 }
 
 int sys_lstat(const char *path, struct stat *st)
 {
-    return fail_now() ? -EIO : result(lstat(path, st));
+    return sys_fails_now() ? -EIO : result(lstat(path, st));
 }
 
 int sys_fstat(int fd, struct stat *st)
 {
-    return fail_now() ? -EIO : result(fstat(fd, st));
+    return sys_fails_now() ? -EIO : result(fstat(fd, st));
 }
 
 int sys_unlink(const char *path)
 {
-    return fail_now() ? -EIO : result(unlink(path));
+    return sys_fails_now() ? -EIO : result(unlink(path));
 }
 
 int sys_rmdir(const char *path)
 {
-    return fail_now() ? -EIO : result(rmdir(path));
+    return sys_fails_now() ? -EIO : result(rmdir(path));
 }
 
 int sys_mkdir(const char *path, mode_t mode)
 {
-    return fail_now() ? -ENOSPC : result(mkdir(path, mode));
+    return sys_fails_now() ? -ENOSPC : result(mkdir(path, mode));
 }
 
 int sys_chmod(const char *path, mode_t mode)
 {
-    return fail_now() ? -EROFS : result(chmod(path, mode));
+    return sys_fails_now() ? -EROFS : result(chmod(path, mode));
 }
 
 int sys_lchown(const char *path, uid_t owner, gid_t group)
 {
-    return fail_now() ? -EPERM : result(lchown(path, owner, group));
+    return sys_fails_now() ? -EPERM : result(lchown(path, owner, group));
 }
 
 mode_t sys_umask(mode_t mask)
@@ -344,35 +340,35 @@ mode_t sys_umask(mode_t mask)
 
 int sys_flock(int fd, int operation)
 {
-    return fail_now() ? -ENOLCK : result(TEMP_FAILURE_RETRY(flock(fd, operation)));
+    return sys_fails_now() ? -ENOLCK : result(TEMP_FAILURE_RETRY(flock(fd, operation)));
 }
 
 int sys_rename(const char *from, const char *to)
 {
-    return fail_now() ? -ENOSPC : result(rename(from, to));
+    return sys_fails_now() ? -ENOSPC : result(rename(from, to));
 }
 
 int sys_ftruncate(int fd, off_t bytes)
 {
-    return fail_now() ? -ENOSPC : result(TEMP_FAILURE_RETRY(ftruncate(fd, bytes)));
+    return sys_fails_now() ? -ENOSPC : result(TEMP_FAILURE_RETRY(ftruncate(fd, bytes)));
 }
 
 int sys_fallocate_punch(int fd, off_t at, off_t bytes)
 {
     int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    return fail_now() ? -EOPNOTSUPP : result(TEMP_FAILURE_RETRY(fallocate(fd, mode, at, bytes)));
+    return sys_fails_now() ? -EOPNOTSUPP : result(TEMP_FAILURE_RETRY(fallocate(fd, mode, at, bytes)));
 }
 
 ssize_t sys_sendfile(int out_fd, int in_fd, off_t *at, size_t bytes)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EIO;
     return result_bytes(TEMP_FAILURE_RETRY(sendfile(out_fd, in_fd, at, bytes)));
 }
 
 ssize_t sys_readlink(const char *path, char *into, size_t bytes)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EIO;
     ssize_t len = readlink(path, into, bytes);
     if (len < 0)
@@ -387,17 +383,17 @@ _Static_assert(PATH_MAX == 4096, "sys_realpath's room");
 
 int sys_realpath(const char *path, char into[4096])
 {
-    return fail_now() ? -EIO : realpath(path, into) ? 0 : -errno;
+    return sys_fails_now() ? -EIO : realpath(path, into) ? 0 : -errno;
 }
 
 int sys_getcwd(char *into, size_t bytes)
 {
-    return fail_now() ? -EIO : getcwd(into, bytes) ? 0 : -errno;
+    return sys_fails_now() ? -EIO : getcwd(into, bytes) ? 0 : -errno;
 }
 
 ssize_t sys_getdents(int fd, void *into, size_t bytes)
 {
-    ssize_t len = fail_now() ? (errno = EIO, -1) : getdents64(fd, into, bytes);
+    ssize_t len = sys_fails_now() ? (errno = EIO, -1) : getdents64(fd, into, bytes);
     return len < 0 ? -errno : len;
 }
 
@@ -405,12 +401,12 @@ ssize_t sys_getdents(int fd, void *into, size_t bytes)
 
 int sys_memfd(const char *name, unsigned flags)
 {
-    return fail_now() ? -EMFILE : result(memfd_create(name, flags | MFD_CLOEXEC));
+    return sys_fails_now() ? -EMFILE : result(memfd_create(name, flags | MFD_CLOEXEC));
 }
 
 int sys_mmap(int fd, size_t bytes, int protection, int flags, void **at)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -ENOMEM;
     void *place = mmap(NULL, bytes, protection, flags, fd, 0);
     if (place == MAP_FAILED)
@@ -428,119 +424,119 @@ int sys_munmap(void *at, size_t bytes)
 
 int sys_socket(int family, int type, int protocol)
 {
-    return fail_now() ? -EMFILE : result(socket(family, type | SOCK_CLOEXEC, protocol));
+    return sys_fails_now() ? -EMFILE : result(socket(family, type | SOCK_CLOEXEC, protocol));
 }
 
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    return fail_now() ? -EADDRINUSE : result(bind(fd, addr, len));
+    return sys_fails_now() ? -EADDRINUSE : result(bind(fd, addr, len));
 }
 
 int sys_listen(int fd, int backlog)
 {
-    return fail_now() ? -EADDRINUSE : result(listen(fd, backlog));
+    return sys_fails_now() ? -EADDRINUSE : result(listen(fd, backlog));
 }
 
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    return fail_now() ? -ECONNREFUSED : result(TEMP_FAILURE_RETRY(connect(fd, addr, len)));
+    return sys_fails_now() ? -ECONNREFUSED : result(TEMP_FAILURE_RETRY(connect(fd, addr, len)));
 }
 
 int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EMFILE;
     return result(TEMP_FAILURE_RETRY(accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC)));
 }
 
 int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-    return fail_now() ? -ENOBUFS : result(setsockopt(fd, level, name, value, len));
+    return sys_fails_now() ? -ENOBUFS : result(setsockopt(fd, level, name, value, len));
 }
 
 int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
-    return fail_now() ? -ENOBUFS : result(getsockopt(fd, level, name, value, len));
+    return sys_fails_now() ? -ENOBUFS : result(getsockopt(fd, level, name, value, len));
 }
 
 int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
-    return fail_now() ? -ENOBUFS : result(getsockname(fd, addr, len));
+    return sys_fails_now() ? -ENOBUFS : result(getsockname(fd, addr, len));
 }
 
 int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
-    return fail_now() ? -ENOTCONN : result(getpeername(fd, addr, len));
+    return sys_fails_now() ? -ENOTCONN : result(getpeername(fd, addr, len));
 }
 
 int sys_shutdown(int fd, int how)
 {
-    return fail_now() ? -ENOTCONN : result(shutdown(fd, how));
+    return sys_fails_now() ? -ENOTCONN : result(shutdown(fd, how));
 }
 
 int sys_unsent(int fd)
 {
     int bytes = 0;
-    int rc = fail_now() ? -EINVAL : result(ioctl(fd, SIOCOUTQ, &bytes));
+    int rc = sys_fails_now() ? -EINVAL : result(ioctl(fd, SIOCOUTQ, &bytes));
     return rc < 0 ? rc : bytes;
 }
 
 ssize_t sys_recv(int fd, void *into, size_t bytes, int flags)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -ECONNRESET;
     return result_bytes(TEMP_FAILURE_RETRY(recv(fd, into, bytes, flags)));
 }
 
 ssize_t sys_send(int fd, const void *from, size_t bytes, int flags)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EPIPE;
     return result_bytes(TEMP_FAILURE_RETRY(send(fd, from, bytes, flags | MSG_NOSIGNAL)));
 }
 
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -ECONNRESET;
     return result_bytes(TEMP_FAILURE_RETRY(recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC)));
 }
 
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-    if (fail_now())
+    if (sys_fails_now())
         return -EPIPE;
     return result_bytes(TEMP_FAILURE_RETRY(sendmsg(fd, msg, flags | MSG_NOSIGNAL)));
 }
 
 int sys_socketpair(int type, int fds[2])
 {
-    return fail_now() ? -EMFILE : result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds));
+    return sys_fails_now() ? -EMFILE : result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds));
 }
 
 int sys_pipe(int fds[2], int flags)
 {
-    return fail_now() ? -EMFILE : result(pipe2(fds, flags | O_CLOEXEC));
+    return sys_fails_now() ? -EMFILE : result(pipe2(fds, flags | O_CLOEXEC));
 }
 
 int sys_eventfd(unsigned initial, int flags)
 {
-    return fail_now() ? -EMFILE : result(eventfd(initial, flags | EFD_CLOEXEC));
+    return sys_fails_now() ? -EMFILE : result(eventfd(initial, flags | EFD_CLOEXEC));
 }
 
 int sys_signalfd(int fd, const sigset_t *mask)
 {
-    return fail_now() ? -EMFILE : result(signalfd(fd, mask, SFD_CLOEXEC | SFD_NONBLOCK));
+    return sys_fails_now() ? -EMFILE : result(signalfd(fd, mask, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 int sys_inotify_init(void)
 {
-    return fail_now() ? -EMFILE : result(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    return sys_fails_now() ? -EMFILE : result(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 }
 
 int sys_inotify_add(int fd, const char *path, uint32_t mask)
 {
-    return fail_now() ? -ENOSPC : result(inotify_add_watch(fd, path, mask));
+    return sys_fails_now() ? -ENOSPC : result(inotify_add_watch(fd, path, mask));
 }
 
 int sys_inotify_remove(int fd, int number)
@@ -550,13 +546,13 @@ int sys_inotify_remove(int fd, int number)
 
 int sys_epoll_create(void)
 {
-    return fail_now() ? -EMFILE : result(epoll_create1(EPOLL_CLOEXEC));
+    return sys_fails_now() ? -EMFILE : result(epoll_create1(EPOLL_CLOEXEC));
 }
 
 int sys_epoll_ctl(int ep, int operation, int fd, struct epoll_event *event)
 {
     /* Taking out of the set needs nothing that could run short, so it is never made to fail. */
-    if (operation != EPOLL_CTL_DEL && fail_now())
+    if (operation != EPOLL_CTL_DEL && sys_fails_now())
         return -ENOSPC;
     return result(epoll_ctl(ep, operation, fd, event));
 }
@@ -572,7 +568,7 @@ int sys_epoll_wait(int ep, struct epoll_event *events, int count, int64_t timeou
 {
     static bool has_no_pwait2;
     struct timespec limit = timespec_of(timeout_us < 0 ? 0 : timeout_us);
-    if (fail_now())
+    if (sys_fails_now())
         return -EINTR;
     if (has_no_pwait2)
         return epoll_wait_ms(ep, events, count, timeout_us);
@@ -645,7 +641,7 @@ ssize_t sys_recv_fds(int fd, void *into, size_t bytes, int *fds, size_t *fds_cou
 int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us)
 {
     struct timespec limit = timespec_of(timeout_us < 0 ? 0 : timeout_us);
-    if (fail_now())
+    if (sys_fails_now())
         return -EINTR;
     return result((int)syscall(SYS_futex, word, FUTEX_WAIT, expected,
                                timeout_us < 0 ? NULL : &limit, NULL, 0));
@@ -654,40 +650,40 @@ int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_us)
 int sys_futex_wake(uint32_t *word, int count)
 {
     /* A wake that is lost is what bells must survive: 0 woken, and no error to see. */
-    return fail_now() ? 0 : result((int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0));
+    return sys_fails_now() ? 0 : result((int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0));
 }
 
 /* ---- processes ---- */
 
 pid_t sys_fork(void)
 {
-    return fail_now() ? -EAGAIN : result(fork());
+    return sys_fails_now() ? -EAGAIN : result(fork());
 }
 
 int sys_execve(const char *path, char *const argv[], char *const envp[])
 {
-    return fail_now() ? -ENOMEM : result(execve(path, argv, envp));
+    return sys_fails_now() ? -ENOMEM : result(execve(path, argv, envp));
 }
 
 int sys_pidfd_open(pid_t pid)
 {
-    return fail_now() ? -EMFILE : result((int)syscall(SYS_pidfd_open, pid, 0));
+    return sys_fails_now() ? -EMFILE : result((int)syscall(SYS_pidfd_open, pid, 0));
 }
 
 int sys_pidfd_send_signal(int pidfd, int sig)
 {
-    return fail_now() ? -ESRCH : result((int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+    return sys_fails_now() ? -ESRCH : result((int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
 }
 
 int sys_kill(pid_t pid, int sig)
 {
-    return fail_now() ? -ESRCH : result(kill(pid, sig));
+    return sys_fails_now() ? -ESRCH : result(kill(pid, sig));
 }
 
 pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib)
 {
     struct rusage used = { 0 };
-    if (fail_now())
+    if (sys_fails_now())
         return -ECHILD;
     pid_t got = TEMP_FAILURE_RETRY(wait4(pid, status, flags, &used));
     if (got < 0)
@@ -699,66 +695,40 @@ pid_t sys_waitpid(pid_t pid, int *status, int flags, int64_t *peak_kib)
 
 int sys_sigmask(int how, const sigset_t *set)
 {
-    return fail_now() ? -EINVAL : -pthread_sigmask(how, set, NULL);
+    return sys_fails_now() ? -EINVAL : -pthread_sigmask(how, set, NULL);
 }
 
 int sys_cpus_allowed(void)
 {
     cpu_set_t cpus[8];                               /* 8192: what the kernel can be built for */
-    int rc = fail_now() ? -EIO : result(sched_getaffinity(0, sizeof(cpus), cpus));
+    int rc = sys_fails_now() ? -EIO : result(sched_getaffinity(0, sizeof(cpus), cpus));
     return rc < 0 ? rc : CPU_COUNT_S(sizeof(cpus), cpus);
 }
 
 int sys_sched_batch(void)
 {
     const struct sched_param none = { 0 };
-    return fail_now() ? -EPERM : result(sched_setscheduler(0, SCHED_BATCH, &none));
+    return sys_fails_now() ? -EPERM : result(sched_setscheduler(0, SCHED_BATCH, &none));
 }
 
 int sys_prctl(int option, unsigned long argument)
 {
-    return fail_now() ? -EINVAL : result(prctl(option, argument, 0UL, 0UL, 0UL));
-}
-
-int sys_become_user(uid_t uid, gid_t gid)
-{
-    if (fail_now())
-        return -EAGAIN;
-    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0)
-        return -errno;
-    return result(setresuid(uid, uid, uid));
-}
-
-/* These two calls return what was, never an error: asked again, they say what is. */
-int sys_files_as(uid_t uid, gid_t gid)
-{
-    if (fail_now())
-        return -EPERM;
-    (void)setfsuid(uid);
-    (void)setfsgid(gid);
-    return (uid_t)setfsuid(uid) == uid && (gid_t)setfsgid(gid) == gid ? 0 : -EPERM;
-}
-
-int sys_drop_capabilities(void)
-{
-    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-    return fail_now() ? -EPERM : result((int)syscall(SYS_capset, &head, none));
+    return sys_fails_now() ? -EINVAL : result(prctl(option, argument, 0UL, 0UL, 0UL));
 }
 
 int sys_chdir(const char *path)
 {
-    return fail_now() ? -ENOENT : result(chdir(path));
+    return sys_fails_now() ? -ENOENT : result(chdir(path));
 }
 
 int sys_setpgid(pid_t pid, pid_t group)
 {
-    return fail_now() ? -EPERM : result(setpgid(pid, group));
+    return sys_fails_now() ? -EPERM : result(setpgid(pid, group));
 }
 
 pid_t sys_terminal_group(int fd)
 {
-    return fail_now() ? -ENOTTY : result(tcgetpgrp(fd));
+    return sys_fails_now() ? -ENOTTY : result(tcgetpgrp(fd));
 }
 
 static void block_output_stop(sigset_t *before)
@@ -772,7 +742,7 @@ static void block_output_stop(sigset_t *before)
 int sys_terminal_give(int fd, pid_t group)
 {
     sigset_t before;
-    if (fail_now())
+    if (sys_fails_now())
         return -EPERM;
     block_output_stop(&before);
     int rc = result(tcsetpgrp(fd, group));
@@ -782,13 +752,13 @@ int sys_terminal_give(int fd, pid_t group)
 
 int sys_terminal_modes(int fd, struct termios *modes)
 {
-    return fail_now() ? -ENOTTY : result(tcgetattr(fd, modes));
+    return sys_fails_now() ? -ENOTTY : result(tcgetattr(fd, modes));
 }
 
 int sys_terminal_set_modes(int fd, const struct termios *modes)
 {
     sigset_t before;
-    if (fail_now())
+    if (sys_fails_now())
         return -EIO;
     block_output_stop(&before);
     int rc = result(TEMP_FAILURE_RETRY(tcsetattr(fd, TCSANOW, modes)));
@@ -799,7 +769,7 @@ int sys_terminal_set_modes(int fd, const struct termios *modes)
 unsigned sys_terminal_columns(int fd)
 {
     struct winsize size = { 0 };
-    if (fail_now() || ioctl(fd, TIOCGWINSZ, &size) < 0)
+    if (sys_fails_now() || ioctl(fd, TIOCGWINSZ, &size) < 0)
         return 0;
     return size.ws_col > 0 ? size.ws_col : 80;
 }
@@ -807,7 +777,7 @@ unsigned sys_terminal_columns(int fd)
 int sys_raise_files(void)
 {
     struct rlimit limit;
-    if (fail_now())
+    if (sys_fails_now())
         return -EPERM;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return -errno;
@@ -818,20 +788,12 @@ int sys_raise_files(void)
 int64_t sys_files_most(void)
 {
     struct rlimit limit;
-    if (fail_now())
+    if (sys_fails_now())
         return -EPERM;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return -errno;
     return limit.rlim_max > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_max;
 }
-
-#if defined(__SANITIZE_ADDRESS__)
-bool sys_is_sanitized(void) { return true; }
-#elif defined(__has_feature)
-bool sys_is_sanitized(void) { return __has_feature(address_sanitizer); }
-#else
-bool sys_is_sanitized(void) { return false; }
-#endif
 
 _Noreturn void sys_exit(int status)
 {

@@ -163,5 +163,19 @@ int sys_terminal_set_modes(int fd, const struct termios *modes);
 unsigned sys_terminal_columns(int fd); /* 0: no terminal; one that does not say has 80 */
 int sys_raise_files(void);             /* the limit of descriptors, up to the hard one */
 int64_t sys_files_most(void);          /* the hard one, INT64_MAX for none */
+/* seccomp: `program` are `count` instructions of BPF, for every thread and for good.  A call that they
+ * trap is not made but gives -EPERM after refused(), which runs inside it: it may do nothing but system
+ * calls.  -ENOSYS: not on this machine. */
+int sys_trap_refused_calls(void (*refused)(int number));
+int sys_limit_calls(const void *program, size_t count);
+bool sys_can_limit_calls(void);
+/* Landlock: a ruleset says which kinds of access (bits of the kernel's LANDLOCK_ACCESS_...) are refused
+ * but beneath the folders that were allowed, and to the files that were, for the calling thread and what it
+ * starts.  Several add up: each refuses more.  net and scoped: 0 where the version does not know them. */
+int sys_landlock_version(void);        /* 1 and more, or -errno: there is none */
+int sys_landlock_new(uint64_t files, uint64_t net, uint64_t scoped);     /* a descriptor */
+int sys_landlock_allow(int ruleset_fd, int folder_fd, uint64_t access);
+int sys_landlock_enter(int ruleset_fd);
+bool sys_makes_unlinked(const char *folder);   /* its file system has O_TMPFILE, as far as can be seen */
 bool sys_is_sanitized(void);           /* built with the address sanitizer */
 _Noreturn void sys_exit(int status);        /* _exit: no atexit handlers, no flushing */

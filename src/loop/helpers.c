@@ -20,6 +20,9 @@ struct helpers {
     pthread_cond_t is_more;
     struct job_queue todo, finished;
     bool is_ending;
+    void (*each)(void *user);         /* for every thread once: helpers_each */
+    void *each_user;
+    unsigned each_stamp;              /* another one with each of them */
     unsigned jobs, jobs_max;          /* submitted and not yet done; of the loop's thread alone */
     struct watch bell;                /* the eventfd */
     unsigned threads;                 /* that were started */
@@ -47,12 +50,21 @@ static struct helper_job *queue_take(struct job_queue *q)
     return job;
 }
 
-static struct helper_job *next_job(struct helpers *h)       /* NULL: no more will come */
+/* NULL: no more will come.  *stamp: of the last order to all that this thread has carried out. */
+static struct helper_job *next_job(struct helpers *h, unsigned *stamp)
 {
-    struct helper_job *job;
+    struct helper_job *job = NULL;
     (void)pthread_mutex_lock(&h->lock);
-    while (!(job = queue_take(&h->todo)) && !h->is_ending)
+    for (;;) {
+        if (*stamp != h->each_stamp) {
+            *stamp = h->each_stamp;
+            h->each(h->each_user);
+        }
+        job = queue_take(&h->todo);
+        if (job || h->is_ending)
+            break;
         (void)pthread_cond_wait(&h->is_more, &h->lock);
+    }
     (void)pthread_mutex_unlock(&h->lock);
     return job;
 }
@@ -74,7 +86,8 @@ static void *run_thread(void *user)
 {
     struct helpers *h = user;
     struct helper_job *job;
-    while ((job = next_job(h)) != NULL) {
+    unsigned stamp = 0;
+    while ((job = next_job(h, &stamp)) != NULL) {
         job->work(job);
         hand_back(h, job);
     }
@@ -109,12 +122,14 @@ static void run_bell(struct watch *w)
     finish_jobs(h);
 }
 
-/* Threads take no signals: those are the loop's. */
+/* Threads take no signals: those are the loop's.  SIGSYS is no message but says what a thread itself did,
+ * and blocked it would end the process. */
 static int start_threads(struct helpers *h, unsigned threads)
 {
     sigset_t all, before;
     int rc = 0;
     sigfillset(&all);
+    sigdelset(&all, SIGSYS);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     while (rc == 0 && h->threads < threads) {
         rc = -pthread_create(&h->thread[h->threads], NULL, run_thread, h);
@@ -185,4 +200,19 @@ int helpers_submit(struct helpers *h, struct helper_job *job)
     (void)pthread_cond_signal(&h->is_more);
     (void)pthread_mutex_unlock(&h->lock);
     return 0;
+}
+
+void helpers_each(struct helpers *h, void (*run)(void *user), void *user)
+{
+    (void)pthread_mutex_lock(&h->lock);
+    h->each = run;
+    h->each_user = user;
+    h->each_stamp++;
+    (void)pthread_cond_broadcast(&h->is_more);
+    (void)pthread_mutex_unlock(&h->lock);
+}
+
+unsigned helpers_threads(const struct helpers *h)
+{
+    return h->threads;
 }

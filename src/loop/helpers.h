@@ -20,3 +20,8 @@ struct helpers *helpers_new(struct loop *l, unsigned threads, unsigned jobs_max)
 void helpers_free(struct helpers *h);
 /* 0, or -EAGAIN: jobs_max are under way */
 int helpers_submit(struct helpers *h, struct helper_job *job);
+
+/* Every thread calls `run` once, before its next job: what the kernel knows by thread.  It must be over
+ * before the next helpers_each(). */
+void helpers_each(struct helpers *h, void (*run)(void *user), void *user);
+unsigned helpers_threads(const struct helpers *h);
