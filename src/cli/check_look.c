@@ -7,6 +7,9 @@
 #include "base/sys.h"
 #include "cli/check.h"
 #include "conf/folder.h"
+#include "edge/sandbox.h"
+#include "edge/sandbox_calls.h"
+#include "master/edge_user.h"
 
 enum { FILES_FEW = 4096, FILES_BESIDE = 256, FIX_BYTES = FOLDER_BYTES + 64 };
 
@@ -130,12 +133,42 @@ static void look_at_trusted_peers(const struct look *l)
                   n.count == 1 ? "" : "s", n.has_unix ? " and Unix sockets" : "");
 }
 
+/* What keeps an edge that was broken into from doing harm. */
+static void look_at_sandbox(const struct look *l)
+{
+    char why[CONF_WHY_BYTES];
+    struct edge_user user;
+    const char *lacks = sandbox_lacks(l->c);
+    int version = sys_landlock_version();
+    if (edge_user_find(l->c, &user, why) < 0)
+        check_say(l->found, "security", l->name, CHECK_PROBLEM, "", "%s", why);
+    else if (strcmp(l->c->sandbox, "no") == 0)
+        check_say(l->found, "security", l->name, CHECK_WARNING, "sandbox = auto",
+                  "%s: edges, which read what strangers send, keep all rights of their user",
+                  conf_origin_text(l->c, CONF_sandbox));
+    else if (sys_is_sanitized())
+        check_say(l->found, "security", l->name, CHECK_WARNING, "make build",
+                  "a build with sanitizers: edges give up user and rights, but neither seccomp nor "
+                  "Landlock is on");
+    else if (lacks)
+        check_say(l->found, "security", l->name,
+                  strcmp(l->c->sandbox, "yes") == 0 ? CHECK_PROBLEM : CHECK_WARNING,
+                  "Linux 5.13 or later, with landlock in its list of security modules (lsm=)",
+                  "this kernel, or this container, has no %s: edges do without", lacks);
+    else
+        check_say(l->found, "security", l->name, CHECK_OK, "",
+                  "edges run as %s, may make %zu system calls (seccomp) and open static files and the "
+                  "spool alone (Landlock, version %d)",
+                  user.is_other ? l->c->edge_user : "this user", sandbox_calls_count(), version);
+}
+
 static const struct {
     const char *name;
     void (*look)(const struct look *);
 } checks[] = {
     { "user", look_at_user },         { "interpreter", look_at_interpreter },
     { "limits", look_at_limits },     { "env-file", look_at_env_file },
+    { "sandbox", look_at_sandbox },
     { "static-option", look_at_static_option },
     { "certificates", look_at_certificates },
     { "trusted-peers", look_at_trusted_peers },

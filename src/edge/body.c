@@ -35,6 +35,13 @@ void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf
     timer_init(&p->trim, trim);
 }
 
+int body_pool_spill(struct body_pool *p, struct spill *s, void (*wake)(struct spill *s))
+{
+    int rc = spill_open(s, p->helpers, p->folder, wake);
+    p->is_refused |= rc == -EACCES;
+    return rc;
+}
+
 static void free_memfd(struct body_memfd *m)
 {
     (void)sys_munmap(m->map, m->cap_bytes);
@@ -110,7 +117,7 @@ static int to_memfd(struct body *b)
 
 static int to_file(struct body *b, void (*wake)(struct spill *s))
 {
-    return spill_open(&b->spill, b->pool->helpers, b->pool->folder, wake);
+    return body_pool_spill(b->pool, &b->spill, wake);
 }
 
 int body_begin(struct body *b, struct body_pool *pool, struct arena *arena, int64_t expected_bytes,

@@ -25,6 +25,7 @@ struct body_pool {                /* one an edge: memfds between two uses, so th
     unsigned count;
     size_t cap_bytes;             /* conf.body_memory */
     const char *folder;           /* of spool files */
+    bool is_refused;              /* the kernel let nobody make a file there; whoever looks clears it */
     struct helpers *helpers;
     struct loop *loop;
     struct timer trim;            /* gives the pages back after a while without use */
@@ -33,6 +34,8 @@ const char *body_folder(const struct conf *conf);       /* of spool files: that 
                                                          * $TMPDIR or /var/tmp */
 void body_pool_init(struct body_pool *p, struct loop *l, const struct conf *conf,
                     struct helpers *helpers);
+/* spill_open in that folder. */
+int body_pool_spill(struct body_pool *p, struct spill *s, void (*wake)(struct spill *s));
 void body_pool_done(struct body_pool *p);
 
 struct body {

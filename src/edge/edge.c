@@ -20,6 +20,7 @@
 #include "conf/listen.h"
 #include "edge/edge_private.h"
 #include "edge/h2_conn.h"
+#include "serve/files.h"
 #include "tls/tls.h"
 
 enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100, ACCEPT_WARN_AGAIN_MS = 10000 };
@@ -190,13 +191,38 @@ static void report(struct edge *e)
     json_decref(stats);
 }
 
+/* What comes too late for the sandbox: another edge shall take over. */
+static void ask_for_renewal(struct edge *e)
+{
+    const struct channel_msg msg = { .kind = CHANNEL_RENEW };
+    int rc = e->asked_for_renewal ? 0 : channel_send(e->master.fd, &msg, SPAN(""), NULL, 0);
+    if (rc < 0)
+        log_warn("new folders cannot be opened", "error=\"%s\"", strerror(-rc));
+    e->asked_for_renewal = rc == 0;
+}
+
+static int obey_files(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds,
+                      size_t fds_count)
+{
+    int rc = sandbox_files(&e->sandbox, e->helpers, fds, fds_count, msg->a);
+    if (rc < 0)
+        return rc;
+    if (rc > 0) {                       /* until then this one serves the files that it knows */
+        ask_for_renewal(e);
+        for (size_t i = 0; i < fds_count; i++)
+            (void)sys_close(fds[i]);
+        return 0;
+    }
+    if (serve_site(&e->serve, text, fds, fds_count) < 0)
+        log_error("site description not understood", "bytes=%zu", text.len);
+    return 0;
+}
+
 static int obey(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds, size_t fds_count)
 {
     switch ((enum channel_kind)msg->kind) {
     case CHANNEL_FILES:
-        if (serve_site(&e->serve, text, fds, fds_count) < 0)
-            log_error("site description not understood", "bytes=%zu", text.len);
-        return 0;
+        return obey_files(e, msg, text, fds, fds_count);
     case CHANNEL_GENERATION:
         return pool_message(e->pool, msg, text, fds, fds_count);
     case CHANNEL_SWITCH:
@@ -209,6 +235,7 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
     case CHANNEL_RETIRE: case CHANNEL_FORGET:
         return pool_message(e->pool, msg, text, fds, fds_count);
     case CHANNEL_DRAIN:
+        e->serve.is_replaced = msg->a == 1;
         drain(e);
         return 0;
     case CHANNEL_REPORT:
@@ -220,7 +247,7 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
         edge_certificates(e, fds[0]);
         return 0;
     case CHANNEL_WELCOME:       /* only as the first message: edge_main */
-    case CHANNEL_SWITCHED: case CHANNEL_DRAINED: case CHANNEL_LATE: case CHANNEL_BROKE:
+    case CHANNEL_SWITCHED: case CHANNEL_DRAINED: case CHANNEL_RENEW: case CHANNEL_LATE: case CHANNEL_BROKE:
     case CHANNEL_STATS: case CHANNEL_KINDS:
         break;
     }
@@ -255,6 +282,17 @@ static void master_ready(struct watch *w)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
+/* What was refused because it was put in the place of what was there at the start. */
+static void look_at_refusals(struct edge *e)
+{
+    const struct sandbox_files *limits = &e->sandbox.files;
+    struct file_refusal *manifest = files_refusal(e->serve.files);
+    if ((e->bodies.is_refused && sandbox_files_moved(limits, e->bodies.folder)) ||
+        (manifest->is_set && sandbox_files_misses(limits, manifest->device, manifest->inode)))
+        ask_for_renewal(e);
+    e->bodies.is_refused = manifest->is_set = false;
+}
+
 static int64_t turn_end(struct loop_hook *h)
 {
     struct edge *e = container_of(h, struct edge, turn);
@@ -262,6 +300,7 @@ static int64_t turn_end(struct loop_hook *h)
     h2_flush(e);
     if (buf_len(&e->serve.access) > 0)
         serve_flush_log(&e->serve);
+    look_at_refusals(e);
     maybe_end(e);
     return -1;
 }
@@ -359,6 +398,7 @@ static void tear_down(struct edge *e)
     board_done(&e->board);
     body_pool_done(&e->bodies);
     peers_done(e);
+    sandbox_done(&e->sandbox);
     loop_free(e->loop);
     h2_tear_down(e);
 }
@@ -406,6 +446,8 @@ int edge_main(void)
         rc = edge_certificates_first(e, certificates_fd);
     if (rc == 0)
         rc = set_up(e, &who);
+    if (rc == 0)
+        rc = sandbox_close(&e->sandbox);
     if (rc == 0)
         rc = loop_run(e->loop);
     if (rc == 0)

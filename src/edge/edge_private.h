@@ -54,6 +54,7 @@ struct edge {
     struct h2_shared *h2;             /* what all HTTP/2 connections share (h2.h) */
     struct loop_hook turn;
     bool is_draining;
+    bool asked_for_renewal;           /* the sandbox was closed too early: once is enough */
     int error;                        /* why it ends early: its exit status is 1 */
     char scratch[EDGE_SCRATCH_BYTES]; /* a read lands here first; nothing stays */
     char outgoing[EDGE_OUTGOING_BYTES];         /* likewise what goes out by TLS from a file */

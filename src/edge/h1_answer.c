@@ -151,7 +151,7 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2])
     if (conf->response_spool_bytes == 0)
         return 0;
     if (!hx->spill.job) {
-        int rc = spill_open(&hx->spill, hx->conn->base.edge->helpers, hx->conn->base.edge->bodies.folder, spill_woke);
+        int rc = body_pool_spill(&hx->conn->base.edge->bodies, &hx->spill, spill_woke);
         hx->spill_sent_bytes = hx->spill_freed_bytes = 0;
         if (rc < 0) {
             log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",

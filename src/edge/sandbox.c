@@ -8,9 +8,12 @@
 #include "edge/sandbox.h"
 #include <errno.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "edge/body.h"
+#include "edge/sandbox_calls.h"
 
 /* ---- the parts: 0, or -errno ---- */
 
@@ -40,6 +43,21 @@ static int hide_memory(struct sandbox *s)
     return sys_is_sanitized() ? 0 : sys_prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* The sanitizers read /proc/self and write reports wherever they were told to. */
+static int limit_writes(struct sandbox *s)
+{
+    return sys_is_sanitized() ? 0 : sandbox_files_begin(&s->files, body_folder(s->conf));
+}
+
+/* The sanitizers make calls of their own, at any time. */
+static int limit_calls(struct sandbox *s)
+{
+    if (sys_is_sanitized())
+        return 0;
+    return sandbox_calls_limit(!sys_makes_unlinked(body_folder(s->conf)),
+                               strcmp(s->conf->sandbox, "kill") == 0);
+}
+
 static const struct part {
     const char *name;
     int (*give_up)(struct sandbox *s);
@@ -48,6 +66,9 @@ static const struct part {
     [SANDBOX_PRIVILEGES] = { "no_new_privs", gain_nothing },
     [SANDBOX_CAPABILITIES] = { "capabilities", drop_capabilities },
     [SANDBOX_MEMORY] = { "memory", hide_memory },
+    [SANDBOX_WRITES] = { "landlock", limit_writes },
+    [SANDBOX_CALLS] = { "seccomp", limit_calls },
+    [SANDBOX_READS] = { "landlock (static files)", NULL },    /* sandbox_files, with what it needs */
 };
 _Static_assert(ARRAY_LEN(parts) == SANDBOX_PARTS, "a part without a row");
 
@@ -58,29 +79,60 @@ static bool is_missing_here(int error)
     return error == -EPERM || error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
 }
 
-static int give_up(struct sandbox *s, enum sandbox_part part)
+static int judge(struct sandbox *s, enum sandbox_part part, int rc)
 {
-    int rc = parts[part].give_up(s);
     if (rc == 0) {
         s->on |= 1u << part;
         return 0;
     }
-    if (is_missing_here(rc) && strcmp(s->conf->sandbox, "auto") == 0) {
-        log_info("sandbox without a part", "part=%s error=\"%s\"", parts[part].name, strerror(-rc));
+    if (is_missing_here(rc) && strcmp(s->conf->sandbox, "yes") != 0) {
+        log_info("sandbox without a part", "part=\"%s\" error=\"%s\"", parts[part].name, strerror(-rc));
         return 0;
     }
-    log_error("sandbox cannot be had", "part=%s sandbox=%s error=\"%s\"", parts[part].name,
+    log_error("sandbox cannot be had", "part=\"%s\" sandbox=%s error=\"%s\"", parts[part].name,
               s->conf->sandbox, strerror(-rc));
     return rc;
 }
 
+static int give_up(struct sandbox *s, enum sandbox_part part)
+{
+    return judge(s, part, parts[part].give_up(s));
+}
+
 int sandbox_begin(struct sandbox *s, const struct conf *conf, uint64_t user)
 {
-    *s = (struct sandbox){ .conf = conf, .user = user };
+    *s = (struct sandbox){ .conf = conf, .user = user, .files.spool_fd = -1 };
     int rc = 0;
-    for (unsigned part = 0; strcmp(conf->sandbox, "no") != 0 && rc == 0 && part < SANDBOX_PARTS; part++)
+    tzset();          /* strftime() wants it of a file, once: now it may still be read */
+    s->is_off = strcmp(conf->sandbox, "no") == 0;
+    for (unsigned part = 0; !s->is_off && rc == 0 && part < SANDBOX_CALLS; part++)
         rc = give_up(s, part);
     return rc;
+}
+
+int sandbox_close(struct sandbox *s)
+{
+    return s->is_off ? 0 : give_up(s, SANDBOX_CALLS);
+}
+
+int sandbox_files(struct sandbox *s, struct helpers *helpers, const int *fds, size_t count, uint64_t readable)
+{
+    int rc = sandbox_files_limit(&s->files, helpers, fds, count, readable);
+    return rc > 0 || s->files.version == 0 ? rc : judge(s, SANDBOX_READS, rc);
+}
+
+void sandbox_done(struct sandbox *s)
+{
+    sandbox_files_done(&s->files);
+}
+
+const char *sandbox_lacks(const struct conf *conf)
+{
+    if (strcmp(conf->sandbox, "no") == 0 || sys_is_sanitized())
+        return NULL;
+    if (!sys_can_limit_calls())
+        return parts[SANDBOX_CALLS].name;
+    return sys_landlock_version() < 1 ? parts[SANDBOX_WRITES].name : NULL;
 }
 
 const char *sandbox_part_name(enum sandbox_part part)

@@ -36,7 +36,8 @@ enum channel_kind {
                                  * of tls/bundle.h's items */
     CHANNEL_FILES,              /* generation, just before it: its static files; text: JSON, as is
                                  * below; fds: the folders (O_PATH), in which an edge's user may
-                                 * read, but which it may not be able to reach */
+                                 * read, but which it may not be able to reach; a: a bit each
+                                 * whose content is to be read */
     CHANNEL_GENERATION,         /* generation; fds: yard, bell of edge 0, bell of edge 1, ... */
     CHANNEL_WORKER,             /* generation, worker, pid: it is ready; fds: intake write end, own
                                  * passing socket */
@@ -45,13 +46,15 @@ enum channel_kind {
     CHANNEL_SWITCH,             /* generation: requests go there now; answered by SWITCHED */
     CHANNEL_RETIRE,             /* generation: no more offers; answered by DRAINED when empty */
     CHANNEL_FORGET,             /* generation: unmap, close */
-    CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0 */
+    CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0; a = 1: another
+                                 * edge has taken over */
     CHANNEL_REPORT,             /* answered by STATS */
     CHANNEL_CHANGED,            /* generation, a = how often its templates or files changed
                                  * (`run --live`) */
     CHANNEL_CERTIFICATES,       /* fd: as above, instead of those before */
     /* edge to master */
     CHANNEL_SWITCHED, CHANNEL_DRAINED,      /* generation */
+    CHANNEL_RENEW,              /* its sandbox keeps it from files it is to serve: another shall follow */
     CHANNEL_LATE,               /* generation, worker, a = thread, b = ms it ran; text: request
                                  * line: harakiri */
     CHANNEL_BROKE,              /* generation, worker; text: which rule: to be killed */
@@ -71,8 +74,8 @@ enum { CHANNEL_TEXT_MAX = 60 * 1024 };
 
 /* text of CHANNEL_FILES: {"mount":"", "static":[{"url":"/static/","root":"/abs",
  * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL,
- * "fd":which|"error":errno, "manifest_fd":which, where it is not beneath root}], "name":SITE,
- * "framework":"Django 5.2",
+ * "fd":which|"error":errno, "manifest_fd":which, its folder, where it is not beneath
+ * root}], "name":SITE, "framework":"Django 5.2",
  * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h)} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),

@@ -16,7 +16,8 @@
 #include "master/supervise.h"
 #include "master/workers.h"
 
-enum { POSTS_MAX = 16384, RETRY_MS = 10, MESSAGES_A_TURN = 64, EXIT_LIMIT_MS = 5000 };
+enum { POSTS_MAX = 16384, RETRY_MS = 10, MESSAGES_A_TURN = 64, EXIT_LIMIT_MS = 5000,
+       LEAVE_SPARE_MS = 1000 };
 
 struct post {                     /* a message that waits */
     struct list node;
@@ -138,7 +139,7 @@ static void post_files(struct edge_place *e, const struct generation *g)
         child_signal(&e->child, SIGKILL);
         return;
     }
-    post(e, (struct channel_msg){ .kind = CHANNEL_FILES, .generation = g->number },
+    post(e, (struct channel_msg){ .kind = CHANNEL_FILES, .generation = g->number, .a = files.readable },
          span_of(files.text), files.fds, files.count);
     routes_close(&files);
 }
@@ -186,7 +187,8 @@ void edges_tell_changed(struct edges *all, const struct generation *g)
 void edges_tell_generation(struct edges *all, struct generation *g)
 {
     for (unsigned i = 0; i < all->count; i++)
-        post_generation(&all->places[i], g);
+        if (all->places[i].channel_fd >= 0)        /* else it is told everything when it starts */
+            post_generation(&all->places[i], g);
 }
 
 void edges_tell_worker(struct edges *all, const struct worker *w)
@@ -236,6 +238,9 @@ bool edges_have_answered(const struct edges *all)
 
 /* ---- hearing ---- */
 
+static void leave(struct edge_place *e);
+static void renew(struct edge_place *e);
+
 static void keep_stats(struct edge_place *e, struct span text)
 {
     char *copy = sys_malloc(text.len + 1);
@@ -254,7 +259,13 @@ static void hear(struct edge_place *e, const struct channel_msg *msg, struct spa
 {
     struct generation *g = master_generation(e->master, msg->generation);
     struct worker *w = g ? generation_worker(g, msg->worker) : NULL;
+    if (e->heir_of)
+        leave(e->heir_of);
+    e->heir_of = NULL;
     switch (msg->kind) {
+    case CHANNEL_RENEW:
+        renew(e);
+        break;
     case CHANNEL_SWITCHED:
         if (g)
             generation_switched(g, e->index);
@@ -331,6 +342,9 @@ static void run(struct watch *watch)
 
 /* ---- the process ---- */
 
+static int start(struct edge_place *e);
+static void start_later(struct edge_place *e, int64_t lived_ms);
+
 static void tell_everything(struct edge_place *e)
 {
     struct master *m = e->master;
@@ -353,6 +367,10 @@ static void tell_everything(struct edge_place *e)
             if (generation_is_wanted(g) && g->looks > 0)
                 post_changed(e, g);
         }
+    }
+    if (e->heir_of) {                             /* with its answer it takes over */
+        e->is_asked = true;
+        post_plain(e, CHANNEL_REPORT, 0);
     }
 }
 
@@ -432,6 +450,127 @@ static void time_up(struct timer *t)
     }
 }
 
+/* ---- one takes over from another ---- */
+
+uint32_t edges_wanted(const struct edges *all)
+{
+    uint32_t wanted = 0;
+    for (unsigned i = 0; i < all->count; i++)
+        if (!all->places[i].is_spare && !all->places[i].is_leaving)
+            wanted |= 1u << i;
+    return wanted;
+}
+
+/* Its answer to this says that it has closed its listeners: so whoever asked for a reload, and connects
+ * when that is over, meets the heir. */
+static void switch_again(struct edge_place *e)
+{
+    struct master *m = e->master;
+    for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
+        struct site *site = container_of(s, struct site, node);
+        for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
+            struct generation *g = container_of(n, struct generation, node);
+            if (g->state != GENERATION_SWITCHING || !knows(e, g))
+                continue;
+            g->switched &= ~(1u << e->index);
+            post_plain(e, CHANNEL_SWITCH, g->number);
+        }
+    }
+}
+
+static void leave(struct edge_place *e)
+{
+    const struct conf *c = e->master->conf;
+    if (e->is_leaving || e->channel_fd < 0)
+        return;
+    e->is_leaving = true;
+    e->wants_renewal = false;
+    (void)timer_set(e->master->loop, &e->leave, c->drain_timeout_ms + c->drain_idle_ms + LEAVE_SPARE_MS);
+    post(e, (struct channel_msg){ .kind = CHANNEL_DRAIN, .a = 1 }, SPAN(""), NULL, 0);
+    switch_again(e);
+}
+
+static void leave_late(struct timer *t)
+{
+    struct edge_place *e = container_of(t, struct edge_place, leave);
+    log_warn("replaced edge did not finish in time", "edge=%u drain_timeout_ms=%" PRId64, e->index,
+             e->master->conf->drain_timeout_ms);
+    child_signal(&e->child, SIGKILL);
+}
+
+static void renew_in(struct edge_place *spare, struct edge_place *old)
+{
+    old->wants_renewal = false;
+    spare->is_spare = false;
+    spare->heir_of = old;
+    log_debug("edge is replaced", "edge=%u by=%u", old->index, spare->index);
+    int rc = start(spare);
+    if (rc < 0) {
+        log_error("edge cannot be started", "edge=%u error=%d", spare->index, -rc);
+        start_later(spare, 0);
+    }
+}
+
+/* No place is spare.  With several edges this one drains while the others accept, and starts again in its
+ * own place.  A single one waits until the one before has left, for which that now gets less time. */
+static void renew_without_spare(struct edge_place *old)
+{
+    struct edges *all = &old->master->edges;
+    const struct conf *c = old->master->conf;
+    if (c->edges > 1) {
+        leave(old);
+        return;
+    }
+    old->wants_renewal = true;
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->places[i].is_leaving)
+            (void)timer_set(old->master->loop, &all->places[i].leave, c->drain_idle_ms + LEAVE_SPARE_MS);
+}
+
+static void renew(struct edge_place *old)
+{
+    struct edges *all = &old->master->edges;
+    bool is_under_way = old->is_leaving || old->wants_renewal;
+    for (unsigned i = 0; i < all->count; i++)
+        is_under_way |= all->places[i].heir_of == old;
+    if (is_under_way || old->master->phase != MASTER_SERVING)
+        return;
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->places[i].is_spare) {
+            renew_in(&all->places[i], old);
+            return;
+        }
+    renew_without_spare(old);
+}
+
+static bool forget_heirs(struct edges *all, const struct edge_place *old)
+{
+    bool has_heir = false;
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->places[i].heir_of == old) {
+            all->places[i].heir_of = NULL;
+            has_heir = true;
+        }
+    return has_heir;
+}
+
+/* Its place is spare now, or somebody waits for one. */
+static void has_left(struct edge_place *e)
+{
+    struct edges *all = &e->master->edges;
+    e->is_leaving = false;
+    timer_off(e->master->loop, &e->leave);
+    if (__builtin_popcount(edges_wanted(all)) <= (int)e->master->conf->edges)
+        start_later(e, BACKOFF_MOST_MS);           /* it left without an heir */
+    else
+        e->is_spare = true;
+    for (unsigned i = 0; e->is_spare && i < all->count; i++)
+        if (all->places[i].wants_renewal) {
+            all->places[i].wants_renewal = false;
+            renew(&all->places[i]);
+        }
+}
+
 static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
 {
     struct edge_place *e = container_of(c, struct edge_place, child);
@@ -442,7 +581,13 @@ static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
         hang_up(e);
     timer_off(m->loop, &e->timer);
     generations_lost_edge(m, e->index);
-    if (m->phase == MASTER_SERVING) {
+    bool is_replaced = forget_heirs(&m->edges, e) || e->is_leaving;
+    e->wants_renewal = false;
+    if (m->phase == MASTER_SERVING && is_replaced) {
+        log_debug("replaced edge ended", "edge=%u pid=%d %s", e->index, (int)pid,
+                  child_status_text(status, text));
+        has_left(e);
+    } else if (m->phase == MASTER_SERVING) {
         log_error("edge died", "edge=%u pid=%d %s peak_kib=%" PRId64 " lived_ms=%" PRId64, e->index,
                   (int)pid, child_status_text(status, text), peak_kib, lived_ms);
         m->restarts++;
@@ -455,6 +600,12 @@ static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
     master_step(m);
 }
 
+/* Only Landlock makes an edge blind for what comes later. */
+static bool is_renewed(const struct conf *c)
+{
+    return strcmp(c->sandbox, "no") != 0 && sys_landlock_version() > 0;
+}
+
 int edges_start(struct edges *all, struct master *m)
 {
     int rc = board_make((uint32_t)m->conf->rate_limit_clients, &all->board_fd);
@@ -465,16 +616,19 @@ int edges_start(struct edges *all, struct master *m)
         (void)sys_close(all->board_fd);
         return rc;
     }
-    all->count = (unsigned)m->conf->edges;       /* bounded by the table of options */
+    unsigned wanted = (unsigned)m->conf->edges;  /* bounded by the table of options */
+    all->count = wanted + (wanted < YARD_EDGES_MAX && is_renewed(m->conf));
     for (unsigned i = 0; i < all->count; i++) {
         struct edge_place *e = &all->places[i];
         *e =
             (struct edge_place){ .master = m, .index = i, .channel_fd = -1, .watch = { .fd = -1 } };
         child_init(&e->child, edge_ended);
         timer_init(&e->timer, time_up);
+        timer_init(&e->leave, leave_late);
+        e->is_spare = i >= wanted;
         list_init(&e->outbox);
     }
-    for (unsigned i = 0; i < all->count && rc == 0; i++)
+    for (unsigned i = 0; i < wanted && rc == 0; i++)
         rc = start(&all->places[i]);
     return rc;
 }
@@ -486,6 +640,7 @@ void edges_done(struct edges *all)
         if (e->channel_fd >= 0)
             hang_up(e);
         timer_off(e->master->loop, &e->timer);
+        timer_off(e->master->loop, &e->leave);
         sys_free(e->stats);
         e->stats = NULL;
     }

@@ -1,5 +1,9 @@
 /* edges.h - the edge processes: one place each, filled again when its process ends.
  *
+ * One place more is spare.  An edge whose sandbox was closed before it was told of a folder cannot open
+ * that any more and says RENEW: another edge starts in the spare place, and when that answers, the first one
+ * drains and leaves its place spare.  The listening sockets are ours, so no connection is refused meanwhile.
+ *
  * A new edge is told everything anew: WELCOME, each live generation with its ready workers, SWITCH.
  * Messages keep their order; what an edge does not take at once waits here with duplicates of its
  * descriptors, so the master never waits for an edge.
@@ -27,6 +31,11 @@ struct edge_place {
     struct backoff backoff;
     char *stats;                  /* JSON, heap; NULL until it told */
     bool is_asked;                /* REPORT sent, STATS not come */
+    bool is_spare;                /* nobody is to be here */
+    bool is_leaving;              /* told to drain: another one has taken over */
+    bool wants_renewal;           /* ... as soon as there is a spare place */
+    struct edge_place *heir_of;   /* the edge that leaves when this one has answered; NULL: none */
+    struct timer leave;           /* limit of is_leaving */
 };
 struct edges {
     unsigned count;
@@ -36,6 +45,7 @@ struct edges {
 
 int edges_start(struct edges *e, struct master *m);      /* all of them: 0 or -errno */
 void edges_done(struct edges *e);
+uint32_t edges_wanted(const struct edges *e);   /* a bit each edge that is to serve */
 unsigned edges_running(const struct edges *e);
 void edges_kill(struct edges *e);
 

@@ -45,11 +45,6 @@ static void set_timer(struct generation *g, int64_t delay_ms)
         log_error("no memory for a timer", "generation=%u", g->number);
 }
 
-static uint32_t all_edges(const struct generation *g)
-{
-    return (uint32_t)((1ull << g->site->master->edges.count) - 1);
-}
-
 struct worker *generation_worker(const struct generation *g, uint32_t index)
 {
     return index < g->workers_count ? &g->workers[index] : NULL;
@@ -163,11 +158,18 @@ static void begin_switch(struct generation *g)
     edges_tell(&g->site->master->edges, CHANNEL_SWITCH, g);
 }
 
+/* Also an edge that leaves must have answered: it has closed its listeners by then. */
+static void serve_when_all_switched(struct generation *g)
+{
+    uint32_t edges = edges_wanted(&g->site->master->edges) | g->known;
+    if (g->state == GENERATION_SWITCHING && (edges & ~g->switched) == 0)
+        serve(g);
+}
+
 void generation_switched(struct generation *g, unsigned edge)
 {
     g->switched |= 1u << edge;
-    if (g->state == GENERATION_SWITCHING && (g->switched & all_edges(g)) == all_edges(g))
-        serve(g);
+    serve_when_all_switched(g);
 }
 
 /* edge YARD_EDGES_MAX: nobody answered, but maybe nobody has to. */
@@ -192,6 +194,7 @@ void generations_lost_edge(struct master *m, unsigned edge)
             g->known &= ~(1u << edge);
             g->switched &= ~(1u << edge);
             generation_drained(g, YARD_EDGES_MAX);
+            serve_when_all_switched(g);
         }
     }
 }

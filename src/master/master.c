@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "edge/sandbox.h"
 #include "master/browser.h"
 #include "master/site.h"
 #include "master/supervise.h"
@@ -299,6 +300,16 @@ static int check_spool(const struct edge_user *user, const char *folder, char *w
     return fd < 0 && folder[0] ? fd : 0;
 }
 
+static int check_sandbox(const struct conf *c, char *why)
+{
+    const char *lacks = strcmp(c->sandbox, "yes") == 0 ? sandbox_lacks(c) : NULL;
+    if (lacks)
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       "this kernel has no %s, and %.200s wants the whole sandbox: `auto` does without", lacks,
+                       conf_origin_text(c, CONF_sandbox));
+    return lacks ? -ENOSYS : 0;
+}
+
 /* What can be refused before anything is spawned. */
 static int prepare(struct master *m, char *why)
 {
@@ -310,6 +321,8 @@ static int prepare(struct master *m, char *why)
         rc = check_log_file("log", m->conf->log, why);
     if (rc == 0)
         rc = check_log_file("access-log", m->conf->access_log, why);
+    if (rc == 0)
+        rc = check_sandbox(m->conf, why);
     if (rc == 0)
         rc = edge_user_find(m->conf, &m->edge_user, why);
     if (rc == 0)

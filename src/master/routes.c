@@ -125,33 +125,40 @@ char *routes_text(const struct master_start *start, const json_t *report, char *
     return text;
 }
 
-static int open_folder(json_t *row, const char *name, const char *folder, struct routes_files *files)
+/* Which of files->fds it is, or -errno. */
+static int open_place(const char *path, int flags, struct routes_files *files)
 {
-    int fd = files->count == SYS_FDS_MAX ? -EMFILE : sys_open(folder, O_PATH | O_DIRECTORY, 0);
+    int fd = files->count == SYS_FDS_MAX ? -EMFILE : sys_open(path, O_PATH | flags, 0);
     if (fd < 0)
-        return json_object_set_new(row, "error", json_integer(-fd));
+        return fd;
     files->fds[files->count] = fd;
-    return json_object_set_new(row, name, json_integer((json_int_t)files->count++));
+    return (int)files->count++;
 }
 
-/* One in the root is found there; another one is where Django's manifest_storage has it. */
+/* One in the root is found there; another one is where Django's manifest_storage has it: of that
+ * folder, in which code and secrets may lie, the file alone is to be read. */
 static int open_manifest(json_t *row, struct routes_files *files)
 {
     char folder[ROOT_BYTES];
     const char *path = json_text(row, "manifest", "");
-    struct span root = span_of(json_text(row, "root", ""));
     const char *slash = strrchr(path, '/');
-    if (!slash || json_object_get(row, "error") || span_starts(span_of(path), root))
+    if (!slash || span_starts(span_of(path), span_of(json_text(row, "root", ""))))
         return 0;
+    int file = open_place(path, 0, files);
+    if (file >= 0)
+        files->readable |= 1ull << file;
     (void)snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
-    int rc = open_folder(row, "manifest_fd", folder, files);
-    (void)json_object_del(row, "error");          /* the files are served without it */
-    return rc;
+    int which = open_place(folder, O_DIRECTORY, files);
+    return which < 0 ? 0 : json_object_set_new(row, "manifest_fd", json_integer(which));
 }
 
 static int open_row(json_t *row, struct routes_files *files)
 {
-    int rc = open_folder(row, "fd", json_text(row, "root", ""), files);
+    int which = open_place(json_text(row, "root", ""), O_DIRECTORY, files);
+    if (which < 0)
+        return json_object_set_new(row, "error", json_integer(-which));
+    files->readable |= 1ull << which;
+    int rc = json_object_set_new(row, "fd", json_integer(which));
     return rc == 0 ? open_manifest(row, files) : rc;
 }
 

@@ -13,6 +13,7 @@ struct routes_files {
     char *text;                     /* the same with "fd" or "error" in each row; heap */
     int fds[SYS_FDS_MAX];           /* own */
     size_t count;
+    uint64_t readable;              /* a bit each of them whose content is served */
 };
 /* Opens the folders of that text: an edge's user need not reach them by their paths.  0 or
  * -ENOMEM. */

@@ -76,6 +76,8 @@ static json_t *edge_rows(const struct edges *e)
     char why[160];
     json_t *rows = json_array();
     for (unsigned i = 0; i < e->count; i++) {
+        if (e->places[i].is_spare)
+            continue;
         json_t *row = e->places[i].stats ? json_read(span_of(e->places[i].stats), why) : NULL;
         if (!json_is_object(row)) {
             json_decref(row);

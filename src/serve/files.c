@@ -210,7 +210,10 @@ static struct manifest *find_manifest(struct files *f, struct manifest **old, si
             return m;
         }
     }
-    return manifest_new(f->loop, f->helpers, path, folder_fd, skip);
+    struct manifest *m = manifest_new(f->loop, f->helpers, path, folder_fd, skip);
+    if (m)
+        manifest_tells(m, &f->refusal);
+    return m;
 }
 
 static size_t take_manifests(struct files *f, struct manifest **into)
@@ -407,6 +410,11 @@ bool files_is_hashed(const struct files *f, struct file *file)
         file->is_hashed = manifest_has(m, (struct span){ file->path, file->path_bytes });
     }
     return file->is_hashed;
+}
+
+struct file_refusal *files_refusal(struct files *f)
+{
+    return &f->refusal;
 }
 
 void files_used(struct files *f, struct file *file)

@@ -34,6 +34,11 @@ struct file {
     char path[];                  /* relative to its root, NUL-ended */
 };
 
+struct file_refusal {             /* a manifest that this process may not read */
+    bool is_set;                  /* whoever looks clears it */
+    uint64_t device, inode;
+};
+
 struct files;
 /* trust_ms: an open file is not looked at again; kept_ms: a browser may use its copy without
  * asking. */
@@ -48,4 +53,5 @@ void files_free(struct files *f);
  * "media" are foreign content: they are sent so that no browser runs a script of theirs for this
  * site. */
 int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t fds_count);
+struct file_refusal *files_refusal(struct files *f);
 void file_release(struct files *f, struct file *file);

@@ -27,6 +27,7 @@ struct files {
     struct file *chains[FILES_CHAINS];
     struct list by_age;
     size_t count;
+    struct file_refusal refusal;
 };
 
 /* Is `path` beneath this root's URL, and may it be opened?  *rest: relative to the root. */

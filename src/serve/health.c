@@ -30,7 +30,7 @@ enum stage_says stage_health(struct exchange *x)
     if (span_eq(name, SPAN("/live")))
         good = true;
     else if (span_eq(name, SPAN("/ready")))
-        good = is_ready && !x->serve->is_draining;
+        good = is_ready && (!x->serve->is_draining || x->serve->is_replaced);
     else if (span_eq(name, SPAN("/started")))
         good = x->serve->has_started;
     else

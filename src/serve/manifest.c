@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "serve/files.h"
 
 struct names {
     size_t mask;                /* slots - 1, a power of two: at least half of them are 0 */
@@ -31,6 +32,7 @@ struct look {
     struct names *names;        /* result: NULL when there is nothing new, or an error */
     int error;                  /* 0, or why it could not be read */
     int folder_fd;              /* own; -1: path is absolute */
+    uint64_t device, inode;     /* of a file that may not be read */
     char path[];
 };
 
@@ -43,6 +45,7 @@ struct manifest {
     int64_t looked_ms;
     unsigned stamp;
     int said_error;             /* logged last: once is enough */
+    struct file_refusal *refusal;       /* lent; NULL: nobody asked */
     int folder_fd;              /* lent: path + skip is beneath it; -1: none */
     size_t skip;
     char path[];
@@ -169,6 +172,19 @@ static int look_at(struct look *k, int fd)
     return read_file(k, fd, (size_t)st.st_size);
 }
 
+/* Which file it is can be seen without the right to read it. */
+static void name_file(struct look *k)
+{
+    struct stat st = { 0 };
+    int folder = k->folder_fd < 0 ? AT_FDCWD : k->folder_fd;
+    int fd = sys_openat(folder, k->path, O_PATH | O_CLOEXEC);
+    if (fd >= 0 && sys_fstat(fd, &st) == 0) {
+        k->device = st.st_dev;
+        k->inode = st.st_ino;
+    }
+    (void)sys_close(fd);
+}
+
 static void work(struct helper_job *job)
 {
     struct look *k = container_of(job, struct look, job);
@@ -177,6 +193,8 @@ static void work(struct helper_job *job)
                               : sys_openat(k->folder_fd, k->path, flags);
     k->error = fd < 0 ? fd : look_at(k, fd);
     (void)sys_close(fd);
+    if (fd == -EACCES)
+        name_file(k);
 }
 
 /* ---- on the loop ------------------------------------------------------------------------------ */
@@ -203,6 +221,8 @@ static void looked(struct helper_job *job)
     if (m) {
         m->look = NULL;
         say(m, k->error);
+        if (m->refusal && k->error == -EACCES)
+            *m->refusal = (struct file_refusal){ true, k->device, k->inode };
     }
     if (m && k->names) {
         names_free(m->names);
@@ -259,6 +279,11 @@ void manifest_move(struct manifest *m, int folder_fd, size_t skip)
 {
     m->folder_fd = folder_fd;
     m->skip = skip;
+}
+
+void manifest_tells(struct manifest *m, struct file_refusal *refusal)
+{
+    m->refusal = refusal;
 }
 
 void manifest_free(struct manifest *m)

@@ -19,6 +19,8 @@ struct manifest;
 struct manifest *manifest_new(struct loop *loop, struct helpers *helpers, const char *path,
                               int folder_fd, size_t skip);
 void manifest_move(struct manifest *m, int folder_fd, size_t skip);      /* another one is lent */
+struct file_refusal;
+void manifest_tells(struct manifest *m, struct file_refusal *refusal);  /* lent: set when it may not be read */
 void manifest_free(struct manifest *m);                  /* takes NULL */
 const char *manifest_path(const struct manifest *m);
 /* Has a helper look whether the file changed, unless that was less than MANIFEST_LOOK_MS ago. */

@@ -33,6 +33,7 @@ struct serve {
     int access_fd;                    /* -1: no access log */
     uint64_t access_dropped;          /* lines the scribe was too slow for */
     bool is_draining;
+    bool is_replaced;                 /* ... because another edge has taken over: the site serves on */
     bool has_started;                 /* a generation was ready once */
     char date[32];                    /* IMF-fixdate of date_s */
     int64_t date_s;

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from conftest import Sites
-from http1 import get, post
-from program import APPS, IS_SANITIZED, Site, ids_of, run
+from http1 import Peer, build, get, post
+from load import Load
+from program import APPS, IS_SANITIZED, Site, ids_of, run, until, wait_gone
 
 NOBODY = 65534
 is_root = os.geteuid() == 0
@@ -128,3 +130,80 @@ def test_no_sandbox(sites: Sites) -> None:
 def test_a_mode_that_there_is_not() -> None:
     done = run("serve", "plain:application", "--sandbox", "maybe", folder=APPS)
     assert done.returncode == 2 and re.search("auto, yes, kill or no", done.stderr)
+
+
+# ---- folders that come later: Landlock never widens, so another edge takes over
+
+
+def static_site(sites: Sites, *options: str) -> tuple[Site, Path]:
+    folder = sites.folder / "p"
+    shutil.copytree(APPS, folder)
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "which.txt").write_text(name)
+    (folder / "now").symlink_to("one")
+    (folder / "slipway.ini").write_text("[slipway]\nstatic = /files/=now\n")
+    return sites.start("work", *options, chdir=folder), folder
+
+
+def which(site: Site) -> str:
+    return get(site.address, "/files/which.txt").body.decode()
+
+
+def test_a_link_to_another_folder(sites: Sites) -> None:
+    """As many deploy: STATIC_ROOT is beneath a link, and each release another folder."""
+    site, folder = static_site(sites)
+    assert which(site) == "one"
+    for turn in range(6):
+        name = ("two", "one")[turn % 2]
+        (folder / "now").unlink()
+        (folder / "now").symlink_to(name)
+        before = edge_of(site)
+        assert site.verb("reload").returncode == 0
+        assert which(site) == name
+        assert get(site.address, "/.slipway/ready").status == 200
+        wait_gone([before])
+    assert len(site.status()["edges"]) == 1
+    assert "died" not in site.log()
+
+
+def test_the_same_folder_keeps_the_edge(sites: Sites) -> None:
+    site, _ = static_site(sites)
+    before = edge_of(site)
+    for _ in range(3):
+        assert site.verb("reload").returncode == 0
+        assert which(site) == "one"
+    assert edge_of(site) == before
+
+
+@pytest.mark.parametrize("edges", ["1", "2", "16"])
+def test_nothing_is_lost_while_edges_are_replaced(sites: Sites, edges: str) -> None:
+    site, folder = static_site(sites, "--edges", edges)
+    with Load(site.address, clients=6) as load:
+        load.ends_at_refusal = False
+        for turn in range(4):
+            load.wait_more(20)
+            (folder / "now").unlink()
+            (folder / "now").symlink_to(("two", "one")[turn % 2])
+            assert site.verb("reload").returncode == 0
+        load.wait_more(20)
+    assert not load.failures and load.refused == 0
+    until("as many edges as are wanted", lambda: len(site.status()["edges"]) == int(edges))
+    site.stop()
+    assert "died" not in site.log()
+
+
+def test_a_request_under_way_is_finished_by_the_edge_that_leaves(sites: Sites) -> None:
+    site, folder = static_site(sites)
+    gate = sites.gate("slow")
+    before = edge_of(site)
+    with Peer(site.address) as slow:
+        slow.send(build("GET", "/gate?name=slow"))
+        gate.wait_reached()
+        (folder / "now").unlink()
+        (folder / "now").symlink_to("two")
+        assert site.verb("reload").returncode == 0
+        assert which(site) == "two" and len(site.pids("edge")) == 2
+        gate.open()
+        assert slow.response().status == 200
+    wait_gone([before])

@@ -1,0 +1,181 @@
+/* sandbox_files.c - two rulesets, one upon the other: a kind of access must be allowed by both.
+ *
+ * Between them, while the project is imported, the edge can read what its user can.  (All in one ruleset
+ * would mean either to start edges after the import, when nobody could be told that the site starts, or to
+ * allow whole trees in which static files may turn up.)
+ *
+ * A rule is for an inode, not for a name: a folder that is made anew at the same path is another one.
+ */
+#include "edge/sandbox_files.h"
+#include <errno.h>
+#include <fcntl.h>
+#include "base/log.h"
+#include "base/sys.h"
+
+/* linux/landlock.h; Debian 12's knows only some of them. */
+enum {
+    ACCESS_EXECUTE = 1 << 0, ACCESS_WRITE_FILE = 1 << 1, ACCESS_READ_FILE = 1 << 2,
+    ACCESS_READ_DIR = 1 << 3, ACCESS_REMOVE_DIR = 1 << 4, ACCESS_REMOVE_FILE = 1 << 5,
+    ACCESS_MAKE_REG = 1 << 8, ACCESS_MAKE_ALL = 0x7f << 6, ACCESS_REFER = 1 << 13,
+    ACCESS_TRUNCATE = 1 << 14, ACCESS_IOCTL_DEV = 1 << 15,
+    NET_ALL = 3,                /* bind, connect: TCP */
+    SCOPE_ALL = 3,              /* abstract Unix sockets, signals */
+};
+
+/* What each version of Landlock can refuse beside writing; a newer one can all of an older one's. */
+static const struct {
+    int version;
+    uint64_t files, net, scoped;
+} versions[] = {
+    { 1, ACCESS_EXECUTE | ACCESS_WRITE_FILE | ACCESS_REMOVE_DIR | ACCESS_REMOVE_FILE | ACCESS_MAKE_ALL, 0, 0 },
+    { 2, ACCESS_REFER, 0, 0 },
+    { 3, ACCESS_TRUNCATE, 0, 0 },
+    { 4, 0, NET_ALL, 0 },
+    { 5, ACCESS_IOCTL_DEV, 0, 0 },
+    { 6, 0, 0, SCOPE_ALL },
+};
+
+static const uint64_t spool_writes = ACCESS_WRITE_FILE | ACCESS_MAKE_REG | ACCESS_REMOVE_FILE | ACCESS_TRUNCATE;
+
+/* ---- at the start ---- */
+
+int sandbox_files_begin(struct sandbox_files *f, const char *spool_folder)
+{
+    uint64_t files = 0, net = 0, scoped = 0;
+    *f = (struct sandbox_files){ .spool_fd = -1 };
+    int version = sys_landlock_version();
+    if (version < 0)
+        return version;
+    for (size_t i = 0; i < ARRAY_LEN(versions) && versions[i].version <= version; i++) {
+        files |= versions[i].files;
+        net |= versions[i].net;
+        scoped |= versions[i].scoped;
+    }
+    int rules = sys_landlock_new(files, net, scoped);
+    if (rules < 0)
+        return rules;
+    f->spool_fd = sys_open(spool_folder, O_PATH | O_DIRECTORY, 0);
+    struct stat st;
+    int rc = f->spool_fd < 0 ? 0 : sys_fstat(f->spool_fd, &st);
+    if (rc == 0 && f->spool_fd >= 0) {
+        f->spool = (struct sandbox_place){ st.st_dev, st.st_ino };
+        rc = sys_landlock_allow(rules, f->spool_fd, spool_writes & files);
+    }
+    if (rc == 0)
+        rc = sys_landlock_enter(rules);
+    (void)sys_close(rules);
+    f->version = rc == 0 ? version : 0;
+    return rc;
+}
+
+bool sandbox_files_moved(const struct sandbox_files *f, const char *spool_folder)
+{
+    struct stat st;
+    return f->version > 0 && sys_stat(spool_folder, &st) == 0 &&
+           (st.st_dev != f->spool.device || st.st_ino != f->spool.inode);
+}
+
+void sandbox_files_done(struct sandbox_files *f)
+{
+    (void)sys_close(f->spool_fd);
+    f->spool_fd = -1;
+}
+
+/* ---- when the folders are known ---- */
+
+static bool has_place(const struct sandbox_files *f, uint64_t device, uint64_t inode)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->places[i].device == device && f->places[i].inode == inode)
+            return true;
+    return false;
+}
+
+bool sandbox_files_misses(const struct sandbox_files *f, uint64_t device, uint64_t inode)
+{
+    return f->is_limited && inode != 0 && !has_place(f, device, inode);
+}
+
+static int has_all(const struct sandbox_files *f, const int *fds, size_t count, uint64_t readable)
+{
+    struct stat st;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (readable >> i & 1)
+            rc = sys_fstat(fds[i], &st) < 0 || !has_place(f, st.st_dev, st.st_ino);
+    return rc;
+}
+
+static int allow(struct sandbox_files *f, int rules, int fd)
+{
+    struct stat st;
+    int rc = sys_fstat(fd, &st);
+    if (rc == 0)
+        rc = sys_landlock_allow(rules, fd, ACCESS_READ_FILE);
+    if (rc == 0)
+        f->places[f->count++] = (struct sandbox_place){ st.st_dev, st.st_ino };
+    return rc;
+}
+
+static int make_rules(struct sandbox_files *f, const int *fds, size_t count, uint64_t readable)
+{
+    int rules = sys_landlock_new(ACCESS_READ_FILE | ACCESS_READ_DIR, 0, 0);
+    int rc = rules < 0 ? rules : 0;
+    f->count = 0;
+    if (rc == 0 && f->spool_fd >= 0)
+        rc = sys_landlock_allow(rules, f->spool_fd, ACCESS_READ_FILE);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (readable >> i & 1)
+            rc = allow(f, rules, fds[i]);
+    if (rc == 0)
+        return rules;
+    (void)sys_close(rules);
+    return rc;
+}
+
+struct entry {                  /* each helper thread enters by itself */
+    int rules;
+    unsigned threads_left;      /* atomic */
+};
+
+/* A thread that could not would be the hole in the wall. */
+static void enter(void *user)
+{
+    struct entry *e = user;
+    int rc = sys_landlock_enter(e->rules);
+    if (rc < 0) {
+        log_error("a helper thread cannot be limited to static files", "error=\"%s\"", strerror(-rc));
+        sys_exit(1);
+    }
+    if (__atomic_sub_fetch(&e->threads_left, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    (void)sys_close(e->rules);
+    sys_free(e);
+}
+
+static int enter_all(struct helpers *helpers, int rules)
+{
+    struct entry *e = sys_malloc(sizeof *e);
+    int rc = e ? sys_landlock_enter(rules) : -ENOMEM;
+    if (rc < 0) {
+        sys_free(e);
+        (void)sys_close(rules);
+        return rc;
+    }
+    *e = (struct entry){ rules, helpers_threads(helpers) };
+    helpers_each(helpers, enter, e);
+    return 0;
+}
+
+int sandbox_files_limit(struct sandbox_files *f, struct helpers *helpers, const int *fds, size_t count,
+                        uint64_t readable)
+{
+    if (f->version == 0)
+        return 0;
+    if (f->is_limited)
+        return has_all(f, fds, count, readable);
+    int rules = make_rules(f, fds, count, readable);
+    int rc = rules < 0 ? rules : enter_all(helpers, rules);
+    f->is_limited = rc == 0;
+    return rc;
+}
