@@ -164,8 +164,8 @@ static bool has_control_bytes(struct span text)
     return false;
 }
 
-/* Length, bytes and shape; `text` becomes the spelling to keep. */
-static int check_text(const struct setting *s, struct span *text, char *spelling)
+/* Length, bytes and shape; `text` may become shorter (blanks, a slash at the end). */
+static int check_text(const struct setting *s, struct span *text)
 {
     char sentence[160];
     const struct conf_row *row = &s->row->shown;
@@ -173,7 +173,7 @@ static int check_text(const struct setting *s, struct span *text, char *spelling
         return refuse(s, "a text without control characters");
     bool is_long = (int64_t)text->len > row->most && text->len > CONF_SHOWN_BYTES;
     const char *takes = text->len > 0 && !is_long
-                      ? conf_check_text((enum conf_option)(s->row - rows), text, spelling) : NULL;
+                      ? conf_check_text((enum conf_option)(s->row - rows), text) : NULL;
     if (takes)
         return refuse(s, takes);
     if ((int64_t)text->len < row->least)
@@ -194,9 +194,8 @@ static int no_memory(char *why)
 
 static int set_text(struct conf *c, const struct setting *s, bool is_kept)
 {
-    char spelling[CONF_SPELLING_BYTES];
     struct span text = s->value;
-    int rc = check_text(s, &text, spelling);
+    int rc = check_text(s, &text);
     if (rc < 0 || !is_kept)
         return rc;
     const char *kept = conf_keep(c, text);
@@ -208,11 +207,10 @@ static int set_text(struct conf *c, const struct setting *s, bool is_kept)
 
 static int set_item(struct conf *c, const struct setting *s, bool is_kept)
 {
-    char spelling[CONF_SPELLING_BYTES];
     struct conf_list *list = (void *)((char *)c + s->row->offset);
     bool is_growing = c->origin[s->row - rows].source == s->source;
     struct span text = s->value;
-    int rc = check_text(s, &text, spelling);
+    int rc = check_text(s, &text);
     if (rc < 0 || !is_kept)
         return rc;
     if (is_growing && list->count >= CONF_LIST_MAX) {

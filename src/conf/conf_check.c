@@ -7,27 +7,24 @@
 
 static const struct span unix_prefix = SPAN("unix:");
 
-static const char *check_listen(struct span *text, char *spelling)
+static const char *check_listen(struct span *text)
 {
     struct listen_spec spec;
-    (void)spelling;
     *text = span_trim(*text);
     return listen_parse(*text, &spec);
 }
 
-static const char *check_networks(struct span *text, char *spelling)
+static const char *check_networks(struct span *text)
 {
     struct networks networks = { 0 };
-    (void)spelling;
     return networks_add(&networks, *text) == 0
                ? NULL
                : "addresses or networks such as 10.1.2.3, 10.0.0.0/8 or 2001:db8::/32, or the words private, "
                  "loopback and unix";
 }
 
-static const char *check_field(struct span *text, char *spelling)
+static const char *check_field(struct span *text)
 {
-    (void)spelling;
     bool is_name = true;
     for (size_t i = 0; i < text->len; i++)
         is_name = is_name && (text->at[i] == '-' || (text->at[i] >= '0' && text->at[i] <= '9') ||
@@ -35,15 +32,13 @@ static const char *check_field(struct span *text, char *spelling)
     return is_name ? NULL : "the name of a header field, such as X-Forwarded-For, Forwarded or X-Real-IP";
 }
 
-static const char *check_control(struct span *text, char *spelling)
+static const char *check_control(struct span *text)
 {
-    (void)spelling;
     return span_starts(*text, unix_prefix) && text->len > unix_prefix.len ? NULL : "unix:PATH";
 }
 
-static const char *check_static(struct span *text, char *spelling)
+static const char *check_static(struct span *text)
 {
-    (void)spelling;
     size_t url_end = span_find(*text, '=');
     bool is_right = text->at[0] == '/' && url_end + 1 < text->len;
     return is_right ? NULL : "URL=DIR, such as /static/=staticfiles";
@@ -63,32 +58,28 @@ static bool is_dotted(struct span text, const char *others)
     return text.len > 0 && text.at[0] != '.' && text.at[text.len - 1] != '.';
 }
 
-static const char *check_app(struct span *text, char *spelling)
+static const char *check_app(struct span *text)
 {
-    (void)spelling;
     size_t colon = span_find(*text, ':');
     bool is_right = colon < text->len && is_dotted((struct span){ text->at, colon }, "._") &&
                     is_dotted(span_skip(*text, colon + 1), "._");
     return is_right ? NULL : "MODULE:CALLABLE, such as mysite.wsgi:application";
 }
 
-static const char *check_settings(struct span *text, char *spelling)
+static const char *check_settings(struct span *text)
 {
-    (void)spelling;
     return is_dotted(*text, "._") ? NULL : "the name of a module, such as mysite.settings";
 }
 
-static const char *check_site(struct span *text, char *spelling)
+static const char *check_site(struct span *text)
 {
-    (void)spelling;
     return is_dotted(*text, "._-") && !memchr(text->at, '/', text->len)
                ? NULL
                : "a name of letters, digits, '-', '_' and '.'";
 }
 
-static const char *check_url_path(struct span *text, char *spelling)
+static const char *check_url_path(struct span *text)
 {
-    (void)spelling;
     if (text->at[0] != '/')
         return "a path that begins with '/'";
     while (text->len > 0 && text->at[text->len - 1] == '/')
@@ -96,64 +87,58 @@ static const char *check_url_path(struct span *text, char *spelling)
     return NULL;
 }
 
-static const char *check_health_path(struct span *text, char *spelling)
+static const char *check_health_path(struct span *text)
 {
-    const char *takes = check_url_path(text, spelling);
+    const char *takes = check_url_path(text);
     return takes || text->len > 0 ? takes : "a path below '/', such as /.slipway";
 }
 
-static const char *check_access_format(struct span *text, char *spelling)
+static const char *check_access_format(struct span *text)
 {
-    (void)spelling;
     return span_eq(*text, SPAN("combined")) || span_eq(*text, SPAN("json")) ? NULL
                                                                             : "combined or json";
 }
 
-static const char *check_log_level(struct span *text, char *spelling)
+static const char *check_log_level(struct span *text)
 {
     static const struct span levels[] = { SPAN("error"), SPAN("warn"), SPAN("info"),
                                           SPAN("debug") };
-    (void)spelling;
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)
         if (span_eq(*text, levels[i]))
             return NULL;
     return "error, warn, info or debug";
 }
 
-static const char *check_auto(struct span *text, char *spelling)
+static const char *check_auto(struct span *text)
 {
-    (void)spelling;
     bool is_right = span_eq(*text, SPAN("auto")) || span_eq(*text, SPAN("yes")) ||
                     span_eq(*text, SPAN("no"));
     return is_right ? NULL : "auto, yes or no";
 }
 
-static const char *check_rate_limit(struct span *text, char *spelling)
+static const char *check_rate_limit(struct span *text)
 {
     struct rate_rule rule;
-    (void)spelling;
     return rate_rule_parse(*text, &rule) == 0 ? NULL : RATE_RULE_TAKES;
 }
 
-static const char *check_sandbox(struct span *text, char *spelling)
+static const char *check_sandbox(struct span *text)
 {
-    return span_eq(*text, SPAN("kill")) || !check_auto(text, spelling) ? NULL
+    return span_eq(*text, SPAN("kill")) || !check_auto(text) ? NULL
                                                                        : "auto, yes, kill or no";
 }
 
-static const char *check_tls_client(struct span *text, char *spelling)
+static const char *check_tls_client(struct span *text)
 {
-    (void)spelling;
     bool is_right = span_eq(*text, SPAN("required")) || span_eq(*text, SPAN("optional"));
     return is_right ? NULL : "required or optional";
 }
 
-const char *conf_check_text(enum conf_option option, struct span *text,
-                            char spelling[CONF_SPELLING_BYTES])
+const char *conf_check_text(enum conf_option option, struct span *text)
 {
     static const struct {
         enum conf_option option;
-        const char *(*check)(struct span *, char *);
+        const char *(*check)(struct span *);
     } checks[] = {
         { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
         { CONF_tls_client, check_tls_client },
@@ -168,6 +153,6 @@ const char *conf_check_text(enum conf_option option, struct span *text,
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)
-            return checks[i].check(text, spelling);
+            return checks[i].check(text);
     return NULL;
 }

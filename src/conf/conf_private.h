@@ -25,11 +25,9 @@ enum conf_option conf_find(struct span name);             /* CONF_OPTIONS: there
 int conf_parse_number(enum conf_kind kind, struct span text, int64_t *value);
 int conf_number_text(enum conf_kind kind, int64_t value, struct buf *out);
 
-/* Looks at a text's shape and may write a better spelling over it ("*:80" is "0.0.0.0:80").  NULL
- * when it is right, else what the option takes: "MODULE:CALLABLE, such as ...". */
-enum { CONF_SPELLING_BYTES = CONF_PATH_BYTES };
-const char *conf_check_text(enum conf_option option, struct span *text,
-                            char spelling[CONF_SPELLING_BYTES]);
+/* Looks at a text's shape, and may leave out what does not count at its ends.  NULL when it is right,
+ * else what the option takes: "MODULE:CALLABLE, such as ...". */
+const char *conf_check_text(enum conf_option option, struct span *text);
 
 /* The variables of one environment; file: NULL, or the env file they come from, for messages. */
 int conf_read_variables(struct conf *c, char *const *envp, enum conf_source source,
