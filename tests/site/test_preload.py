@@ -170,6 +170,22 @@ def test_what_does_no_harm(sites: Sites, feed: str) -> None:
     assert set(births(sites, site).values()) == set(site.pids("zygote"))
 
 
+REDIS = """
+import threading
+
+class Listener(threading.Thread):
+    def run(self):
+        threading.Event().wait()
+"""
+
+
+def test_redis_knows_forks_but_its_threads_do_not(sites: Sites) -> None:
+    """Its pools open another connection in a fork; who listens to messages would be gone."""
+    feed = "import redis\nredis.Listener(daemon=True).start()\n"
+    files = {"own.py": "import feed\n" + APPLICATION, "feed.py": feed, "redis.py": REDIS}
+    assert f"{NOTE}redis started the thread" in start(sites, files).log()
+
+
 def test_what_was_decided_stands_before_the_ready_line(sites: Sites) -> None:
     """Once; and in a log of its own by the name of the module."""
     files = {"own.py": "import feed\n" + APPLICATION, "feed.py": THREAD}
