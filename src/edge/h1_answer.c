@@ -331,11 +331,31 @@ static ssize_t frame_last_file(struct h1_exchange *hx)
     return buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, hx->file_left_bytes) });
 }
 
+/* By TLS each byte of it passes our hands, so the bytes of a file that is often asked for are kept. */
+static struct span content_of(const struct h1_conn *c, const struct h1_exchange *hx)
+{
+    struct span content = { NULL, 0 };
+    if (c->base.tls && hx->file)
+        content = files_sealed_content(c->base.edge->serve.files, hx->file);
+    bool has_all = content.len > 0 && hx->file_at + hx->file_left_bytes <= content.len;
+    return has_all ? (struct span){ content.at + hx->file_at, (size_t)hx->file_left_bytes } : (struct span){ NULL, 0 };
+}
+
+static ssize_t send_some(struct h1_conn *c, const struct h1_exchange *hx, struct span kept)
+{
+    struct span content = content_of(c, hx);
+    if (content.len == 0)
+        return conn_sendfile(&c->base, kept, hx->file_fd, hx->file_at, hx->file_left_bytes);
+    const struct iovec iov[2] = { { (char *)(uintptr_t)kept.at, kept.len },
+                                  { (char *)(uintptr_t)content.at, content.len } };
+    return conn_sendv(&c->base, kept.len > 0 ? iov : iov + 1, kept.len > 0 ? 2 : 1, false);
+}
+
 /* What is kept (the head) goes out together with the first bytes of the file. */
 static ssize_t send_last_file(struct h1_conn *c, struct h1_exchange *hx)
 {
     struct span kept = buf_span(&hx->out);
-    ssize_t sent = conn_sendfile(&c->base, kept, hx->file_fd, hx->file_at, hx->file_left_bytes);
+    ssize_t sent = send_some(c, hx, kept);
     if (sent > 0) {
         size_t of_kept = (size_t)sent < kept.len ? (size_t)sent : kept.len;
         buf_take(&hx->out, of_kept);

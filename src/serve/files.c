@@ -44,9 +44,10 @@ struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trus
 
 void file_release(struct files *f, struct file *file)
 {
-    (void)f;
     if (--file->references > 0)
         return;
+    if (file->content && file->bytes > FILES_CONTENT_BYTES)
+        f->sealed_bytes -= (uint64_t)file->bytes;
     (void)sys_close(file->fd);
     sys_free(file->content);
     sys_free(file);
@@ -446,5 +447,17 @@ struct span files_content(const struct files *f, struct file *file)
     bool is_small = file->bytes > 0 && file->bytes <= FILES_CONTENT_BYTES;
     if (!file->content && is_small && f->trust_ms > 0 && is_settled(file))
         read_content(file);
+    return (struct span){ file->content, file->content ? (size_t)file->bytes : 0 };
+}
+
+struct span files_sealed_content(struct files *f, struct file *file)
+{
+    if (file->bytes <= FILES_CONTENT_BYTES)
+        return files_content(f, file);
+    if (!file->content && file->bytes <= FILES_SEALED_BYTES && f->trust_ms > 0 && is_settled(file) &&
+        (uint64_t)file->bytes <= FILES_SEALED_BYTES_ALL - f->sealed_bytes) {
+        read_content(file);
+        f->sealed_bytes += file->content ? (uint64_t)file->bytes : 0;
+    }
     return (struct span){ file->content, file->content ? (size_t)file->bytes : 0 };
 }

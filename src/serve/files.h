@@ -10,7 +10,11 @@
 #include "loop/helpers.h"
 #include "serve/exchange.h"
 
-enum { FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024, FILES_CONTENT_BYTES = 16 * 1024 };
+enum {
+    FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024, FILES_CONTENT_BYTES = 16 * 1024,
+    /* what TLS reads: of one file, and of all together */
+    FILES_SEALED_BYTES = 128 * 1024, FILES_SEALED_BYTES_ALL = 32 * 1024 * 1024,
+};
 
 struct file {
     struct file *next;            /* in its hash chain */
@@ -55,3 +59,6 @@ void files_free(struct files *f);
 int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t fds_count);
 struct file_refusal *files_refusal(struct files *f);
 void file_release(struct files *f, struct file *file);
+/* All bytes of a file that is trusted, for who cannot hand its descriptor to the kernel: kept from its
+ * first use on, while there is room; else empty.  Valid while a reference is held. */
+struct span files_sealed_content(struct files *f, struct file *file);

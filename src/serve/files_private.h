@@ -28,6 +28,7 @@ struct files {
     struct list by_age;
     size_t count;
     struct file_refusal refusal;
+    uint64_t sealed_bytes;      /* kept by files_sealed_content() */
 };
 
 /* Is `path` beneath this root's URL, and may it be opened?  *rest: relative to the root. */

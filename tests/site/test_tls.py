@@ -12,7 +12,7 @@ import pytest
 from certificates import Pair
 from conftest import Sites
 from http1 import Peer, build, chunked
-from program import Site
+from program import Site, until
 from tls_client import TlsPeer, certificate_of, client_context, get, only
 
 LISTEN = "127.0.0.1:0 tls"
@@ -29,6 +29,9 @@ def files(shared: Sites) -> Path:
     folder = shared.folder / "files"
     folder.mkdir()
     (folder / "small.txt").write_text("small\n")
+    for name in ("middle", "changing"):  # as long as what is kept for TLS
+        (folder / name).write_bytes(os.urandom(100_000))
+        os.utime(folder / name, (1_700_000_000, 1_700_000_000))
     with open(folder / "big", "wb") as big:
         for _ in range(BIG // 1000000):
             big.write(os.urandom(1000000))
@@ -182,6 +185,30 @@ def test_a_big_file_down(site: Site, files: Path, version: ssl.TLSVersion) -> No
         assert sha.digest() == hashlib.sha256((files / "big").read_bytes()).digest()
         assert peer.ask(target="/static/small.txt").body == b"small\n"
         assert peer.ask("HEAD", "/static/small.txt").get("Content-Length") == "6"
+
+
+def test_a_file_that_is_kept(site: Site, files: Path) -> None:
+    content = (files / "middle").read_bytes()
+    with TlsPeer(site.address, receive_bytes=4096) as peer:
+        for _ in range(3):
+            assert peer.ask(target="/static/middle").body == content
+        for first, last in ((0, 0), (1, 99_998), (99_999, 99_999), (20_000, 60_000)):
+            fields = [("Range", f"bytes={first}-{last}")]
+            answer = peer.ask(target="/static/middle", fields=fields)
+            assert answer.status == 206 and answer.body == content[first : last + 1]
+        peer.send(build("GET", "/static/middle") * 20)
+        for _ in range(20):
+            assert peer.response().body == content
+
+
+def test_a_file_that_is_kept_and_changes(site: Site, files: Path) -> None:
+    file = files / "changing"
+    was = file.read_bytes()
+    with TlsPeer(site.address) as peer:
+        assert peer.ask(target="/static/changing").body == was
+        file.write_bytes(was[:50_000] + b"new" + was[50_003:])
+        until("the new content", lambda: peer.ask(target="/static/changing").body != was)
+        assert peer.ask(target="/static/changing").body[50_000:50_003] == b"new"
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
