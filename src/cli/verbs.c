@@ -126,6 +126,7 @@ static int serve_with(struct master_start *start, struct conf *c)
     struct project project;
     int rc = start->excuse ? find_around(&project, c, why)
                            : project_find(&project, c, environ, true, why);
+    bool is_found = rc == 0;
     if (rc == 0)
         rc = conf_use_local_certificate(c, environ, why);
     if (rc == 0)
@@ -134,7 +135,7 @@ static int serve_with(struct master_start *start, struct conf *c)
         rc = project_control(project.control, c, true, why);
     start->conf = c;
     start->project = &project;
-    return rc < 0 ? verbs_fail(EXIT_WRONG, "%s", start->excuse ? start->excuse : why)
+    return rc < 0 ? verbs_fail(EXIT_WRONG, "%s", start->excuse && !is_found ? start->excuse : why)
                   : master_run(start);
 }
 
