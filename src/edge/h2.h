@@ -43,7 +43,8 @@ struct h2_conn {
     bool is_running;                  /* inside run: marks are looked at before it ends */
     bool is_refused;                  /* the guard or a limit said no: nothing more is read */
     int64_t idle_since_ms;            /* no stream is there */
-    int64_t amid_since_ms;            /* a frame head or a header block is not whole; 0: none */
+    int64_t amid_since_ms;            /* a frame or a header block is not whole; 0: none */
+    uint32_t amid_in;                 /* guard.begun then */
     struct pace_out pace;             /* of the socket, while `out` waits for it or the connection lingers */
     int64_t pace_due_ms;              /* when it is looked at; 0: nothing waits */
     uint64_t framed_bytes;            /* of DATA */

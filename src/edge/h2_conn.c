@@ -171,7 +171,6 @@ static int feed(struct h2_conn *c, struct span came)
 {
     struct h2_guard_limits limits = h2_limits(c);
     enum h2_error error;
-    bool was_amid = h2_guard_is_amid(&c->guard);
     size_t bytes = h2_guard_read(&c->guard, &limits, came, h2_now_ms(c), &error);
     ssize_t took = bytes > 0 ? nghttp2_session_mem_recv(c->session, (const uint8_t *)came.at, bytes) : 0;
     if (took < 0)
@@ -180,8 +179,9 @@ static int feed(struct h2_conn *c, struct span came)
         h2_terminate(c, error, c->guard.why);
     if (!h2_guard_is_amid(&c->guard)) {
         c->amid_since_ms = 0;
-    } else if (!was_amid || c->amid_since_ms == 0) {
+    } else if (c->amid_since_ms == 0 || c->amid_in != c->guard.begun) {
         c->amid_since_ms = h2_now_ms(c);
+        c->amid_in = c->guard.begun;
         h2_look_by(c, c->amid_since_ms + h2_edge(c)->conf->head_timeout_ms);
     }
     return 0;

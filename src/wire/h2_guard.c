@@ -257,6 +257,8 @@ static bool next_frame(struct h2_guard *g, struct span *in, struct frame *f)
         f->word = read_word(g->head + H2_FRAME_HEAD_BYTES);
     }
     g->head_bytes = 0;
+    g->is_data = f->type == FRAME_DATA;
+    g->begun += f->type != FRAME_CONTINUATION;
     return true;
 }
 
@@ -294,5 +296,6 @@ bool h2_guard_reset(struct h2_guard *g, const struct h2_guard_limits *limits, in
 
 bool h2_guard_is_amid(const struct h2_guard *g)
 {
-    return g->preface_left_bytes > 0 || g->head_bytes > 0 || g->is_in_block;
+    return g->preface_left_bytes > 0 || g->head_bytes > 0 || g->is_in_block ||
+           (g->left_bytes > 0 && !g->is_data);
 }

@@ -46,6 +46,8 @@ struct h2_guard {
     unsigned ended_count;                           /* ever */
     uint32_t block_bytes, block_frames;             /* of the header block under way */
     bool is_in_block;
+    bool is_data;                                   /* the frame under way */
+    uint32_t begun;                                 /* frames ever, without CONTINUATIONs */
     uint32_t earned_updates;                        /* WINDOW_UPDATEs that cost nothing */
     struct h2_bucket idle, resets;
     const char *why;                                /* of the last refusal: static text */
@@ -62,6 +64,6 @@ void h2_guard_sent_data(struct h2_guard *g);        /* one frame of DATA went to
 /* A stream was reset by us for what the client did; false: too many, as if it had reset them. */
 bool h2_guard_reset(struct h2_guard *g, const struct h2_guard_limits *limits, int64_t now_ms);
 
-/* Is a frame head, the preface or a header block only partly there?  (Who waits for the rest of DATA
- * is waiting for a body.) */
+/* Is the preface, a header block or a frame other than DATA only partly there?  (Who waits for the
+ * rest of DATA is waiting for a body.)  It is the same one as long as g->begun is. */
 bool h2_guard_is_amid(const struct h2_guard *g);

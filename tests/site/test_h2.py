@@ -479,11 +479,13 @@ def test_requests_limit(sites: Sites) -> None:
         assert wire.end() == NO_ERROR
 
 
-def test_a_head_that_does_not_come_whole(sites: Sites) -> None:
+@pytest.mark.parametrize("flags", [END_STREAM, END_STREAM | END_HEADERS])
+def test_a_head_that_does_not_come_whole(sites: Sites, flags: int) -> None:
     site = sites.start("plain", "--head-timeout", "200ms")
     with Wire(site.address) as wire:
         wire.ping()
-        wire.send(frame(HEADERS, END_STREAM, 1, wire.block(GET)))
+        head = frame(HEADERS, flags, 1, wire.block(GET))
+        wire.send(head[:-3] if flags & END_HEADERS else head)
         assert wire.end() == NO_ERROR
 
 

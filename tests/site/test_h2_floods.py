@@ -243,7 +243,7 @@ def test_an_answer_that_waits_for_a_more_urgent_one(sites: Sites) -> None:
         patient = wire.head(path="/download?mib=1", fields=[("priority", "u=7")])
         begin = time.monotonic()
         while not wire.answers[urgent].is_over and time.monotonic() < begin + 2:
-            wire.give(0, 4096)
+            wire.give(0, 32)
             wire.read()
         assert not wire.answers[urgent].is_over and wire.answers[patient].reset is None
         wire.give(0, 1 << 24)

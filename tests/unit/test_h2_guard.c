@@ -201,8 +201,13 @@ UNIT_TEST(what_is_amid)
     assert_true(h2_guard_is_amid(&guard));
     assert_int_equal(give((struct sent){ CONTINUATION, END_HEADERS, 1, 9, 0 }, 1), H2_NO_ERROR);
     assert_false(h2_guard_is_amid(&guard));
-    (void)h2_guard_read(&guard, &limits, SPAN("\0"), 1, &error);
+    (void)h2_guard_read(&guard, &limits, SPAN("\0\0\5"), 1, &error);
     assert_true(h2_guard_is_amid(&guard));
+    uint32_t begun = guard.begun;
+    (void)h2_guard_read(&guard, &limits, SPAN("\1\5\0\0\0\3abc"), 1, &error);       /* HEADERS, 3 of 5 bytes */
+    assert_true(h2_guard_is_amid(&guard) && guard.begun == begun + 1);
+    (void)h2_guard_read(&guard, &limits, SPAN("de\0\0\2\0\0\0\0\0\1a"), 1, &error);      /* DATA, 1 of 2 */
+    assert_false(h2_guard_is_amid(&guard));
 }
 
 UNIT_MAIN(every_case_at_every_cut, frames_that_move_nothing, data_costs_nothing,
