@@ -33,4 +33,4 @@ def slipway(c):
     ]
 
 
-PEERS = {"slipway": Peer(APP | {"static", "tls", "reload"}, slipway, reload=(0,))}  # noqa: F821
+PEERS = {"slipway": Peer(APP | {"static", "tls", "h2", "reload"}, slipway, reload=(0,))}  # noqa: F821
