@@ -20,6 +20,15 @@ static int width(void)
                                  : value;
 }
 
+/* A word; of one that no line holds as much as ends with a comma. */
+static int next_piece(const char *text, int room)
+{
+    int word = (int)strcspn(text, " "), cut = room;
+    while (word > room && cut > 0 && text[cut - 1] != ',')
+        cut--;
+    return word > room && cut > 0 ? cut : word;
+}
+
 /* The name at the left, its text beside, wrapped at words. */
 static void print_entry(FILE *out, const char *name, const char *text)
 {
@@ -28,7 +37,7 @@ static void print_entry(FILE *out, const char *name, const char *text)
     if (column >= TEXT_COLUMN)
         column = fprintf(out, "\n%*s", TEXT_COLUMN - 1, "") - 1;
     while (*text) {
-        int word = (int)strcspn(text, " ");
+        int word = next_piece(text, limit - TEXT_COLUMN - 1);
         if (column + 1 + word > limit && column > TEXT_COLUMN)
             column = fprintf(out, "\n%*s", TEXT_COLUMN - 1, "") - 1;
         column += fprintf(out, " %.*s", word, text);
