@@ -24,7 +24,7 @@ test:           ## unit tests, then the site tests (under ten minutes)
 	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/site
 
 test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (ten minutes)
-	@$(MAKE) --no-print-directory fuzz test-foreign test-strangers test-asan test-faults
+	@$(MAKE) --no-print-directory fuzz test-foreign test-strangers test-asan test-faults test-hooks
 
 test-foreign: build ## against the real nginx, curl and others
 	@tools/setup peers
@@ -45,6 +45,10 @@ test-faults: build-faults ## each system call of a start and a request made to f
 	@tools/setup test
 	@SLIPWAY_FAULT_STRIDE=1 SLIPWAY=build-faults/slipway $(PYTEST) tests/site/test_faults.py
 
+test-hooks: build-hooks ## somebody runs code in an edge: what the sandbox leaves him
+	@tools/setup test
+	@SLIPWAY_HOOKS_BIN=build-hooks/slipway $(PYTEST) tests/site/test_sandbox_hook.py
+
 build:          ## the release build: build/slipway
 	@tools/setup build
 	@tools/build $(BUILD) product $(RELEASE)
@@ -60,6 +64,10 @@ build-asan:     ## address and undefined sanitizers: build-asan/slipway
 build-faults:   ## the n-th system call can be made to fail: build-faults/slipway
 	@tools/setup build
 	@tools/build build-faults product $(SANITIZED) -Dfaults=true
+
+build-hooks:    ## an edge that does what a test tells it: build-hooks/slipway, never for production
+	@tools/setup build
+	@tools/build build-hooks product $(RELEASE) -Dhooks=true
 
 bench: build    ## measure against other servers (see bench/README.md)
 	@bench/run
@@ -80,7 +88,7 @@ install: build  ## install below PREFIX (/usr/local)
 	@tools/install $(BUILD) $(PREFIX)
 
 clean:          ## remove what was built (the virtualenvs stay)
-	rm -rf build build-debug build-asan build-faults build-clang build-fuzz
+	rm -rf build build-debug build-asan build-faults build-hooks build-clang build-fuzz
 
-.PHONY: help run test test-peers test-foreign test-strangers test-asan test-faults build build-debug build-asan build-faults \
+.PHONY: help run test test-peers test-foreign test-strangers test-asan test-faults test-hooks build build-debug build-asan build-faults build-hooks \
 	bench lint fuzz install clean

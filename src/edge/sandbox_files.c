@@ -35,7 +35,12 @@ static const struct {
     { 6, 0, 0, SCOPE_ALL },
 };
 
-static const uint64_t spool_writes = ACCESS_WRITE_FILE | ACCESS_MAKE_REG | ACCESS_REMOVE_FILE | ACCESS_TRUNCATE;
+/* With O_TMPFILE a file never has a name. */
+static uint64_t spool_writes(const char *folder)
+{
+    uint64_t writes = ACCESS_WRITE_FILE | ACCESS_TRUNCATE;
+    return sys_makes_unlinked(folder) ? writes : writes | ACCESS_MAKE_REG | ACCESS_REMOVE_FILE;
+}
 
 /* ---- at the start ---- */
 
@@ -59,7 +64,7 @@ int sandbox_files_begin(struct sandbox_files *f, const char *spool_folder)
     int rc = f->spool_fd < 0 ? 0 : sys_fstat(f->spool_fd, &st);
     if (rc == 0 && f->spool_fd >= 0) {
         f->spool = (struct sandbox_place){ st.st_dev, st.st_ino };
-        rc = sys_landlock_allow(rules, f->spool_fd, spool_writes & files);
+        rc = sys_landlock_allow(rules, f->spool_fd, spool_writes(spool_folder) & files);
     }
     if (rc == 0)
         rc = sys_landlock_enter(rules);
