@@ -114,6 +114,12 @@ struct h1_conn {
 /* 0, or -errno: fd is still the caller's. */
 int h1_conn_new(struct listener *l, int fd, const struct sockaddr *peer);
 
+/* From here on the exchange is a request that came, whatever becomes of it. */
+void h1_adopt(struct h1_conn *c, struct h1_exchange *hx);
+/* Looks for a whole head in `data`: taken bytes (c->hx is the request), 0 when more must come, minus
+ * the status to refuse it with (c->hx too), -ENOMEM, -EPROTO: it is HTTP/2, -EPROTONOSUPPORT: nor
+ * HTTP/1. */
+ssize_t h1_take_head(struct h1_conn *c, struct span data);
 int h1_body_begin(struct h1_conn *c);           /* as body_begin */
 /* One read at most: 1 the body is whole, 0 more at once, -EINPROGRESS the client must send, -EAGAIN a helper writes (the
  * connection is woken), -EPIPE cut short, -EBADMSG bad chunks, -EMSGSIZE over body-limit, or why it has no place. */

@@ -6,8 +6,9 @@
  * Woken  by loop (socket ready, time up, a mark left by h1_answer), always at conn_run().
  * Owns   the bytes of a head that is not whole, the exchange under way.
  * Lives  until a step says NEXT_CLOSE; freed at the end of that loop turn, never inside a step.
- * Not    the socket (conn.c), what a request means (http), who answers it (serve), how its body comes
- *        in (h1_body.c) and the answer leaves (h1_answer.c).
+ * Not    the socket (conn.c), how a head is taken out of its bytes (h1_head.c), what a request means
+ *        (http), who answers it (serve), how its body comes in (h1_body.c) and the answer leaves
+ *        (h1_answer.c).
  * Start  with the table of phases: it is the whole life of a connection.
  *
  * A read lands in the edge's scratch memory; a whole head moves into its exchange's arena, so a connection between two
@@ -19,7 +20,6 @@
 #include "edge/edge_private.h"
 #include "edge/h2_conn.h"
 #include "tls/tls.h"
-#include "wire/h2_preface.h"
 
 enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
 /* Counted from the last step, or from when the phase began. */
@@ -247,35 +247,6 @@ static enum next late_idle(struct h1_conn *c)
     return NEXT_STEP;
 }
 
-static void shift(struct span *s, ptrdiff_t by)
-{
-    if (s->at)
-        s->at += by;
-}
-
-/* The spans of a head move with it. */
-static void move_head(struct request *r, const char *from, const char *to)
-{
-    ptrdiff_t by = to - from;
-    shift(&r->method_name, by);
-    shift(&r->target, by);
-    for (size_t i = 0; i < r->fields_count; i++) {
-        shift(&r->fields[i].name, by);
-        shift(&r->fields[i].value, by);
-    }
-}
-
-/* From here on the exchange is a request that came, whatever becomes of it. */
-static void adopt(struct h1_conn *c, struct h1_exchange *hx)
-{
-    c->hx = hx;
-    c->scanned_bytes = 0;
-    c->is_scanned = false;
-    hx->conn = c;
-    hx->x.began_us = loop_now_us(c->base.edge->loop);
-    hx->x.request.from = peer_from(&c->base);
-}
-
 /* A refusal before or instead of serve: answered, then the connection closes.  page: "" is the usual one. */
 static enum next refuse_saying(struct h1_conn *c, unsigned status, struct span page)
 {
@@ -311,42 +282,6 @@ static enum next begin(struct h1_conn *c)
     return served(c, serve_begin(&c->base.edge->serve, x));
 }
 
-/* Looks for a whole head in `data`: taken bytes, 0 when more must come, minus the status to refuse it with, -EPROTO:
- * it is HTTP/2, -EPROTONOSUPPORT: nor HTTP/1. */
-static ssize_t take_head(struct h1_conn *c, struct span data)
-{
-    bool is_first = c->requests == 0 && !c->base.tls;
-    if (is_first && c->base.edge->conf->http2 && h2_preface_begins(data)) {
-        c->is_scanned = true;
-        return data.len < h2_preface.len ? 0 : -EPROTO;
-    }
-    const struct conf *conf = c->base.edge->conf;
-    struct h1_limits limits = { (size_t)conf->head_limit_bytes, (size_t)conf->fields_limit };
-    struct h1_exchange *hx = h1_exchange_take(c->base.edge);
-    if (!hx)
-        return -ENOMEM;
-    struct request *r = &hx->x.request;
-    ssize_t taken = h1_read_head(r, data, &c->scanned_bytes, &limits, &hx->x.arena);
-    if (taken == 0) {
-        c->is_scanned = true;
-        h1_exchange_give(c->base.edge, hx);
-        return 0;
-    }
-    if (taken == -400 && is_first && h2_preface_is_no_http(data)) {
-        h1_exchange_give(c->base.edge, hx);
-        return -EPROTONOSUPPORT;
-    }
-    struct span copy = { 0 };
-    if (taken > 0)
-        copy = arena_copy(&hx->x.arena, (struct span){ data.at, (size_t)taken });
-    if (copy.at)
-        move_head(r, data.at, copy.at);
-    else
-        *r = (struct request){ .version = 11 };          /* its spans point to what is not kept */
-    adopt(c, hx);
-    return taken > 0 && !copy.at ? -503 : taken;
-}
-
 static enum next not_taken(struct h1_conn *c, struct span data, int error)
 {
     if (error == -EPROTO)
@@ -380,7 +315,7 @@ static enum next read_to_scratch(struct h1_conn *c)
     if (got == 0)
         return wait_for_head(c);
     struct span data = { scratch, (size_t)got };
-    ssize_t taken = take_head(c, data);
+    ssize_t taken = h1_take_head(c, data);
     if (taken < 0)
         return not_taken(c, data, (int)taken);
     if (keep(c, span_skip(data, (size_t)taken)) < 0)
@@ -411,7 +346,7 @@ static enum next step_head(struct h1_conn *c)
     if (buf_len(&c->in) == 0)
         return read_to_scratch(c);
     if (!c->is_scanned) {
-        ssize_t taken = take_head(c, buf_span(&c->in));
+        ssize_t taken = h1_take_head(c, buf_span(&c->in));
         if (taken < 0)
             return not_taken(c, buf_span(&c->in), (int)taken);
         if (taken > 0) {
@@ -436,7 +371,7 @@ static enum next refuse_unread(struct h1_conn *c, unsigned status, struct span p
         if (!hx)
             return NEXT_CLOSE;
         hx->x.request.version = 11;
-        adopt(c, hx);
+        h1_adopt(c, hx);
     }
     return refuse_saying(c, status, page);
 }
