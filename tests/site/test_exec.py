@@ -21,6 +21,7 @@ class Terminal:
         self.text = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
             os.chdir(folder)
             os.execve(SLIPWAY, ["slipway", *words], environment())
 
