@@ -44,7 +44,7 @@ def find(start: Facts) -> Facts:
         return {"wall": {"why": f"{missing} is not set, so there is no wall"}}
     if ":" in username:
         return {"wall": {"why": f"{USERNAME} has a colon in it, which no browser can send"}}
-    realm = value(REALM)[0] or "Development"
+    realm = "".join(filter(str.isprintable, value(REALM)[0]))[:60] or "Development"
     wall: Facts = {"realm": realm, "from": source}
     if not start.get("check"):
         wall |= secrets_of(username, password)

@@ -218,9 +218,11 @@ static int obey_files(struct edge *e, const struct channel_msg *msg, struct span
             (void)sys_close(fds[i]);
         return 0;
     }
-    if (serve_site(&e->serve, text, fds, fds_count) < 0)
+    rc = serve_site(&e->serve, text, fds, fds_count);
+    if (rc < 0)
         log_error("site description not understood", "bytes=%zu", text.len);
-    return 0;
+    /* Without it nobody is served, and it is not sent again: another edge shall be told. */
+    return rc == -EBADMSG ? -EPROTO : rc;
 }
 
 static int obey(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds, size_t fds_count)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import HARBOUR, Sites
 from http1 import get
-from program import PYTHON, ROOT, run
+from program import IS_SANITIZED, PYTHON, ROOT, run
 from projects import make_wsgi, write
 
 KEY = "not in any repository, and longer than the fifty characters wanted"
@@ -80,7 +80,11 @@ def look(folder: Path, *arguments: str, **environment: str) -> Any:
 
 
 def bad_rows(found: Any) -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in found["checks"] if row["level"] != "ok"}
+    """Not what it says of the program itself: a build with sanitizers has less of a sandbox."""
+    bad = {row["name"]: row for row in found["checks"] if row["level"] != "ok"}
+    if IS_SANITIZED:
+        bad.pop("sandbox")
+    return bad
 
 
 def plant(folder: Path, *lines: str) -> None:

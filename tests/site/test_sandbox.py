@@ -11,6 +11,8 @@ from http1 import Peer, build, get, post
 from load import Load
 from program import APPS, IS_SANITIZED, Site, ids_of, run, until, wait_gone
 
+NEEDS_LANDLOCK = pytest.mark.skipif(IS_SANITIZED, reason="sanitizers leave Landlock off")
+
 NOBODY = 65534
 is_root = os.geteuid() == 0
 as_root = pytest.mark.skipif(not is_root, reason="only root has users to give up")
@@ -150,6 +152,7 @@ def which(site: Site) -> str:
     return get(site.address, "/files/which.txt").body.decode()
 
 
+@NEEDS_LANDLOCK
 def test_a_link_to_another_folder(sites: Sites) -> None:
     """As many deploy: STATIC_ROOT is beneath a link, and each release another folder."""
     site, folder = static_site(sites)
@@ -193,6 +196,7 @@ def test_nothing_is_lost_while_edges_are_replaced(sites: Sites, edges: str) -> N
     assert "died" not in site.log()
 
 
+@NEEDS_LANDLOCK
 def test_a_request_under_way_is_finished_by_the_edge_that_leaves(sites: Sites) -> None:
     site, folder = static_site(sites)
     gate = sites.gate("slow")
