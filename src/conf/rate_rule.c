@@ -1,6 +1,7 @@
 /* rate_rule.c - one word after the other. */
 #include "conf/rate_rule.h"
 #include <errno.h>
+#include "http/path.h"
 
 #define BUCKET_US_MAX (24 * INT64_C(3600000000))
 
@@ -99,7 +100,5 @@ int rate_rule_parse(struct span text, struct rate_rule *rule)
 
 bool rate_rule_matches(const struct rate_rule *rule, struct span path)
 {
-    if (!span_starts(path, rule->path))
-        return false;
-    return path.len == rule->path.len || path.at[rule->path.len] == '/';
+    return path_is_below(path, rule->path);
 }

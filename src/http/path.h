@@ -22,3 +22,9 @@ struct span path_split_query(struct span target, struct span *query);
 /* May a file server open this decoded path below a root?  It begins with '/', no segment begins
  * with '.', none is empty but the last, no NUL. */
 bool path_is_servable(struct span path);
+
+/* Is the decoded path `prefix`, or one below it?  The prefix has no slash at its end; "" is above all. */
+static inline bool path_is_below(struct span path, struct span prefix)
+{
+    return span_starts(path, prefix) && (path.len == prefix.len || path.at[prefix.len] == '/');
+}

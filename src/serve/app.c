@@ -9,6 +9,7 @@
 #include <errno.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "http/path.h"
 #include "serve/compress.h"
 #include "serve/finish.h"
 #include "serve/stage.h"
@@ -130,9 +131,8 @@ static const struct reply_to reply = { app_head, app_body, app_file, app_fail };
 
 static struct span mount_of(const struct exchange *x)
 {
-    struct span mount = span_of(x->serve->conf->mount), path = x->request.path;
-    bool is_inside = span_starts(path, mount) && (path.len == mount.len || path.at[mount.len] == '/');
-    return is_inside ? mount : SPAN("");
+    struct span mount = span_of(x->serve->conf->mount);
+    return path_is_below(x->request.path, mount) ? mount : SPAN("");
 }
 
 /* Who misses a header of his finds here why. */

@@ -6,7 +6,6 @@
 #include "serve/rate.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include "base/hash.h"
 #include "base/sys.h"
 #include "conf/rate_rule.h"
@@ -145,10 +144,6 @@ enum stage_says stage_rate(struct exchange *x)
     int64_t wait_s = rate_take(s->rate, x, loop_now_us(s->loop));
     if (wait_s == 0)
         return STAGE_PASS;
-    char text[24];
-    int len = snprintf(text, sizeof text, "%lld", (long long)wait_s);
-    const struct field later = { SPAN("Retry-After"), { text, (size_t)len }, FIELD_OTHER };
     s->limited++;
-    answer_small(x, 429, SPAN("text/plain; charset=utf-8"), &later, 1, status_page(429));
-    return STAGE_ANSWERED;
+    return answer_later(x, wait_s);
 }

@@ -159,6 +159,15 @@ void answer_small(struct exchange *x, unsigned status, struct span type, const s
     x->response.fields_count = 0;
 }
 
+enum stage_says answer_later(struct exchange *x, int64_t wait_s)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)wait_s);
+    const struct field later = { SPAN("Retry-After"), { text, (size_t)len }, FIELD_OTHER };
+    answer_small(x, 429, SPAN("text/plain; charset=utf-8"), &later, 1, status_page(429));
+    return STAGE_ANSWERED;
+}
+
 static void name_request(struct exchange *x)
 {
     static const char digits[] = "0123456789abcdef";

@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "http/basic.h"
 #include "http/cookie.h"
+#include "http/path.h"
 #include "link/bucket.h"
 #include "serve/rate.h"
 #include "serve/stage.h"
@@ -169,13 +170,6 @@ static void grant(struct exchange *x, const struct wall *w, int64_t now_s)
 
 /* ---- who comes ------------------------------------------------------------------------------- */
 
-static bool is_below(struct span path, struct span prefix)
-{
-    if (prefix.len > 0 && prefix.at[prefix.len - 1] == '/')
-        prefix.len--;
-    return span_starts(path, prefix) && (path.len == prefix.len || path.at[prefix.len] == '/');
-}
-
 static bool is_preflight(const struct request *r)
 {
     bool has_method = false, has_origin = false;
@@ -196,7 +190,7 @@ static bool is_open(const struct exchange *x)
     if (is_preflight(&x->request) || (span_starts(path, acme) && path.len > acme.len))
         return true;
     for (size_t i = 0; i < open->count; i++)
-        if (is_below(path, span_of(open->items[i])))
+        if (path_is_below(path, span_of(open->items[i])))
             return true;
     return false;
 }
@@ -270,15 +264,6 @@ static enum stage_says ask(struct exchange *x, const struct wall *w)
     return STAGE_ANSWERED;
 }
 
-static enum stage_says put_off(struct exchange *x, int64_t wait_us)
-{
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRId64, (wait_us + 999999) / 1000000);
-    const struct field later = { SPAN("Retry-After"), { text, (size_t)len }, FIELD_OTHER };
-    answer_small(x, 429, SPAN("text/plain; charset=utf-8"), &later, 1, status_page(429));
-    return STAGE_ANSWERED;
-}
-
 enum stage_says stage_wall(struct exchange *x)
 {
     struct wall *w = x->serve->wall;
@@ -293,7 +278,7 @@ enum stage_says stage_wall(struct exchange *x)
     int64_t wait_us = !counts ? 0 : shown == SHOWN_WRONG ? bucket_take(&table, who, &guesses, now_us)
                                                          : bucket_wait(&table, who, &guesses, now_us);
     if (wait_us > 0)
-        return put_off(x, wait_us);
+        return answer_later(x, (wait_us + 999999) / 1000000);
     if (shown != SHOWN_RIGHT && expires_s == 0)
         return ask(x, w);
     if (expires_s < now_s + COOKIE_S / 2)
