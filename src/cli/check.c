@@ -57,22 +57,31 @@ size_t check_count(const json_t *found, enum check_level level)
 
 /* ---- options, machine, project ---- */
 
+/* route: the paths it holds for, NULL for all. */
+static void add_option(json_t *found, const struct conf *c, enum conf_option i, const char *route)
+{
+    struct buf value = { 0 };
+    json_t *row = json_object();
+    bool is_known = conf_value_text(c, i, &value) == 0 && buf_add(&value, (struct span){ "", 1 }) == 0;
+    set_text(row, "name", conf_row(i)->name);
+    set_text(row, "value", is_known ? buf_span(&value).at : "");
+    set_text(row, "origin", conf_origin_text(c, i));
+    if (route)
+        set_text(row, "route", route);
+    (void)json_object_set_new(row, "default", json_boolean(c->origin[i].source == CONF_BUILT_IN));
+    (void)json_object_set_new(row, "reload", json_boolean(conf_row(i)->on_reload));
+    (void)json_array_append_new(json_object_get(found, "options"), row);
+    buf_done(&value);
+}
+
 static void look_at_options(json_t *found, const struct conf *c)
 {
-    for (enum conf_option i = 0; i < CONF_OPTIONS; i++) {
-        struct buf value = { 0 };
-        json_t *row = json_object();
-        bool is_known = conf_value_text(c, i, &value) == 0 &&
-                        buf_add(&value, (struct span){ "", 1 }) == 0;
-        set_text(row, "name", conf_row(i)->name);
-        set_text(row, "value", is_known ? buf_span(&value).at : "");
-        set_text(row, "origin", conf_origin_text(c, i));
-        (void)json_object_set_new(row, "default",
-                                  json_boolean(c->origin[i].source == CONF_BUILT_IN));
-        (void)json_object_set_new(row, "reload", json_boolean(conf_row(i)->on_reload));
-        (void)json_array_append_new(json_object_get(found, "options"), row);
-        buf_done(&value);
-    }
+    for (enum conf_option i = 0; i < CONF_OPTIONS; i++)
+        add_option(found, c, i, NULL);
+    for (size_t r = 0; r < c->routes_count; r++)
+        for (enum conf_option i = 0; i < CONF_OPTIONS; i++)
+            if (c->routes[r].conf->origin[i].source == CONF_ROUTE)
+                add_option(found, c->routes[r].conf, i, c->routes[r].pattern);
 }
 
 static void look_at_machine(json_t *found, const struct conf *c)

@@ -165,6 +165,8 @@ static void print_options(const struct page *page, const json_t *options, bool i
         (void)printf("  %-18s %-*s ", json_text(row, "name", ""), VALUE_WIDTH,
                      value[0] != '\0' ? value : "-");
         put(page, dim, json_text(row, "origin", ""), 0);
+        if (json_text(row, "route", "")[0] != '\0')
+            (void)printf(" for %s", json_text(row, "route", ""));
         (void)putchar('\n');
     }
     if (left_out > 0) {

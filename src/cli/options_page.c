@@ -30,6 +30,33 @@ static const char before[] =
     "\n"
     "Times are `500ms`, `30s`, `5m`, `2h`, a bare number is seconds. Sizes are `65536`, `64K`, "
     "`10M`, `1G`.\n"
+    "\n"
+    "## For some paths only\n"
+    "\n"
+    "Below the other lines of `slipway.ini` sections may follow whose options hold for some paths, "
+    "over whatever else\n"
+    "was said:\n"
+    "\n"
+    "```ini\n"
+    "[slipway]\n"
+    "body-limit = 1M\n"
+    "\n"
+    "[route /api/upload]\n"
+    "body-limit = 2G\n"
+    "harakiri = 10m\n"
+    "\n"
+    "[route *.csv]\n"
+    "compress = no\n"
+    "```\n"
+    "\n"
+    "`/api` is that path and all below it, `/api/` all that begins so; a pattern with `*` (any characters, "
+    "also `/`) is one\n"
+    "of whole paths. The path is the decoded one. Of several that match, the one with most characters "
+    "other than `*`\n"
+    "counts, alone; of equals, the first. Options that can stand there have *route* below.\n"
+    "\n"
+    "## All of them\n"
+    "\n"
     "*Takes effect* says when a changed value does: at the next `slipway reload`, or at the next "
     "start.\n";
 
@@ -52,6 +79,10 @@ static void print_bounds(FILE *out, const struct conf_row *row, enum conf_option
     buf_done(&most);
 }
 
+static const char *const where[] = {
+    [CONF_OF_SERVER] = "server", [CONF_OF_SITE] = "site", [CONF_OF_ROUTE] = "route"
+};
+
 static void print_row(FILE *out, enum conf_option option)
 {
     const struct conf_row *row = conf_row(option);
@@ -59,7 +90,7 @@ static void print_row(FILE *out, enum conf_option option)
     print_cell(out, row->argument);
     (void)fprintf(out, row->fallback[0] != '\0' ? "` | `%s` | " : "` | %s| ", row->fallback);
     print_bounds(out, row, option);
-    (void)fprintf(out, " | %s | ", row->on_reload ? "reload" : "start");
+    (void)fprintf(out, " | %s | %s | ", row->on_reload ? "reload" : "start", where[row->where]);
     print_cell(out, row->help);
     (void)fputs(" |\n", out);
 }
@@ -67,8 +98,8 @@ static void print_row(FILE *out, enum conf_option option)
 void help_print_page(FILE *out)
 {
     (void)fputs(before, out);
-    (void)fputs("\n| option | value | default | bounds | takes effect | |\n| --- | --- | --- | --- "
-                "| --- | --- |\n",
+    (void)fputs("\n| option | value | default | bounds | takes effect | of a | |\n| --- | --- | --- | --- "
+                "| --- | --- | --- |\n",
                 out);
     for (enum conf_option i = 0; i < CONF_OPTIONS; i++)
         print_row(out, i);

@@ -6,14 +6,18 @@
 #include "conf/conf_private.h"
 
 enum { WHEN_START, WHEN_RELOAD };
+#define WHERE_SERVER CONF_OF_SERVER
+#define WHERE_SITE CONF_OF_SITE
+#define WHERE_ROUTE CONF_OF_ROUTE
 
 static const struct option_row {
     struct conf_row shown;
     enum conf_kind kind;
     size_t offset;                /* in struct conf */
 } rows[] = {
-#define OPTION(name, field, kind, fallback, least, most, when, argument, help)                     \
-    { { name, #kind, fallback, argument, help, least, most, WHEN_##when == WHEN_RELOAD },          \
+#define OPTION(name, field, kind, fallback, least, most, when, where, argument, help)              \
+    { { name, #kind, fallback, argument, help, least, most, WHEN_##when == WHEN_RELOAD,            \
+        WHERE_##where },                                                                           \
       CONF_KIND_##kind,                                                                            \
       offsetof(struct conf, field) },
 #include "conf/options.def"
@@ -62,8 +66,10 @@ void conf_drop_texts(struct conf *c, const struct conf_text *mark)
 
 void conf_free(struct conf *c)
 {
-    if (c)
+    if (c) {
+        conf_drop_routes(c);
         conf_drop_texts(c, NULL);
+    }
     sys_free(c);
 }
 
@@ -101,7 +107,7 @@ static void name_it(char *into, size_t cap_bytes, const struct setting *s)
     bool is_place_enough = s->source == CONF_ENVIRONMENT || s->source == CONF_ENV_FILE;
     if (s->place && is_place_enough)
         (void)snprintf(into, cap_bytes, "%s", s->place);
-    else if (s->place && s->source == CONF_INI)
+    else if (s->place && (s->source == CONF_INI || s->source == CONF_ROUTE))
         (void)snprintf(into, cap_bytes, "%s: %s", s->place, name);
     else
         (void)snprintf(into, cap_bytes, "%s",
@@ -231,9 +237,10 @@ static int refuse_name(struct span name, enum conf_source source, const char *pl
 {
     char shown[CONF_SHOWN_BYTES];
     const struct conf_row *near = conf_guess(name);
+    bool is_line = place && (source == CONF_INI || source == CONF_ROUTE);
     (void)snprintf(why, CONF_WHY_BYTES, "%s%sunknown option '%s'%s%s%s",
-                   place && source == CONF_INI ? place : "",
-                   place && source == CONF_INI ? ": " : "", log_escape(shown, sizeof(shown), name),
+                   is_line ? place : "",
+                   is_line ? ": " : "", log_escape(shown, sizeof(shown), name),
                    near ? ", did you mean '" : "", near ? near->name : "", near ? "'?" : "");
     return -EINVAL;
 }
@@ -322,7 +329,22 @@ int conf_write(const struct conf *c, struct buf *out)
         for (size_t n = 0; n < list->count && rc >= 0; n++)
             rc = buf_addf(out, "%s=%s\n", name, list->items[n]);
     }
-    return rc;
+    return rc < 0 ? rc : conf_write_routes(c, out);
+}
+
+static int read_line(struct conf *c, struct span line, char *why)
+{
+    size_t name_end = span_find(line, '=');
+    struct span name = { line.at, name_end };
+    if (line.len > 2 && line.at[0] == '[')
+        return conf_begin_route(c, (struct span){ line.at + 1, line.len - 2 }, "section", why);
+    if (name_end == line.len) {
+        (void)snprintf(why, CONF_WHY_BYTES, "a line without '='");
+        return -EBADMSG;
+    }
+    struct span value = span_skip(line, name_end + 1);
+    return c->route_lines ? conf_set_in_route(c, name, value, "section", why)
+                       : conf_set(c, name, value, CONF_ARGUMENT, NULL, why);
 }
 
 /* Not by inih: its lines have a bound, it takes ';' for a comment and strips blanks; these texts
@@ -331,17 +353,10 @@ int conf_read_text(struct conf *c, struct span text, char *why)
 {
     while (text.len > 0) {
         size_t end = span_find(text, '\n');
-        struct span line = { text.at, end };
-        size_t name_end = span_find(line, '=');
-        text = span_skip(text, end < text.len ? end + 1 : end);
-        if (name_end == line.len) {
-            (void)snprintf(why, CONF_WHY_BYTES, "a line without '='");
-            return -EBADMSG;
-        }
-        int rc = conf_set(c, (struct span){ line.at, name_end }, span_skip(line, name_end + 1),
-                          CONF_ARGUMENT, NULL, why);
+        int rc = read_line(c, (struct span){ text.at, end }, why);
         if (rc < 0)
             return rc;
+        text = span_skip(text, end < text.len ? end + 1 : end);
     }
-    return 0;
+    return conf_make_routes(c, why);
 }

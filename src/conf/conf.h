@@ -1,6 +1,7 @@
 /* conf.h - the effective options of one site, from where each came, and what is wrong with them.
  *
- * Order   last wins: built-in < slipway.ini < env file < environment < arguments.  The environment
+ * Order   last wins: built-in < slipway.ini < env file < environment < arguments; for some paths,
+ *         over all of them, the [route PATTERN] sections of slipway.ini.  The environment
  *         is SLIPWAY_NAME for each option (lists separated by commas), WEB_CONCURRENCY for workers,
  *         and PORT, which means listen 0.0.0.0:PORT when nothing else names a listener.
  * Owner   conf_new/conf_free; every text lives as long as the conf.  Read-only once made: a reload
@@ -34,11 +35,22 @@ enum conf_option {
 };
 
 /* Weakest first. */
-enum conf_source { CONF_BUILT_IN, CONF_INI, CONF_ENV_FILE, CONF_ENVIRONMENT, CONF_ARGUMENT };
+enum conf_source {
+    CONF_BUILT_IN, CONF_INI, CONF_ENV_FILE, CONF_ENVIRONMENT, CONF_ARGUMENT, CONF_ROUTE
+};
 
 struct conf_origin {
     enum conf_source source;
     const char *place; /* "slipway.ini:3", "SLIPWAY_WORKERS", "--workers"; NULL: the default */
+};
+
+struct conf_route_line;
+
+/* The options of some paths: complete, with those of the site where the section says nothing. */
+struct conf_route {
+    const char *pattern;          /* "/api": this path and all below it; with '*' for any bytes: whole
+                                   * paths, such as "*.pdf" */
+    struct conf *conf;
 };
 
 struct conf {
@@ -46,6 +58,9 @@ struct conf {
 #include "conf/options.def"
     struct conf_origin origin[CONF_OPTIONS];
     struct conf_text *texts;      /* owns every string above; newest first */
+    struct conf_route_line *route_lines;    /* lines of sections, newest first; among the texts */
+    struct conf_route *routes;    /* in the order of the file; conf_make_routes() */
+    size_t routes_count;
 };
 
 struct conf *conf_new(void);                              /* built-in values; NULL: no memory */
@@ -72,16 +87,24 @@ int conf_read_arguments(struct conf *c, int argc, char **argv, char *why);
 int conf_options_end(int argc, char **argv);
 
 /* Everything in order, for a verb: into a conf fresh from conf_new.  Relative paths are relative to
- * chdir; chdir itself to the working folder, or in a file to that file's folder.  Afterwards chdir
- * and every other path is absolute, and config and env_file name the files that were read ("" for
+ * chdir; chdir itself to the working folder, or in a file to that file's folder.  Afterwards routes
+ * are made, chdir and every other path is absolute, and config and env_file name the files that were read ("" for
  * none). */
 int conf_load(struct conf *c, int argc, char **argv, char *const *envp, char *why);
 /* Likewise, but a slipway.ini or environment file that is wrong counts as empty: 1, and what is
  * wrong with it in `why`; config and env_file name it all the same. */
 int conf_load_around(struct conf *c, int argc, char **argv, char *const *envp, char *why);
 
-/* The effective options as lines "name=value", and back, so that conf_read_text gives a conf that
- * is equal but for the origins (all arguments): how the master hands them to edges and scribe. */
+/* A section [route PATTERN] begins, and an option in it: what is wrong with a value is found only by
+ * conf_make_routes, which makes c->routes anew when every other option is set.  0, -ENOMEM, -EBADMSG
+ * with a sentence. */
+int conf_begin_route(struct conf *c, struct span pattern, const char *place, char *why);
+int conf_set_in_route(struct conf *c, struct span name, struct span value, const char *place, char *why);
+int conf_make_routes(struct conf *c, char *why);
+
+/* The effective options as lines "name=value", sections below, and back, so that conf_read_text gives
+ * a conf that is equal but for the origins (all arguments): how the master hands them to edges and
+ * scribe. */
 int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, -EMSGSIZE */
 int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */
 /* The defaults that are others under `run`: what was saved is seen at once. */
@@ -90,11 +113,16 @@ void conf_use_for_development(struct conf *c);
  * when none is named (whoever serves makes it).  0, or -errno with a sentence. */
 int conf_use_local_certificate(struct conf *c, char *const *envp, char *why);
 
+/* Of what something is an option.  A route's may stand for the whole site, too, and a site's for all
+ * sites of a server. */
+enum conf_where { CONF_OF_SERVER, CONF_OF_SITE, CONF_OF_ROUTE };
+
 /* The table, for help, docs and check. */
 struct conf_row {
     const char *name, *kind, *fallback, *argument, *help;      /* kind: "TEXT", "LIST", ... */
     int64_t least, most;
     bool on_reload;                                            /* else at the next start */
+    enum conf_where where;
 };
 const struct conf_row *conf_row(enum conf_option option);
 /* For people: "8", "75s", "64K", "yes", a list with ", " between.  0, -ENOMEM, -EMSGSIZE. */

@@ -17,7 +17,8 @@ struct reading {
     unsigned line;                        /* the one it has now; the first is 1 */
     bool is_indented, is_long; /* that line begins with a blank; its value is long_value */
     struct span long_value;
-    unsigned set_in_line[CONF_OPTIONS];   /* 0: not set in this file */
+    unsigned set_in_line[CONF_OPTIONS];   /* of this section; 0: not set */
+    bool is_in_route;                     /* a section [route PATTERN] */
     unsigned bad_line;                    /* the first that the handler refused; 0: none yet */
     int rc;                               /* of that line */
     char *why;
@@ -55,6 +56,41 @@ static void shorten(struct reading *r, struct span line, char *into, size_t cap_
     (void)snprintf(into, cap_bytes, "%.*s~\n", name_bytes > 0 ? (int)name_bytes : 1, line.at);
 }
 
+/* Sections are read here, not by inih, which cuts their names at 50 bytes. */
+static int enter_section(struct reading *r, struct span name)
+{
+    char place[128], shown[64];
+    const struct span route = SPAN("route ");
+    memset(r->set_in_line, 0, sizeof r->set_in_line);
+    r->is_in_route = span_starts(name, route);
+    if (r->is_in_route) {
+        (void)snprintf(place, sizeof place, "%.100s:%u", r->shown, r->line);
+        return conf_begin_route(r->conf, span_trim(span_skip(name, route.len)), place, r->why);
+    }
+    if (span_eq(name, SPAN("slipway")) && !r->conf->route_lines)
+        return 0;
+    (void)snprintf(r->why, CONF_WHY_BYTES,
+                   r->conf->route_lines ? "%s:%u: [%s] stands above all [route] sections"
+                                     : "%s:%u: section [%s] is unknown, options stand under [slipway], "
+                                       "or for some paths under [route /PATH]",
+                   r->shown, r->line, log_escape(shown, sizeof shown, name));
+    return -EBADMSG;
+}
+
+/* True: the line was a section's, and inih does not see it. */
+static bool take_section(struct reading *r, struct span line)
+{
+    struct span text = span_trim(without_comment(line));
+    if (r->is_indented || text.len < 2 || text.at[0] != '[' || text.at[text.len - 1] != ']')
+        return false;
+    int rc = r->bad_line > 0 ? 0 : enter_section(r, (struct span){ text.at + 1, text.len - 2 });
+    if (rc < 0) {
+        r->bad_line = r->line;
+        r->rc = rc;
+    }
+    return true;
+}
+
 static char *next_line(char *into, int cap, void *stream)
 {
     struct reading *r = stream;
@@ -68,7 +104,9 @@ static char *next_line(char *into, int cap, void *stream)
     r->line++;
     r->is_long = false;
     r->is_indented = line.len > 0 && is_blank(line.at[0]);
-    if (line.len + 2 < (size_t)cap)
+    if (take_section(r, line))
+        (void)snprintf(into, (size_t)cap, "\n");
+    else if (line.len + 2 < (size_t)cap)
         (void)snprintf(into, (size_t)cap, "%.*s\n", (int)line.len, line.at);
     else
         shorten(r, line, into, (size_t)cap);
@@ -104,25 +142,21 @@ static int set_option(struct reading *r, const char *name, struct span value)
         return refuse(r, -EBADMSG);
     }
     (void)snprintf(place, sizeof(place), "%.100s:%u", r->shown, r->line);
-    int rc = conf_set(r->conf, span_of(name), value, CONF_INI, place, r->why);
+    int rc = r->is_in_route ? conf_set_in_route(r->conf, span_of(name), value, place, r->why)
+                            : conf_set(r->conf, span_of(name), value, CONF_INI, place, r->why);
     if (rc < 0)
         return refuse(r, rc == -EINVAL ? -EBADMSG : rc);
-    r->set_in_line[option] = r->line;
+    if (option < CONF_OPTIONS)
+        r->set_in_line[option] = r->line;
     return 1;
 }
 
 static int take_option(void *user, const char *section, const char *name, const char *value)
 {
     struct reading *r = user;
-    char shown[64];
+    (void)section;
     if (r->bad_line > 0)
         return 0;
-    if (section[0] != '\0' && strcmp(section, "slipway") != 0) {
-        (void)snprintf(r->why, CONF_WHY_BYTES,
-                       "%s:%u: section [%s] is unknown, options stand under [slipway]", r->shown,
-                       r->line, log_escape(shown, sizeof(shown), span_of(section)));
-        return refuse(r, -EBADMSG);
-    }
     return set_option(r, name, r->is_long ? r->long_value : span_of(value));
 }
 
@@ -133,10 +167,11 @@ static int parse(struct reading *r)
         return -EBADMSG;
     }
     int bad_line = ini_parse_stream(next_line, r, take_option, r);
-    if (bad_line == 0)
+    if (bad_line == 0 && r->bad_line == 0)
         return 0;
-    if (bad_line > 0 && (unsigned)bad_line == r->bad_line)
-        return r->rc;
+    if (bad_line <= 0 || (unsigned)bad_line >= r->bad_line)
+        if (r->bad_line > 0)
+            return r->rc;
     (void)snprintf(r->why, CONF_WHY_BYTES, "%s:%d: neither 'name = value' nor '[slipway]'",
                    r->shown, bad_line);
     return -EBADMSG;

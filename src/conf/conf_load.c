@@ -216,6 +216,19 @@ static int load_env_file(struct loading *l, char path[FOLDER_BYTES])
 
 /* ---- the order ---- */
 
+static int make_routes(struct loading *l)
+{
+    char why[CONF_WHY_BYTES] = "";
+    int rc = conf_make_routes(l->conf, why);
+    if (rc == 0)
+        return 0;
+    if (!l->has_passed)
+        (void)snprintf(l->why, CONF_WHY_BYTES, "%s", why);
+    l->has_passed = true;
+    l->conf->route_lines = NULL;
+    return l->passes_over ? 0 : rc;
+}
+
 static int load(struct loading *l, int argc, char **argv)
 {
     char cwd[FOLDER_BYTES], ini[FOLDER_BYTES], env_file[FOLDER_BYTES];
@@ -238,7 +251,11 @@ static int load(struct loading *l, int argc, char **argv)
     rc = rc < 0 ? rc : keep_found(c, &c->chdir, l->scout->chdir, l->why);
     rc = rc < 0 ? rc : keep_found(c, &c->config, ini, l->why);
     rc = rc < 0 ? rc : keep_found(c, &c->env_file, env_file, l->why);
-    return rc < 0 ? rc : keep_paths(c, l->why);
+    rc = rc < 0 ? rc : keep_paths(c, l->why);
+    rc = rc < 0 ? rc : make_routes(l);
+    for (size_t i = 0; i < c->routes_count && rc == 0; i++)
+        rc = keep_paths(c->routes[i].conf, l->why);
+    return rc;
 }
 
 static int load_all(struct conf *c, int argc, char **argv, char *const *envp, bool passes_over,
@@ -251,6 +268,7 @@ static int load_all(struct conf *c, int argc, char **argv, char *const *envp, bo
         return no_memory(why);
     int rc = load(&l, argc, argv);
     if (rc < 0) {
+        conf_drop_routes(c);
         conf_drop_texts(c, saved.texts);
         *c = saved;
     }

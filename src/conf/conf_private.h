@@ -18,6 +18,9 @@ const char *conf_keep(struct conf *c, struct span text);
 /* Forgets every text younger than `mark` (the value of c->texts at that time). */
 void conf_drop_texts(struct conf *c, const struct conf_text *mark);
 
+void conf_drop_routes(struct conf *c);
+int conf_write_routes(const struct conf *c, struct buf *out);     /* as conf_write */
+
 enum conf_kind conf_kind(enum conf_option option);
 enum conf_option conf_find(struct span name);             /* CONF_OPTIONS: there is none */
 

@@ -456,6 +456,7 @@ struct h1_exchange *h1_exchange_take(struct edge *e)
     hx->file_fd = -1;
     hx->x.out = &h1_answer_out;
     hx->x.serve = &e->serve;
+    hx->x.conf = e->conf;
     hx->x.body = (struct call_body){ .fd = -1, .bytes = -1 };
     list_init(&hx->spare);
     return hx;

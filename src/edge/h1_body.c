@@ -58,7 +58,7 @@ static int take_chunked(struct h1_conn *c)
         ssize_t taken = chunked_read(&hx->chunked, in, &data);
         if (taken < 0)
             return (int)taken;
-        if (is_too_large(hx, data.len, c->base.edge->conf->body_limit_bytes))
+        if (is_too_large(hx, data.len, hx->x.conf->body_limit_bytes))
             return -EMSGSIZE;
         ssize_t put = put_into_body(hx, data);
         if (put < 0 || (size_t)put < data.len) {

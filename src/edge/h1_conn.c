@@ -134,7 +134,7 @@ static int64_t first_limit_ms(const struct conf *conf)
 static int64_t limit_ms(struct h1_conn *c)
 {
     const struct conf *conf = c->base.edge->conf;
-    struct pace_limit body = body_limit(conf), send = send_limit(conf);
+    struct pace_limit body = body_limit(c->hx ? c->hx->x.conf : conf), send = send_limit(conf);
     int64_t ms = NO_LIMIT_MS;
     if (phases[c->phase].limit_option > 0)
         memcpy(&ms, (const char *)conf + phases[c->phase].limit_option, sizeof ms);
@@ -442,7 +442,7 @@ static enum next begin_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     struct request *r = &hx->x.request;
-    if (r->body_bytes > c->base.edge->conf->body_limit_bytes)
+    if (r->body_bytes > hx->x.conf->body_limit_bytes)
         return refuse(c, 413);
     int rc = h1_body_begin(c);
     if (rc < 0)

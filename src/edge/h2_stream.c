@@ -50,6 +50,7 @@ struct h2_stream *h2_stream_new(struct h2_conn *c, int32_t id)
     st->store.fd = -1;
     st->x.out = &h2_answer_out;
     st->x.serve = &e->serve;
+    st->x.conf = e->conf;
     st->x.body = (struct call_body){ .fd = -1, .bytes = -1 };
     list_init(&st->mark);
     list_add_before(&c->streams, &st->node);
@@ -192,7 +193,7 @@ static ssize_t put(struct h2_stream *st, struct span bytes)
 {
     size_t done = 0, room_bytes;
     int error;
-    if ((int64_t)bytes.len > h2_edge(st->conn)->conf->body_limit_bytes - st->body.bytes)
+    if ((int64_t)bytes.len > st->x.conf->body_limit_bytes - st->body.bytes)
         return -EMSGSIZE;
     while (done < bytes.len) {
         char *room = body_room(&st->body, &room_bytes, &error);
@@ -208,7 +209,7 @@ static ssize_t put(struct h2_stream *st, struct span bytes)
 
 static void await_body(struct h2_stream *st)
 {
-    const struct conf *conf = h2_edge(st->conn)->conf;
+    const struct conf *conf = st->x.conf;
     const struct pace_limit limit = { conf->body_timeout_ms, conf->body_rate_bytes };
     uint64_t came_bytes = (uint64_t)st->body.bytes + buf_len(&st->early);
     int64_t now_us = loop_now_us(h2_edge(st->conn)->loop);
@@ -258,7 +259,7 @@ static void begin_body(struct h2_stream *st)
 {
     struct edge *e = h2_edge(st->conn);
     struct request *r = &st->x.request;
-    if (r->body_bytes > e->conf->body_limit_bytes) {
+    if (r->body_bytes > st->x.conf->body_limit_bytes) {
         refuse(st, 413);
         return;
     }

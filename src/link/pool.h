@@ -72,6 +72,8 @@ struct call {               /* one request on its way to a worker; all-zero is r
     const struct request *request;
     struct span mount;
     struct call_body body;
+    int64_t harakiri_ms;                /* it may run; 0: no limit */
+    bool may_retry;                     /* if it is safe: once more when its worker dies */
     int64_t submitted_us, offered_us;
     uint64_t queue_us, app_us;          /* for the access log, when over */
     int32_t worker_pid;                 /* who ran it last; 0 before the first offer */

@@ -65,7 +65,7 @@ static void check_running(struct lease *l)
 {
     struct pool_generation *g = l->generation;
     struct pool *p = g->pool;
-    int64_t limit_us = p->conf->harakiri_ms * 1000, ran_us;
+    int64_t limit_us = l->limit_us, ran_us;
     pool_look(l);
     if (l->state != LEASE_TAKEN)
         return;

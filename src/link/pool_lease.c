@@ -46,6 +46,7 @@ void lease_offer(struct lease *l, struct pool_worker *w, struct call *c, uint32_
     l->worker_pid = w->pid;
     l->state = LEASE_OFFERED;
     l->call = c;
+    l->limit_us = c->harakiri_ms * 1000;
     l->is_ticketed = l->has_head = l->is_blocked = l->is_late = l->has_file = false;
     l->was_held = false;
     l->wants_bell = true;             /* frame_prepare set it */
@@ -80,7 +81,7 @@ struct call *pool_detach(struct lease *l)
 void lease_seen_taken(struct lease *l)
 {
     struct pool_generation *g = l->generation;
-    int64_t limit_us = g->pool->conf->harakiri_ms * 1000, now_us = g->pool->now_us;
+    int64_t limit_us = l->limit_us, now_us = g->pool->now_us;
     l->state = LEASE_TAKEN;
     l->ran_from_us = now_us;
     list_remove(&l->age);

@@ -72,6 +72,7 @@ struct lease {                        /* one a slot of the edge's range */
     bool was_held;                    /* pdb had it: how long it ran says nothing */
     unsigned empty_looks;             /* since bytes came */
     uint64_t consumed;                /* own position in the ring */
+    int64_t limit_us;                 /* of its call: it may run; 0: no limit */
     int64_t offered_us, ran_from_us;  /* ran_from: seen TAKEN, plus the time it was blocked */
     int64_t blocked_us, freed_us;     /* since when */
     int file_fd;                      /* of the response; -1 until it came */

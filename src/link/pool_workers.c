@@ -316,7 +316,7 @@ static void retry_or_fail(struct pool *p, const struct pool_worker *w, struct ca
     char target[200];
     if (is_second && !w->is_blamed)
         note_killer(p, c->request);
-    if (!p->conf->retry || !method_is_safe(c->request->method) || has_head || is_second ||
+    if (!c->may_retry || !method_is_safe(c->request->method) || has_head || is_second ||
         find_killer(p, c->request)) {
         pool_fail(p, c, CALL_WORKER_DIED);
         return;

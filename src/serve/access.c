@@ -60,10 +60,10 @@ static struct span mask(struct span url, struct span secrets, char *into, size_t
     return (struct span){ into, len };
 }
 
-static void put_url(const struct serve *s, struct span url, char *into, size_t cap_bytes)
+static void put_url(const struct exchange *x, struct span url, char *into, size_t cap_bytes)
 {
     char masked[TARGET_BYTES];
-    struct span secrets = span_of(s->conf->mask_query);
+    struct span secrets = span_of(x->conf->mask_query);
     if (secrets.len > 0)
         url = mask(url, secrets, masked, sizeof masked);
     (void)log_escape(into, cap_bytes, url);
@@ -84,8 +84,8 @@ static void fill(struct line *l, const struct exchange *x)
     l->wall_us = sys_wall_us();
     l->took_us = sys_now_us() - x->began_us;
     (void)log_escape(l->method, sizeof l->method, r->method_name);
-    put_url(x->serve, r->target, l->target, sizeof l->target);
-    put_url(x->serve, value_of(x, FIELD_REFERER), l->referer, sizeof l->referer);
+    put_url(x, r->target, l->target, sizeof l->target);
+    put_url(x, value_of(x, FIELD_REFERER), l->referer, sizeof l->referer);
     (void)log_escape(l->agent, sizeof l->agent, value_of(x, FIELD_USER_AGENT));
 }
 
@@ -160,9 +160,9 @@ static int add_json(struct buf *b, const struct line *l, const struct exchange *
     return rc;
 }
 
-static bool is_wanted(const struct serve *s, const struct exchange *x)
+static bool is_wanted(const struct exchange *x)
 {
-    int64_t slow_ms = s->conf->access_slow_ms;
+    int64_t slow_ms = x->conf->access_slow_ms;
     return slow_ms == 0 || x->response.status >= 400 || sys_now_us() - x->began_us >= slow_ms * 1000;
 }
 
@@ -173,7 +173,7 @@ void serve_log(struct exchange *x)
     if (!s || !x->is_logged || s->access_fd < 0)
         return;
     x->is_logged = false;
-    if (!is_wanted(s, x))
+    if (!is_wanted(x))
         return;
     fill(&line, x);
     size_t before = buf_len(&s->access);

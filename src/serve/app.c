@@ -161,7 +161,8 @@ enum stage_says stage_app(struct exchange *x)
         tell_underscored(x);
     if (r->body_bytes == 0)
         x->body = (struct call_body){ .fd = -1 };
-    x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body };
+    x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body,
+                              .harakiri_ms = x->conf->harakiri_ms, .may_retry = x->conf->retry };
     x->is_with_pool = true;
     x->is_body_lent = x->body.bytes > 0;       /* until the worker says that it is done, if it ever does */
     pool_submit(x->serve->pool, &x->call);

@@ -59,7 +59,7 @@ static bool is_sealed(const struct response *res)
 static bool is_worth_it(const struct exchange *x)
 {
     const struct response *res = &x->response;
-    const struct conf *conf = x->serve->conf;
+    const struct conf *conf = x->conf;
     const struct field *type = find(res, FIELD_CONTENT_TYPE);
     if (!conf->compress || res->status == 206 || status_has_no_body(res->status))
         return false;

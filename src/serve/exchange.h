@@ -13,6 +13,7 @@
 
 struct exchange;
 struct file;
+struct route;
 struct compression;
 
 /* Declared here, filled by the edge: how an answer leaves.  Called on the loop. */
@@ -39,6 +40,8 @@ struct exchange {
     struct response response;
     const struct answer_out *out;
     struct serve *serve;
+    const struct route *route;        /* whose options are its; from serve_begin on */
+    const struct conf *conf;          /* the options of its route; before, those of the server */
     struct call call;                 /* on its way to a worker */
     struct call_body body;            /* complete when the target runs */
     unsigned stage;                   /* the next one to run */

@@ -39,7 +39,7 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
     list_init(&s->change_waits);
     opening_init(s);
     s->files = files_new(loop, helpers, conf->static_cache_ms, conf->static_max_age_ms);
-    return s->files ? 0 : -ENOMEM;
+    return s->files ? routes_init(&s->routes, conf) : -ENOMEM;
 }
 
 int serve_limits(struct serve *s, const struct board *board)
@@ -57,6 +57,7 @@ void serve_done(struct serve *s)
     rate_free(s->rate);
     wall_free(s->wall);
     files_free(s->files);
+    routes_done(&s->routes);
     buf_done(&s->access);
 }
 
@@ -102,6 +103,8 @@ static enum served run_stages(struct exchange *x)
 enum served serve_begin(struct serve *s, struct exchange *x)
 {
     x->serve = s;
+    x->route = routes_find(&s->routes, x->request.path);
+    x->conf = x->route->conf;
     x->is_logged = true;
     return run_stages(x);
 }

@@ -10,6 +10,7 @@
 #include "link/board.h"
 #include "loop/helpers.h"
 #include "serve/exchange.h"
+#include "serve/routes.h"
 
 enum served {
     SERVE_ANSWERED,      /* answer_out was told the end, or will be without anybody waiting */
@@ -20,6 +21,7 @@ enum served {
 struct serve {
     struct loop *loop;
     const struct conf *conf;
+    struct routes routes;
     struct pool *pool;
     struct helpers *helpers;
     struct files *files;              /* static roots and open files */

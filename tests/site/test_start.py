@@ -105,7 +105,10 @@ def test_configuration_names_file_and_line(tmp_path: Path) -> None:
         ),
         ("[slipway]\nworkers = many\n", "slipway.ini:2: .*'many'"),
         ("[slipway]\nworkers\n", "slipway.ini:2: "),
-        ("[uwsgi]\nworkers = 2\n", "slipway.ini:[12]: .*uwsgi"),
+        ("[uwsgi]\nworkers = 2\n", "slipway.ini:1: .*uwsgi"),
+        ("[route /a]\nworkers = 2\n", "slipway.ini:2: 'workers' is an option of the whole site"),
+        ("[route /a]\nbody-limit = x\n", "slipway.ini:2: body-limit takes a size"),
+        ("[route a]\n", "slipway.ini:1: .* takes a path"),
     ]:
         ini.write_text(text)
         status, sentence, _ = refused(*serve("own:application"), folder=tmp_path)

@@ -160,7 +160,8 @@ static inline void client_init(struct client *c, struct pool *p, const char *met
         .keeps_alive = true,
         .from = { SPAN("192.0.2.1"), SPAN("1234"), SPAN("192.0.2.2"), SPAN("80"), .is_tls = false },
     };
-    c->call = (struct call){ .to = &on_reply, .request = &c->request, .body.fd = -1 };
+    c->call = (struct call){ .to = &on_reply, .request = &c->request, .body.fd = -1,
+                             .harakiri_ms = p->conf->harakiri_ms, .may_retry = p->conf->retry };
 }
 
 /* GET path */

@@ -54,7 +54,7 @@ static struct exchange *begin(struct one *o, int64_t body_bytes)
     *o = (struct one){ .conf = conf_new() };
     log_set(LOG_ERROR, "test");
     o->serve.conf = o->conf;
-    o->x = (struct exchange){ .out = &out, .serve = &o->serve };
+    o->x = (struct exchange){ .out = &out, .serve = &o->serve, .conf = o->conf };
     arena_init(&o->x.arena, 1 << 20);
     o->x.request = (struct request){
         .method = METHOD_POST, .method_name = SPAN("POST"), .target = SPAN("/"), .path = SPAN("/"),

@@ -1,0 +1,152 @@
+/* conf_routes.c - sections [route PATTERN]: options that hold for some paths only.
+ *
+ * While the sources are read, the lines of sections are only kept, in their order.  When all were
+ * read, each section becomes a conf of its own: the site's, and its lines over that.
+ */
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "conf/conf_private.h"
+
+enum { PATTERN_BYTES_MAX = 1024 };
+
+/* One line of a section; without a name: the section begins. */
+struct conf_route_line {
+    struct conf_route_line *older;
+    const char *pattern, *name, *value, *place;
+};
+_Static_assert(alignof(struct conf_route_line) <= alignof(struct conf_text), "kept as a text");
+
+static int no_memory(char *why)
+{
+    (void)snprintf(why, CONF_WHY_BYTES, "out of memory");
+    return -ENOMEM;
+}
+
+static int keep(struct conf *c, const char *pattern, struct span name, struct span value, const char *place)
+{
+    struct conf_route_line s = { .older = c->route_lines, .pattern = pattern };
+    s.name = name.len > 0 ? conf_keep(c, name) : "";
+    s.value = conf_keep(c, value);
+    s.place = conf_keep(c, span_of(place));
+    const char *kept = conf_keep(c, (struct span){ (const char *)&s, sizeof s });
+    if (!s.name || !s.value || !s.place || !kept)
+        return -ENOMEM;
+    c->route_lines = (struct conf_route_line *)(uintptr_t)kept;
+    return 0;
+}
+
+static const char *what_is_wrong(const struct conf *c, struct span pattern)
+{
+    if (pattern.len == 0 || (pattern.at[0] != '/' && pattern.at[0] != '*'))
+        return "a path such as /api, or a pattern such as *.pdf";
+    if (pattern.len > PATTERN_BYTES_MAX)
+        return "a shorter path";
+    for (const struct conf_route_line *s = c->route_lines; s; s = s->older)
+        if (s->name[0] == '\0' && span_eq(pattern, span_of(s->pattern)))
+            return "a path that has no section yet";
+    return NULL;
+}
+
+int conf_begin_route(struct conf *c, struct span pattern, const char *place, char *why)
+{
+    char shown[CONF_SHOWN_BYTES];
+    const char *takes = what_is_wrong(c, pattern);
+    if (takes) {
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: [route ...] takes %s, not '%s'", place, takes,
+                       log_escape(shown, sizeof shown, pattern));
+        return -EBADMSG;
+    }
+    const char *kept = conf_keep(c, pattern);
+    if (!kept || keep(c, kept, SPAN(""), SPAN(""), place) < 0)
+        return no_memory(why);
+    return 0;
+}
+
+int conf_set_in_route(struct conf *c, struct span name, struct span value, const char *place, char *why)
+{
+    enum conf_option option = conf_find(name);
+    if (option < CONF_OPTIONS && conf_row(option)->where != CONF_OF_ROUTE) {
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: '%s' is an option of the whole %s: it stands under [slipway]",
+                       place, conf_row(option)->name,
+                       conf_row(option)->where == CONF_OF_SITE ? "site" : "server");
+        return -EBADMSG;
+    }
+    return keep(c, c->route_lines->pattern, name, value, place) < 0 ? no_memory(why) : 0;
+}
+
+/* ---- the confs of routes ---- */
+
+static const struct conf_route_line *first_of(const struct conf *c, const struct conf_route_line *before)
+{
+    const struct conf_route_line *first = NULL;
+    for (const struct conf_route_line *s = c->route_lines; s && s != before; s = s->older)
+        first = s;
+    return first;
+}
+
+static struct conf *new_route(const struct conf *site)
+{
+    struct conf *c = sys_malloc(sizeof *c);
+    if (!c)
+        return NULL;
+    *c = *site;
+    c->texts = NULL;
+    c->route_lines = NULL;
+    c->routes = NULL;
+    c->routes_count = 0;
+    return c;
+}
+
+static int add_route(struct conf *c, const char *pattern)
+{
+    struct conf_route *more = sys_realloc(c->routes, (c->routes_count + 1) * sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    c->routes = more;
+    more[c->routes_count] = (struct conf_route){ pattern, new_route(c) };
+    if (!more[c->routes_count].conf)
+        return -ENOMEM;
+    c->routes_count++;
+    return 0;
+}
+
+void conf_drop_routes(struct conf *c)
+{
+    for (size_t i = 0; i < c->routes_count; i++)
+        conf_free(c->routes[i].conf);
+    sys_free(c->routes);
+    c->routes = NULL;
+    c->routes_count = 0;
+}
+
+int conf_make_routes(struct conf *c, char *why)
+{
+    const struct conf_route_line *done = NULL;
+    int rc = 0;
+    conf_drop_routes(c);
+    for (const struct conf_route_line *s; rc == 0 && (s = first_of(c, done)); done = s) {
+        if (s->name[0] == '\0')
+            rc = add_route(c, s->pattern) < 0 ? no_memory(why) : 0;
+        else
+            rc = conf_set(c->routes[c->routes_count - 1].conf, span_of(s->name), span_of(s->value),
+                          CONF_ROUTE, s->place, why);
+    }
+    if (rc < 0)
+        conf_drop_routes(c);
+    return rc == -EINVAL ? -EBADMSG : rc;
+}
+
+/* ---- as text ---- */
+
+int conf_write_routes(const struct conf *c, struct buf *out)
+{
+    const struct conf_route_line *done = NULL;
+    int rc = 0;
+    for (const struct conf_route_line *s; rc == 0 && (s = first_of(c, done)); done = s)
+        rc = s->name[0] == '\0' ? buf_addf(out, "[%s]\n", s->pattern)
+                                : buf_addf(out, "%s=%s\n", s->name, s->value);
+    return rc;
+}
