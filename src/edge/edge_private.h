@@ -89,6 +89,8 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct file *file;                /* what is sent last: a cached file, or a descriptor of its own */
     int file_fd;                      /* -1: none */
     uint64_t file_at, file_left_bytes;
+    const struct file_piece *pieces;  /* of that file, which are sent next; in the arena */
+    size_t pieces_left;
     bool is_file_due;                 /* of a chunked answer: the chunk's frame comes before it, or
                                        * with no file bytes left the end of the body */
     bool is_end_framed;               /* of a chunked answer: its end is among what is kept or sent */

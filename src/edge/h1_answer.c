@@ -2,7 +2,7 @@
  *
  *     head > out
  *     body > the socket at once, from where it lies; what it does not take > out (memory) > spill (file) > back-pressure
- *     file > sendfile, after all of that
+ *     file, pieces > sendfile, after all of that
  *
  * So the worker's ring is empty as soon as the worker is done, however slow the client; and a short answer is one send.
  * Not    when a connection ends or goes on: h1_conn.c.
@@ -38,7 +38,8 @@ static void end(struct h1_exchange *hx, bool is_cut)
 
 bool h1_has_unsent(const struct h1_exchange *hx)
 {
-    return buf_len(&hx->out) > 0 || hx->spill.job || hx->file_left_bytes > 0 || hx->is_file_due;
+    return buf_len(&hx->out) > 0 || hx->spill.job || hx->file_left_bytes > 0 || hx->is_file_due ||
+           hx->pieces_left > 0;
 }
 
 uint64_t h1_unsent_bytes(const struct h1_exchange *hx)
@@ -46,6 +47,8 @@ uint64_t h1_unsent_bytes(const struct h1_exchange *hx)
     uint64_t bytes = buf_len(&hx->out) + hx->file_left_bytes;
     if (hx->spill.job)
         bytes += hx->spill.written_bytes + hx->spill.filled_bytes - hx->spill_sent_bytes;
+    for (size_t i = 0; i < hx->pieces_left; i++)
+        bytes += hx->pieces[i].before.len + hx->pieces[i].bytes;
     return bytes;
 }
 
@@ -273,12 +276,23 @@ static void out_file(struct exchange *x, struct file *file, int fd, uint64_t at,
     end(hx, is_short);
 }
 
+static void out_pieces(struct exchange *x, struct file *file, int fd, const struct file_piece *pieces, size_t count)
+{
+    struct h1_exchange *hx = of(x);
+    hx->file = file;
+    hx->file_fd = fd;
+    hx->pieces = pieces;
+    hx->pieces_left = count;
+    x->sent_body_bytes += hx->promised_left_bytes;
+    end(hx, false);
+}
+
 static void out_cut(struct exchange *x)
 {
     end(of(x), true);
 }
 
-const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_cut, out_wake };
+const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_pieces, out_cut, out_wake };
 
 /* ---- sending what is kept -------------------------------------------------------------------- */
 
@@ -367,6 +381,19 @@ static ssize_t send_last_file(struct h1_conn *c, struct h1_exchange *hx)
     return sent;
 }
 
+static ssize_t next_piece(struct h1_exchange *hx)
+{
+    const struct file_piece *p = hx->pieces;
+    int rc = buf_add(&hx->out, p->before);
+    if (rc < 0)
+        return rc;
+    hx->file_at = p->at;
+    hx->file_left_bytes = p->bytes;
+    hx->pieces++;
+    hx->pieces_left--;
+    return 0;
+}
+
 /* A bounded share a turn: a fast reader of a big file does not keep the others waiting. */
 int h1_send(struct h1_conn *c)
 {
@@ -380,7 +407,9 @@ int h1_send(struct h1_conn *c)
             loop_again(&c->base.watch);
             return 0;
         }
-        if (hx->file_left_bytes > 0 && !hx->spill.job && !hx->is_file_due)
+        if (hx->pieces_left > 0 && hx->file_left_bytes == 0)
+            sent = next_piece(hx);
+        else if (hx->file_left_bytes > 0 && !hx->spill.job && !hx->is_file_due)
             sent = send_last_file(c, hx);
         else if (buf_len(&hx->out) > 0)
             sent = send_memory(c, hx);

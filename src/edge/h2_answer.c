@@ -1,6 +1,6 @@
 /* h2_answer.c - how an answer leaves on a stream of HTTP/2 (struct answer_out of serve).
  *
- *     head > HEADERS, submitted at once       body, file > store > DATA, when nghttp2 asks for some
+ *     head > HEADERS, submitted at once       body, file, pieces > store > DATA, when nghttp2 asks for some
  *
  * nghttp2 asks as the client's windows and the priorities of its streams allow (RFC 9113, section
  * 5.2; RFC 9218, section 10).  The bytes of a frame are read to where the socket takes them from.
@@ -272,6 +272,15 @@ static void out_file(struct exchange *x, struct file *file, int fd, uint64_t at,
     end(st, is_short);
 }
 
+static void out_pieces(struct exchange *x, struct file *file, int fd, const struct file_piece *pieces,
+                       size_t count)
+{
+    struct h2_stream *st = of(x);
+    store_put_pieces(&st->store, file, fd, pieces, count);
+    x->sent_body_bytes += st->promised_left_bytes;
+    end(st, false);
+}
+
 static void out_cut(struct exchange *x)
 {
     struct h2_stream *st = of(x);
@@ -281,4 +290,4 @@ static void out_cut(struct exchange *x)
         end(st, true);
 }
 
-const struct answer_out h2_answer_out = { out_head, out_body, out_file, out_cut, out_wake };
+const struct answer_out h2_answer_out = { out_head, out_body, out_file, out_pieces, out_cut, out_wake };

@@ -17,7 +17,7 @@ void store_done(struct store *s, struct edge *e)
         (void)sys_close(s->fd);
     s->file = NULL;
     s->fd = -1;
-    s->file_left_bytes = 0;
+    s->file_left_bytes = s->before.len = s->pieces_left = 0;
     buf_take(&s->memory, buf_len(&s->memory));
     if (s->memory.cap_bytes > KEPT_MEMORY_BYTES)
         buf_shrink(&s->memory);
@@ -103,6 +103,14 @@ void store_put_file(struct store *s, struct file *file, int fd, uint64_t at, uin
     s->file_left_bytes = bytes;
 }
 
+void store_put_pieces(struct store *s, struct file *file, int fd, const struct file_piece *pieces,
+                      size_t count)
+{
+    store_put_file(s, file, fd, 0, 0);
+    s->pieces = pieces;
+    s->pieces_left = count;
+}
+
 bool store_takes_more(const struct store *s, const struct edge *e)
 {
     uint64_t held_bytes = s->spill.written_bytes - s->spill_read_bytes;
@@ -121,9 +129,18 @@ static uint64_t spilled_bytes(const struct store *s)
     return s->spill.written_bytes + s->spill.filled_bytes - s->spill_read_bytes;
 }
 
+/* Of the file, or of its pieces. */
+static uint64_t file_bytes(const struct store *s)
+{
+    uint64_t bytes = s->before.len + s->file_left_bytes;
+    for (size_t i = 0; i < s->pieces_left; i++)
+        bytes += s->pieces[i].before.len + s->pieces[i].bytes;
+    return bytes;
+}
+
 uint64_t store_bytes(const struct store *s)
 {
-    return buf_len(&s->memory) + spilled_bytes(s) + s->file_left_bytes;
+    return buf_len(&s->memory) + spilled_bytes(s) + file_bytes(s);
 }
 
 int64_t store_ready(struct store *s)
@@ -139,7 +156,7 @@ int64_t store_ready(struct store *s)
         }
     }
     bool is_file_next = spilled_bytes(s) == written_bytes;
-    return (int64_t)(buf_len(&s->memory) + written_bytes + (is_file_next ? s->file_left_bytes : 0));
+    return (int64_t)(buf_len(&s->memory) + written_bytes + (is_file_next ? file_bytes(s) : 0));
 }
 
 static int read_at(int fd, char *into, size_t bytes, uint64_t at)
@@ -183,6 +200,40 @@ static size_t least(size_t a, uint64_t b)
     return b < a ? (size_t)b : a;
 }
 
+static void next_piece(struct store *s)
+{
+    s->before = s->pieces->before;
+    s->file_at = s->pieces->at;
+    s->file_left_bytes = s->pieces->bytes;
+    s->pieces++;
+    s->pieces_left--;
+}
+
+/* `bytes` is no more than file_bytes(). */
+static int read_file(struct store *s, char *into, size_t bytes)
+{
+    int rc = 0;
+    while (bytes > 0 && rc == 0) {
+        if (s->before.len == 0 && s->file_left_bytes == 0 && s->pieces_left == 0)
+            return -EIO;
+        if (s->before.len == 0 && s->file_left_bytes == 0)
+            next_piece(s);
+        size_t of_before = least(bytes, s->before.len);
+        if (of_before > 0)
+            memcpy(into, s->before.at, of_before);
+        s->before = span_skip(s->before, of_before);
+        into += of_before;
+        bytes -= of_before;
+        size_t of_file = least(bytes, s->file_left_bytes);
+        rc = read_at(s->fd, into, of_file, s->file_at);
+        s->file_at += of_file;
+        s->file_left_bytes -= of_file;
+        into += of_file;
+        bytes -= of_file;
+    }
+    return rc;
+}
+
 int store_read(struct store *s, char *into, size_t bytes)
 {
     size_t of_memory = least(bytes, buf_len(&s->memory));
@@ -196,11 +247,5 @@ int store_read(struct store *s, char *into, size_t bytes)
         if (rc < 0)
             return rc;
     }
-    rest -= of_spill;
-    if (rest == 0)
-        return 0;
-    int rc = read_at(s->fd, into + of_memory + of_spill, rest, s->file_at);
-    s->file_at += rest;
-    s->file_left_bytes -= least(rest, s->file_left_bytes);
-    return rc;
+    return read_file(s, into + of_memory + of_spill, rest - of_spill);
 }

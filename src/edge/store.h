@@ -1,5 +1,5 @@
 /* store.h - what of a response's body waits to be framed: memory, then a spool file, then the sender
- * waits; at its end maybe bytes of an open file.
+ * waits; at its end maybe bytes of an open file, or several pieces of one.
  *
  *     store_put > memory > spill ---store_read--> a frame
  *                          file  -'
@@ -13,6 +13,7 @@
 
 struct edge;
 struct file;
+struct file_piece;
 struct store {
     struct buf memory;
     struct spill spill;               /* its job is NULL while there is none */
@@ -20,6 +21,9 @@ struct store {
     struct file *file;                /* a cached file; NULL: fd is our own */
     int fd;                           /* -1: none */
     uint64_t file_at, file_left_bytes;
+    struct span before;               /* comes before these bytes */
+    const struct file_piece *pieces;  /* what comes after them; lent */
+    size_t pieces_left;
 };
 
 /* Gives everything back but a small block of memory. */
@@ -31,6 +35,8 @@ ssize_t store_put(struct store *s, struct edge *e, const struct span runs[2],
                   void (*wake)(struct spill *s));
 /* What comes last; ownership as in struct answer_out. */
 void store_put_file(struct store *s, struct file *file, int fd, uint64_t at, uint64_t bytes);
+void store_put_pieces(struct store *s, struct file *file, int fd, const struct file_piece *pieces,
+                      size_t count);
 
 uint64_t store_bytes(const struct store *s);             /* all that waits */
 /* How many of them can be read now; 0 with some waiting: wake follows.  Or the error of the spill. */

@@ -16,6 +16,11 @@ struct file;
 struct route;
 struct compression;
 
+struct file_piece {                   /* of a body made of several places of one file */
+    struct span before;               /* words that come first */
+    uint64_t at, bytes;               /* then these bytes of the file */
+};
+
 /* Declared here, filled by the edge: how an answer leaves.  Called on the loop. */
 struct answer_out {
     /* The head, once.  res->body_bytes is -1 when the length is not known.  0, or negative: the
@@ -28,6 +33,10 @@ struct answer_out {
     /* Instead of the last body(): bytes of an open file.  `file` (may be NULL) is released by
      * file_release when sent, else fd is closed. */
     void (*file)(struct exchange *x, struct file *file, int fd, uint64_t at, uint64_t bytes);
+    /* Instead of body(), of a response whose length was told: all of these pieces, which live in
+     * the exchange's arena; `file` as in file(). */
+    void (*pieces)(struct exchange *x, struct file *file, int fd, const struct file_piece *pieces,
+                   size_t count);
     /* The response cannot be completed: the client must be able to see that. */
     void (*cut)(struct exchange *x);
     /* What the exchange waited for is there: the edge calls serve_run() soon, never at once. */
@@ -46,7 +55,6 @@ struct exchange {
     struct call_body body;            /* complete when the target runs */
     unsigned stage;                   /* the next one to run */
     bool has_head;                    /* out->head was called */
-    bool is_of_app;                   /* the head is the application's: its own word on policy */
     bool is_with_pool;                /* the pool holds x->call */
     bool is_body_lent;                /* a worker may still read `body`: its memory is not
                                        * used again */

@@ -5,9 +5,9 @@
 #include "base/sys.h"
 #include "http/condition.h"
 #include "http/media.h"
-#include "http/range.h"
 #include "serve/files_private.h"
 #include "serve/finish.h"
+#include "serve/multipart.h"
 #include "serve/stage.h"
 
 static struct files *files_of(const struct exchange *x)
@@ -45,16 +45,42 @@ static void send_file(struct exchange *x, struct file *file, int64_t first)
 }
 
 static void answer_range(struct exchange *x, struct file *file, struct field *fields, size_t count,
-                         int64_t first, int64_t last)
+                         const struct range *range)
 {
     char text[80];
-    int len = snprintf(text, sizeof text, "bytes %lld-%lld/%lld", (long long)first, (long long)last,
-                       (long long)file->bytes);
+    int len = snprintf(text, sizeof text, "bytes %lld-%lld/%lld", (long long)range->first,
+                       (long long)range->last, (long long)file->bytes);
     fields[count++] = (struct field){ SPAN("Content-Range"), { text, (size_t)len }, FIELD_OTHER };
     x->response = (struct response){
-        .status = 206, .fields = fields, .fields_count = count, .body_bytes = last - first + 1,
+        .status = 206, .fields = fields, .fields_count = count,
+        .body_bytes = range->last - range->first + 1,
     };
-    send_file(x, file, first);
+    send_file(x, file, range->first);
+}
+
+static void answer_ranges(struct exchange *x, struct file *file, struct field *fields, size_t count,
+                          const struct range *ranges, size_t ranges_count)
+{
+    struct multipart m;
+    int rc = multipart_make(&m, &x->arena, ranges, ranges_count, file->bytes, file->type);
+    if (rc < 0) {
+        x->failure = "no memory for its ranges";
+        serve_refuse(x, 503);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].id == FIELD_CONTENT_TYPE)
+            fields[i].value = m.type;
+    x->response = (struct response){
+        .status = 206, .fields = fields, .fields_count = count, .body_bytes = m.bytes,
+    };
+    rc = finish_head(x);
+    x->response.fields = NULL;      /* they are the caller's */
+    x->response.fields_count = 0;
+    if (rc < 0)
+        return;
+    files_used(files_of(x), file);
+    x->out->pieces(x, file, file->fd, m.pieces, m.count);
 }
 
 static void answer_unsatisfiable(struct exchange *x, const struct file *file)
@@ -91,10 +117,35 @@ static struct field cache_policy(const struct files *f, struct file *file)
     return (struct field){ SPAN("Cache-Control"), policy, FIELD_CACHE_CONTROL };
 }
 
-void file_answer(struct exchange *x, struct file *file)
+/* False: all of the file is to be sent.  Only GET knows ranges (RFC 9110, section 14.2). */
+static bool answer_as_asked(struct exchange *x, struct file *file, struct field *fields, size_t count,
+                            bool is_allowed)
+{
+    const struct field *f = request_field(&x->request, FIELD_RANGE);
+    struct range ranges[RANGES_MAX];
+    size_t ranges_count, most = (size_t)x->conf->ranges_limit;
+    if (!f || x->request.method != METHOD_GET || !is_allowed)
+        return false;
+    switch (range_read(f->value, file->bytes, most, ranges, &ranges_count)) {
+    case RANGE_SOME:
+        if (ranges_count == 1)
+            answer_range(x, file, fields, count, &ranges[0]);
+        else
+            answer_ranges(x, file, fields, count, ranges, ranges_count);
+        return true;
+    case RANGE_UNSATISFIABLE:
+        answer_unsatisfiable(x, file);
+        return true;
+    case RANGE_NONE:
+        break;
+    }
+    return false;
+}
+
+static void answer_content(struct exchange *x, struct file *file)
 {
     const struct request *r = &x->request;
-    int64_t now_s = sys_wall_us() / 1000000, first = 0, last = file->bytes - 1;
+    int64_t now_s = sys_wall_us() / 1000000;
     struct validators v = { { file->etag, file->etag_bytes }, file->modified_s };
     struct field fields[10];
     size_t count = 0;
@@ -111,26 +162,33 @@ void file_answer(struct exchange *x, struct file *file)
     case CONDITION_SERVE:
         break;
     }
-    fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
+    if (x->conf->ranges_limit > 0)
+        fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
     fields[count++] = (struct field){ SPAN("Content-Type"), file->type, FIELD_CONTENT_TYPE };
     if (files_of(x)->roots[file->root].is_media)
         count = add_media_fields(fields, count, file->type);
-    const struct field *range = request_field(r, FIELD_RANGE);
-    if (range && r->method == METHOD_GET && condition_allows_range(r, &v, now_s)) {
-        switch (range_read(range->value, file->bytes, &first, &last)) {
-        case RANGE_ONE:
-            answer_range(x, file, fields, count, first, last);
-            return;
-        case RANGE_UNSATISFIABLE:
-            answer_unsatisfiable(x, file);
-            return;
-        case RANGE_NONE:
-            break;
-        }
-    }
+    if (answer_as_asked(x, file, fields, count, condition_allows_range(r, &v, now_s)))
+        return;
     x->response = (struct response){
         .status = 200, .fields = fields, .fields_count = count, .body_bytes = file->bytes,
     };
     send_file(x, file, 0);
 }
 
+/* What a file cannot be asked for (RFC 9110, sections 9.3.7 and 15.5.6). */
+static void answer_method(struct exchange *x)
+{
+    static const struct field allow = { SPAN("Allow"), SPAN("GET, HEAD, OPTIONS"), FIELD_ALLOW };
+    if (x->request.method == METHOD_OPTIONS)
+        answer_small(x, 204, SPAN(""), &allow, 1, SPAN(""));
+    else
+        answer_small(x, 405, SPAN("text/plain; charset=utf-8"), &allow, 1, status_page(405));
+}
+
+void file_answer(struct exchange *x, struct file *file)
+{
+    if (x->request.method == METHOD_GET || x->request.method == METHOD_HEAD)
+        answer_content(x, file);
+    else
+        answer_method(x);
+}

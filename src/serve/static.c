@@ -142,8 +142,6 @@ enum stage_says stage_files(struct exchange *x)
     struct files *f = files_of(x);
     struct span rest;
     int error;
-    if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD)
-        return STAGE_PASS;
     for (; x->file_root < f->roots_count; x->file_root++) {
         if (!files_match(f, x->file_root, x->request.path, &rest))
             continue;

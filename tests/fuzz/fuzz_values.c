@@ -19,10 +19,19 @@ static void read_date(struct span value)
 static void read_range(struct span value)
 {
     static const int64_t sizes[] = { 0, 1, 1000, INT64_MAX };
+    static const size_t most[] = { 0, 1, 5, RANGES_MAX };
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        int64_t first = -1, last = -1;
-        if (range_read(value, sizes[i], &first, &last) == RANGE_ONE)
-            must(0 <= first && first <= last && last < sizes[i]);
+        struct range ranges[RANGES_MAX];
+        size_t count = 0;
+        int64_t bytes = 0;
+        if (range_read(value, sizes[i], most[i], ranges, &count) != RANGE_SOME)
+            continue;
+        must(count > 0 && count <= most[i]);
+        for (size_t k = 0; k < count; k++) {
+            must(0 <= ranges[k].first && ranges[k].first <= ranges[k].last && ranges[k].last < sizes[i]);
+            must(ranges[k].last - ranges[k].first < sizes[i] - bytes);
+            bytes += ranges[k].last - ranges[k].first + 1;
+        }
     }
 }
 

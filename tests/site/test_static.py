@@ -108,11 +108,6 @@ def test_the_longest_prefix_comes_first(site: Site) -> None:
     assert get(site.address, "/files/more/a.css").text == "of more\n"
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_other_methods_are_the_applications(site: Site, method: str) -> None:
-    assert is_applications(site, "/files/a.css", method=method)
-
-
 @pytest.mark.parametrize(
     "target",
     [
@@ -275,7 +270,7 @@ def test_a_range_that_is_not_there(site: Site, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    ["bytes=0-1,5-6", "lines=0-1", "bytes=5-1", "bytes=a-b", "bytes", "bytes=-", "bytes=0-1-2"]
+    ["lines=0-1", "bytes=5-1", "bytes=a-b", "bytes", "bytes=-", "bytes=0-1-2"]
     + ["bytes=99999999999999999999-"],
 )
 def test_no_range_is_the_whole(site: Site, wanted: str) -> None:
