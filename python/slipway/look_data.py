@@ -1,5 +1,6 @@
 """lookover.py's checks of databases and of what visitors send."""
 
+import getpass
 import os
 from typing import Any
 from urllib.parse import quote
@@ -60,11 +61,20 @@ def sqlite_trouble(path: str) -> str:
         return f"{path} is on a network folder ({kind}), where SQLite's locks do not hold"
     if os.path.isdir(folder) and not os.access(folder, os.W_OK):
         return f"{folder} cannot be written by this user, and SQLite keeps its journal there"
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        return f"{path} cannot be written by this user"
     if (folder + "/").startswith(os.getcwd().rstrip("/") + "/"):
         return ""  # as lasting as the project
     if kind in MEMORY_MOUNTS or (folder + "/").startswith(TEMPORARY):
         return f"{path} is in a temporary folder: it is gone some day"
     return ""
+
+
+def remedy_of(trouble: str, path: str) -> str:
+    if "by this user" not in trouble:
+        return "keep the file on a disk of this machine"
+    folder = os.path.dirname(os.path.realpath(path))
+    return f"chown {getpass.getuser()} {folder} {path}"
 
 
 def database(look: Any) -> Row | None:
@@ -80,7 +90,7 @@ def database(look: Any) -> Row | None:
                 "SQLite in memory: every worker has a database of its own, and loses it"
             )
         if trouble := sqlite_trouble(name):
-            return look.warn(trouble, "keep the file on a disk of this machine")
+            return look.warn(trouble, remedy_of(trouble, name))
     return look.ok(
         ", ".join(
             f"SQLite {entry['NAME']}" if is_sqlite(entry) else server_of(entry)

@@ -1,6 +1,7 @@
 """lookover.py's checks of static files and uploads."""
 
 import filecmp
+import getpass
 import os
 import time
 from collections.abc import Iterator
@@ -150,6 +151,11 @@ def media(look: Any) -> Row | None:
     if not isinstance(found, dict) or not look.settings.MEDIA_ROOT:
         return None
     url, root, why = (str(found.get(name) or "") for name in ("url", "root", "why"))
+    if os.path.isdir(root) and not os.access(root, os.W_OK):
+        return look.warn(
+            f"{root} cannot be written by this user: uploads fail",
+            f"chown -R {getpass.getuser()} {root}",
+        )
     if found.get("serve"):
         return look.ok(f"{url} is {root}")
     if url in look.site["static"]:

@@ -328,6 +328,11 @@ int sys_chmod(const char *path, mode_t mode)
     return sys_fails_now() ? -EROFS : result(chmod(path, mode));
 }
 
+int sys_fchmod(int fd, mode_t mode)
+{
+    return sys_fails_now() ? -EPERM : result(fchmod(fd, mode));
+}
+
 int sys_lchown(const char *path, uid_t owner, gid_t group)
 {
     return sys_fails_now() ? -EPERM : result(lchown(path, owner, group));

@@ -76,6 +76,7 @@ int sys_unlink(const char *path);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_chmod(const char *path, mode_t mode);
+int sys_fchmod(int fd, mode_t mode);
 int sys_lchown(const char *path, uid_t owner, gid_t group);          /* -1: as it is */
 mode_t sys_umask(mode_t mask);                                       /* the one before */
 int sys_flock(int fd, int operation);                                /* may block */
@@ -147,10 +148,13 @@ int sys_sigmask(int how, const sigset_t *set);               /* of this thread; 
 int sys_cpus_allowed(void);                /* how many CPUs the scheduler may put us on */
 int sys_sched_batch(void);                 /* SCHED_BATCH for this process */
 int sys_prctl(int option, unsigned long argument);
-/* For good: real, effective and saved ids of every thread, no supplementary group.  -EPERM and
+/* For good: real, effective and saved ids and supplementary groups of every thread.  -EPERM and
  * -EINVAL (a user namespace without such an id): not here; anything else: not now. */
-int sys_become_user(uid_t uid, gid_t gid);
+int sys_become_user(uid_t uid, gid_t gid, const gid_t *groups, size_t count);
 int sys_files_as(uid_t uid, gid_t gid);    /* files are opened with their rights; back: (0, 0) */
+int sys_groups(gid_t *into, size_t most);  /* supplementary ones: how many */
+int sys_set_groups(const gid_t *groups, size_t count);
+int sys_can(const char *path, int mode);   /* access(2) with the rights of sys_files_as */
 int sys_drop_capabilities(void);           /* all of this thread's; what exec would give stays */
 int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);

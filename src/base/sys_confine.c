@@ -23,13 +23,28 @@ static int result(long rc)
 
 /* ---- user and capabilities ---- */
 
-int sys_become_user(uid_t uid, gid_t gid)
+int sys_become_user(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
 {
     if (sys_fails_now())
         return -EAGAIN;
-    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0)
+    if (setgroups(count, groups) < 0 || setresgid(gid, gid, gid) < 0)
         return -errno;
     return result(setresuid(uid, uid, uid));
+}
+
+int sys_groups(gid_t *into, size_t most)
+{
+    return sys_fails_now() ? -EINVAL : result(getgroups((int)most, into));
+}
+
+int sys_set_groups(const gid_t *groups, size_t count)
+{
+    return sys_fails_now() ? -EPERM : result(setgroups(count, groups));
+}
+
+int sys_can(const char *path, int mode)
+{
+    return sys_fails_now() ? -EACCES : result(faccessat(AT_FDCWD, path, mode, AT_EACCESS));
 }
 
 /* These two calls return what was, never an error: asked again, they say what is. */

@@ -1,6 +1,5 @@
 /* check_look.c - the checks that need no Python: who runs it, what others can read, the limits.
  * The others are in python/slipway/lookover.py; docs/checks.md is the list of both. */
-#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "base/address.h"
@@ -10,6 +9,7 @@
 #include "edge/sandbox.h"
 #include "edge/sandbox_calls.h"
 #include "master/edge_user.h"
+#include "master/worker_user.h"
 
 enum { FILES_FEW = 4096, FILES_BESIDE = 256, FIX_BYTES = FOLDER_BYTES + 64 };
 
@@ -20,32 +20,40 @@ struct look {
     const char *name;
 };
 
-static const char *name_of_user(uid_t uid, char number[24])
-{
-    const struct passwd *entry = getpwuid(uid);
-    (void)snprintf(number, 24, "uid %u", (unsigned)uid);
-    return entry ? entry->pw_name : number;
-}
-
-/* What root imports, root may come to own: byte code, logs, a database. */
+/* What he cannot reach, the import says with its sentence (master/worker_user.h). */
 static void look_at_user(const struct look *l)
 {
-    char number[24], other[24], fix[FIX_BYTES];
-    struct stat st;
-    uid_t own = geteuid();
-    const char *me = name_of_user(own, number);
-    json_t *user = json_string(me);
-    (void)json_object_set_new(l->found, "user", user ? user : json_string(number));
-    if (own == 0 && sys_stat(l->p->folder, &st) == 0 && st.st_uid != 0) {
-        const char *owner = name_of_user(st.st_uid, other);
-        (void)snprintf(fix, sizeof(fix), "sudo -u %.100s slipway check", owner);
-        check_say(l->found, "program", l->name, CHECK_WARNING, fix,
-                  "imported as root, the user it would run as; the project is %s's",
-                  owner);
+    char why[CONF_WHY_BYTES];
+    struct worker_user user;
+    if (worker_user_find(&user, l->c, l->p->folder, why) < 0) {
+        check_say(l->found, "program", l->name, CHECK_PROBLEM, "", "%s", why);
         return;
     }
-    check_say(l->found, "program", l->name, CHECK_OK, "",
-              "imported as %s, the user it would run as", me);
+    json_t *name = json_string(user.account.name);
+    (void)json_object_set_new(l->found, "user", name ? name : json_string("(not UTF-8)"));
+    if (user.is_root_unasked)
+        check_say(l->found, "program", l->name, CHECK_OK, "",
+                  "imported as root, the user it would run as: user = NAME would be safer");
+    else
+        check_say(l->found, "program", l->name, CHECK_OK, "", "imported as %s, the user it would run as (%s)",
+                  user.account.name, user.from);
+}
+
+/* What it says of logs and sockets is done by root. */
+static void look_at_config(const struct look *l)
+{
+    char fix[FIX_BYTES];
+    struct stat st;
+    const char *file = l->c->config;
+    if (file[0] == '\0' || geteuid() != 0 || sys_stat(file, &st) < 0)
+        return;
+    (void)snprintf(fix, sizeof(fix), "chown root %s", file);
+    if (st.st_uid != 0)
+        check_say(l->found, "security", l->name, CHECK_WARNING, fix,
+                  "root starts slipway, and another user may write %s: he names the files that root's log "
+                  "goes to", file);
+    else
+        check_say(l->found, "security", l->name, CHECK_OK, "", "%s is root's", folder_name(file));
 }
 
 static void look_at_interpreter(const struct look *l)
@@ -167,6 +175,7 @@ static const struct {
     void (*look)(const struct look *);
 } checks[] = {
     { "user", look_at_user },         { "interpreter", look_at_interpreter },
+    { "config", look_at_config },
     { "limits", look_at_limits },     { "env-file", look_at_env_file },
     { "sandbox", look_at_sandbox },
     { "static-option", look_at_static_option },

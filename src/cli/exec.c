@@ -1,5 +1,5 @@
 /* exec.c - `slipway exec CMD...`: a command as the site's workers would run it: in their folder,
- * with their environment.
+ * with their environment, and where root types it, as their user.
  *
  * The command takes the place of this process, so it keeps the terminal, gets the signals and gives
  * its own exit status.  127: there is no such command; 126: it cannot be run (as shells have it).
@@ -86,11 +86,15 @@ static const char *reason(int rc)
     return strerror(-rc);
 }
 
-static int run_command(char **command, const struct project *p, char *const *envp)
+static int run_command(char **command, const struct project *p, const struct worker_user *user,
+                       char *const *envp)
 {
     char shown[PATH_BYTES], found[PATH_BYTES] = "";
     bool is_path = strchr(command[0], '/');
-    int rc = sys_chdir(p->folder);
+    int rc = worker_user_become(user);
+    if (rc < 0)
+        return verbs_fail(EXIT_CANNOT_RUN, "cannot become %s: %s", user->account.name, strerror(-rc));
+    rc = sys_chdir(p->folder);
     if (rc < 0)
         return verbs_fail(EXIT_CANNOT_RUN, "cannot enter the folder %s: %s", p->folder,
                           strerror(-rc));
@@ -109,17 +113,19 @@ static int exec_with(const struct conf *c, int argc, char **argv)
     char why[CONF_WHY_BYTES];
     struct project project;
     struct environment e;
-    if (project_find(&project, c, environ, false, why) < 0)
+    struct worker_user user;
+    if (project_find(&project, c, environ, false, why) < 0 ||
+        worker_user_find(&user, c, project.folder, why) < 0)
         return verbs_fail(EXIT_WRONG, "%s", why);
     const struct master_start start = { .conf = c, .project = &project, .envp = environ };
     int status = EXIT_WRONG;
     char **command = NULL;
-    if (environment_build(&e, &start, true, why) < 0)
+    if (environment_build(&e, &start, &user, true, why) < 0)
         (void)verbs_fail(EXIT_WRONG, "%s", why);
     else if ((command = whole_command(&project, argc, argv)) == NULL)
         (void)verbs_fail(EXIT_WRONG, "out of memory");
     else
-        status = run_command(command, &project, e.envp);
+        status = run_command(command, &project, &user, e.envp);
     sys_free(command);
     environment_done(&e);
     return status;

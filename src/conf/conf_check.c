@@ -134,6 +134,14 @@ static const char *check_tls_client(struct span *text)
     return is_right ? NULL : "required or optional";
 }
 
+static const char *check_umask(struct span *text)
+{
+    bool is_right = true;
+    for (size_t i = 0; i < text->len; i++)
+        is_right = is_right && text->at[i] >= '0' && text->at[i] <= '7';
+    return is_right && (text->len < 4 || text->at[0] == '0') ? NULL : "an octal number up to 777, such as 027";
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text)
 {
     static const struct {
@@ -149,7 +157,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_log_level, check_log_level }, { CONF_media, check_auto },
         { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
         { CONF_sandbox, check_sandbox },     { CONF_wall_open, check_health_path },
-        { CONF_access_format, check_access_format },
+        { CONF_access_format, check_access_format }, { CONF_umask, check_umask },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

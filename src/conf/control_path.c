@@ -108,9 +108,11 @@ int control_path(char path[CONTROL_PATH_BYTES], const struct conf *c, const char
 
 /* ---- making its folder ---- */
 
+/* Root's project may run as another user, whose metrics lie beneath it: he may pass, and look at nothing. */
 static int make_base(const char *base, char *why)
 {
     struct stat st;
+    const mode_t mode = geteuid() == 0 ? 0711 : 0700;
     int rc = sys_mkdir(base, 0700);
     if (rc < 0 && rc != -EEXIST) {
         (void)snprintf(why, CONF_WHY_BYTES,
@@ -122,8 +124,8 @@ static int make_base(const char *base, char *why)
     rc = sys_lstat(base, &st);
     if (rc == 0 && (!S_ISDIR(st.st_mode) || st.st_uid != geteuid()))
         rc = -EPERM;                                   /* somebody waits for us in /tmp */
-    if (rc == 0 && (st.st_mode & 0077))
-        rc = sys_chmod(base, 0700);
+    if (rc == 0 && (st.st_mode & 0777) != mode)
+        rc = sys_chmod(base, mode);
     if (rc < 0)
         (void)snprintf(why, CONF_WHY_BYTES,
                        "%s is not a folder of this user (%s), so no control socket is made there; "

@@ -20,7 +20,7 @@
 static int become_user(struct sandbox *s)
 {
     if (s->user != 0)
-        return sys_become_user((uid_t)(s->user >> 32), (gid_t)(s->user & UINT32_MAX));
+        return sys_become_user((uid_t)(s->user >> 32), (gid_t)(s->user & UINT32_MAX), NULL, 0);
     return geteuid() == 0 ? -EPERM : 0;
 }
 

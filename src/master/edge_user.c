@@ -1,39 +1,11 @@
-/* edge_user.c - names become numbers here, by the C library and whatever directory it asks: an edge
- * has no way to do so any more.
- */
+/* edge_user.c - an edge changes after its exec, by numbers that it is told (edge/sandbox.h). */
 #include "master/edge_user.h"
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "base/span.h"
 #include "base/sys.h"
-
-enum { NAME_BYTES = 65, NOBODY = 65534 };       /* most of the option's text; the kernel's overflow id */
-
-static bool find_user(const char *name, struct edge_user *u)
-{
-    uint64_t number;
-    bool is_number = span_to_u64(span_of(name), &number) == 0 && number < UINT32_MAX;
-    const struct passwd *entry = is_number ? getpwuid((uid_t)number) : getpwnam(name);
-    if (!entry && !is_number && strcmp(name, "nobody") != 0)
-        return false;
-    u->uid = entry ? entry->pw_uid : is_number ? (uid_t)number : NOBODY;
-    u->gid = entry ? entry->pw_gid : (gid_t)u->uid;
-    return true;
-}
-
-static bool find_group(const char *name, struct edge_user *u)
-{
-    uint64_t number;
-    bool is_number = span_to_u64(span_of(name), &number) == 0 && number < UINT32_MAX;
-    const struct group *entry = is_number ? NULL : getgrnam(name);
-    if (!entry && !is_number)
-        return false;
-    u->gid = entry ? entry->gr_gid : (gid_t)number;
-    return true;
-}
+#include "master/account.h"
 
 static int refuse(const struct conf *c, char *why, const char *what, const char *name)
 {
@@ -44,7 +16,8 @@ static int refuse(const struct conf *c, char *why, const char *what, const char 
 
 int edge_user_find(const struct conf *c, struct edge_user *u, char *why)
 {
-    char name[NAME_BYTES];
+    char name[ACCOUNT_NAME_BYTES];
+    struct account account;
     *u = (struct edge_user){ .is_other = false };
     if (geteuid() != 0 || strcmp(c->sandbox, "no") == 0)
         return 0;
@@ -52,13 +25,13 @@ int edge_user_find(const struct conf *c, struct edge_user *u, char *why)
     char *colon = strchr(name, ':');
     if (colon)
         *colon = '\0';
-    if (!find_user(name, u))
+    if (!account_find(name, &account))
         return refuse(c, why, "edge-user: there is no user", name);
-    if (colon && !find_group(colon + 1, u))
+    if (colon && !account_find_group(colon + 1, &account.gid))
         return refuse(c, why, "edge-user: there is no group", colon + 1);
-    if (u->uid == 0)
+    if (account.uid == 0)
         return refuse(c, why, "edges never run as root: name another user than", name);
-    u->is_other = true;
+    *u = (struct edge_user){ .is_other = true, .uid = account.uid, .gid = account.gid };
     return 0;
 }
 

@@ -133,7 +133,7 @@ static bool knows(const struct edge_place *e, const struct generation *g)
 static void post_files(struct edge_place *e, const struct generation *g)
 {
     struct routes_files files;
-    int rc = routes_open(g->text, &files);
+    int rc = routes_open(g->text, &g->user, &files);
     if (rc < 0) {
         log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, CHANNEL_FILES, -rc);
         child_signal(&e->child, SIGKILL);

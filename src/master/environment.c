@@ -12,11 +12,16 @@ static bool is_named(const char *variable, const char *name)
     return strncmp(variable, name, len) == 0 && variable[len] == '=';
 }
 
-/* Passed sockets (sd_listen_fds(3)) were for us. */
+/* Passed sockets (sd_listen_fds(3)) were for us, and who watches us (sd_notify(3)) does not want to hear
+ * of them. */
 static bool is_for_us(const char *variable)
 {
-    return is_named(variable, "LISTEN_PID") || is_named(variable, "LISTEN_FDS") ||
-           is_named(variable, "LISTEN_FDNAMES");
+    static const char *const names[] = { "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+                                         "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC" };
+    bool is_ours = false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        is_ours = is_ours || is_named(variable, names[i]);
+    return is_ours;
 }
 
 /* envp without those that `ours` says and those meant for us alone: one block, of pointers into envp. */
@@ -59,9 +64,29 @@ static int read_file(struct environment *e, const struct master_start *start, ch
     return rc;
 }
 
+enum { OVERRIDES_MAX = 8 };
+
+/* Those of a login; what root's session has for itself is no place of his. */
+static struct env_entry *override_user(const struct worker_user *user, struct env_entry *first,
+                                       struct env_entry room[5])
+{
+    static char home_name[] = "HOME", user_name[] = "USER", logname_name[] = "LOGNAME",
+                shell_name[] = "SHELL", runtime_name[] = "XDG_RUNTIME_DIR";
+    if (!user || !user->is_other)
+        return first;
+    const struct account *a = &user->account;
+    room[0] = (struct env_entry){ first, home_name, (char *)(uintptr_t)a->home };
+    room[1] = (struct env_entry){ &room[0], user_name, (char *)(uintptr_t)a->name };
+    room[2] = (struct env_entry){ &room[1], logname_name, (char *)(uintptr_t)a->name };
+    room[3] = (struct env_entry){ &room[2], shell_name, (char *)(uintptr_t)a->shell };
+    room[4] = (struct env_entry){ &room[3], runtime_name, NULL };
+    return &room[4];
+}
+
 /* What must hold whatever the environment says: chained into `room`. */
 static const struct env_entry *overrides(struct environment *e, const struct master_start *start,
-                                         struct env_entry room[3])
+                                         const struct worker_user *user,
+                                         struct env_entry room[OVERRIDES_MAX])
 {
     static char venv_name[] = "VIRTUAL_ENV", path_name[] = "PATH",
                 settings_name[] = "DJANGO_SETTINGS_MODULE";
@@ -77,7 +102,7 @@ static const struct env_entry *overrides(struct environment *e, const struct mas
                                       (char *)(uintptr_t)start->conf->settings };
         first = &room[2];
     }
-    return first;
+    return override_user(user, first, room + 3);
 }
 
 static char **add_defaults(char **envp, const char *settings)
@@ -93,15 +118,15 @@ static char **add_defaults(char **envp, const char *settings)
     return env_merge(envp, entries);
 }
 
-int environment_build(struct environment *e, const struct master_start *start, bool has_file,
-                      char *why)
+int environment_build(struct environment *e, const struct master_start *start,
+                      const struct worker_user *user, bool has_file, char *why)
 {
-    struct env_entry room[3];
+    struct env_entry room[OVERRIDES_MAX];
     *e = (struct environment){ .settings = "" };
     int rc = has_file ? read_file(e, start, why) : 0;
     if (rc < 0)
         return rc;
-    const struct env_entry *ours = overrides(e, start, room);
+    const struct env_entry *ours = overrides(e, start, user, room);
     char **rest = without(start->envp, ours);
     e->own = rest ? env_merge(rest, ours) : NULL;
     e->with_file = e->own ? env_merge(e->own, e->file) : NULL;

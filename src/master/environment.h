@@ -3,11 +3,12 @@
  *
  * The master's own, then what the environment file has beyond it, then a few values of ours where
  * neither says anything (DJANGO_SETTINGS_MODULE, PYTHONUNBUFFERED, LANG).  A virtual environment is
- * put as `activate` would.
+ * put as `activate` would.  Another user than ours has his own HOME, USER, LOGNAME and SHELL.
  */
 #pragma once
 #include "conf/env_file.h"
 #include "master/master.h"
+#include "master/worker_user.h"
 
 struct environment {
     char **envp;                    /* for exec; lives as long as this */
@@ -18,6 +19,6 @@ struct environment {
 };
 /* 0 or -errno with a sentence (CONF_WHY_BYTES); environment_done() in any case.  !has_file: without
  * the environment file, which may be what is wrong. */
-int environment_build(struct environment *e, const struct master_start *start, bool has_file,
-                      char *why);
+int environment_build(struct environment *e, const struct master_start *start,
+                      const struct worker_user *user, bool has_file, char *why);
 void environment_done(struct environment *e);

@@ -321,10 +321,21 @@ static void warn_preload(const struct generation *g)
                  g->site->project->name, module[0] ? " module=" : "", module, why);
 }
 
+/* Once a start: it is so at each reload. */
+static void warn_of_root(const struct generation *g)
+{
+    if (g->user.is_root_unasked && g->number == 1 && !start_of(g)->is_development)
+        log_warn("the project runs as root",
+                 "site=%s risk=\"who breaks into it has the whole machine\" "
+                 "remedy=\"user = NAME, or give its folder to a user of its own\"",
+                 g->site->project->name);
+}
+
 static void warn(const struct generation *g, const char *note)
 {
     size_t i;
     json_t *text;
+    warn_of_root(g);
     if (json_flag(g->report, "debug", false) && !start_of(g)->is_development)
         log_warn("DEBUG is on",
                  "site=%s settings=%s risk=\"visitors see tracebacks and settings\" "
@@ -526,7 +537,7 @@ static int start_zygote(struct generation *g, const struct zygote_excuse *excuse
                               .workers = g->workers_wanted,
                               .output_fd = m->logs.output_fds[1],
                               .error_fd = m->logs.output_fds[1] };
-    pid_t pid = zygote_spawn(&z, &g->zygote_fd, why);
+    pid_t pid = zygote_spawn(&z, &g->user, &g->zygote_fd, why);
     if (pid < 0) {
         g->zygote_fd = -1;
         return pid;

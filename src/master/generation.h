@@ -8,6 +8,7 @@
 #include "link/frame.h"
 #include "loop/loop.h"
 #include "master/child.h"
+#include "master/worker_user.h"
 
 struct master;
 struct reread;
@@ -30,6 +31,7 @@ struct generation {
     struct site *site;
     struct reread *options;        /* read for it; NULL: those of the start */
     uint32_t number;
+    struct worker_user user;       /* whom its processes run as */
     enum generation_state state;
     struct child zygote;
     int zygote_fd;                 /* -1 while there is none */

@@ -18,6 +18,7 @@ enum {
     PIECE_BYTES = 4096, /* PIPE_BUF: a pipe that poll() calls writable takes that much at once */
     SAY_BYTES = 8192,
     ERROR_FD = 2,
+    OUTPUT_MODE = 0622, /* a project that runs as another user opens /dev/stdout, which is his own */
 };
 
 static int try_scribe(struct logs *l);
@@ -143,6 +144,8 @@ int logs_start(struct logs *l, struct master *m)
         rc = sys_set_nonblocking(l->access_fds[1]); /* an edge drops and counts, it never waits */
     if (rc == 0)
         rc = open_pipe(l->output_fds);
+    if (rc == 0)
+        (void)sys_fchmod(l->output_fds[1], OUTPUT_MODE);
     if (rc == 0) {
         rc = sys_dup_cloexec(ERROR_FD);
         l->terminal_fd = rc < 0 ? -1 : rc;

@@ -73,7 +73,8 @@ char *master_probe(const struct master_start *start, char *why)
                               .looks_over = true,
                               .output_fd = STDERR_FILENO,
                               .error_fd = STDERR_FILENO };
-    pid_t pid = zygote_spawn(&z, &fd, why);
+    struct worker_user user;
+    pid_t pid = zygote_spawn(&z, &user, &fd, why);
     if (pid < 0)
         return NULL;
     json_t *verdict = wait_verdict(fd, start->conf, why);

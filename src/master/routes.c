@@ -1,5 +1,5 @@
 /* routes.c - {"mount":..., "name":..., "framework":...,
- *             "static":[{"url","root","manifest","without","media":bool}, ...]}.
+ *             "static":[{"url","root","manifest","without","media":bool,"option":bool}, ...]}.
  *
  * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
  * a host in it is another server's; it is not served here.
@@ -28,9 +28,9 @@ static bool clean_url(struct span url, char into[URL_BYTES])
 static int add_row(json_t *rows, const char *url, const char *root, const json_t *said,
                    bool is_media)
 {
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:b}", "url", url, "root", root, "manifest",
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "url", url, "root", root, "manifest",
                             json_text(said, "manifest", ""), "without",
-                            json_text(said, "without", ""), "media", is_media);
+                            json_text(said, "without", ""), "media", is_media, "option", said == NULL);
     return json_array_append_new(rows, row);
 }
 
@@ -162,6 +162,19 @@ static int open_row(json_t *row, struct routes_files *files)
     return rc == 0 ? open_manifest(row, files) : rc;
 }
 
+static int open_row_as(json_t *row, const struct worker_user *user, struct routes_files *files)
+{
+    struct worker_user_turn turn;
+    if (json_flag(row, "option", false))
+        return open_row(row, files);
+    int rc = worker_user_begin(user, &turn);
+    if (rc < 0)
+        return json_object_set_new(row, "error", json_integer(-rc));
+    rc = open_row(row, files);
+    worker_user_end(user, &turn);
+    return rc;
+}
+
 void routes_close(struct routes_files *files)
 {
     while (files->count > 0)
@@ -170,7 +183,7 @@ void routes_close(struct routes_files *files)
     files->text = NULL;
 }
 
-int routes_open(const char *text, struct routes_files *files)
+int routes_open(const char *text, const struct worker_user *user, struct routes_files *files)
 {
     char why[160];
     size_t i;
@@ -178,7 +191,7 @@ int routes_open(const char *text, struct routes_files *files)
     int rc = 0;
     *files = (struct routes_files){ .text = NULL };
     json_array_foreach(json_object_get(all, "static"), i, row)
-        rc = rc == 0 ? open_row(row, files) : rc;
+        rc = rc == 0 ? open_row_as(row, user, files) : rc;
     if (all && rc == 0)
         files->text = json_line(all);
     json_decref(all);

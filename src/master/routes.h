@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/sys.h"
 #include "master/master.h"
+#include "master/worker_user.h"
 
 /* The text of CHANNEL_FILES (link/channel.h), heap for sys_free; NULL: no memory.  `note`
  * (CONF_WHY_BYTES) says what becomes of MEDIA_URL, "" in a project that has no uploads. */
@@ -15,7 +16,7 @@ struct routes_files {
     size_t count;
     uint64_t readable;              /* a bit each of them whose content is served */
 };
-/* Opens the folders of that text: an edge's user need not reach them by their paths.  0 or
- * -ENOMEM. */
-int routes_open(const char *text, struct routes_files *files);
+/* Opens the folders of that text: an edge's user need not reach them by their paths.  Those that the
+ * project named are opened with its user's rights, those of the option static with ours.  0 or -ENOMEM. */
+int routes_open(const char *text, const struct worker_user *user, struct routes_files *files);
 void routes_close(struct routes_files *files);

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 #include "base/sys.h"
+#include "master/worker_user.h"
 
 enum { HIGH_FD = 100, FAILED_STATUS = 127 };      /* HIGH_FD: above every target */
 _Static_assert(HIGH_FD > SPAWN_FIRST_FD + SPAWN_FDS_MAX, "targets reach the sources");
@@ -55,10 +56,12 @@ static int become(const struct spawn *s, pid_t parent)
     sigset_t none;
     (void)sigemptyset(&none);
     int rc = sys_setpgid(0, 0);
-    if (rc == 0 && s->dies_with_us)
-        rc = bind_to_parent(parent);
     if (rc == 0)
         rc = place_all(s);
+    if (rc == 0 && s->user)
+        rc = worker_user_become(s->user);
+    if (rc == 0 && s->dies_with_us)               /* another user would lose it again */
+        rc = bind_to_parent(parent);
     if (rc == 0 && s->folder)
         rc = sys_chdir(s->folder);
     if (rc == 0)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct worker_user;
+
 enum { SPAWN_FIRST_FD = 3, SPAWN_FDS_MAX = 72 };
 
 struct spawn {
@@ -14,6 +16,7 @@ struct spawn {
     int output_fd, error_fd;        /* become 1 and 2; 0 is /dev/null */
     int fds[SPAWN_FDS_MAX];         /* become 3, 4, ... */
     size_t fds_count;
+    const struct worker_user *user; /* whom it begins as; NULL: as we are */
     bool dies_with_us;              /* killed by the kernel when we end: it may be deaf to us */
 };
 

@@ -7,14 +7,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include "base/sys.h"
 #include "conf/folder.h"
+#include "master/account.h"
 #include "master/listeners_private.h"
 
 /* ---- who is there ---- */
@@ -124,32 +123,17 @@ int listener_open_unix(struct listener *l, pid_t *live_pid)
 
 /* ---- of an item of `listen` ---- */
 
-static bool is_number(const char *text, uint64_t *number)
-{
-    return span_to_u64(span_of(text), number) == 0 && *number < UINT32_MAX;
-}
-
 static int find_accounts(struct listener *l, const struct listen_spec *s, char *why)
 {
-    uint64_t number;
-    const struct passwd *user = NULL;
-    const struct group *group = NULL;
-    l->owner = (uid_t)-1;
+    struct account owner = { .uid = (uid_t)-1 };
     l->group = (gid_t)-1;
-    if (s->owner[0] && is_number(s->owner, &number))
-        l->owner = (uid_t)number;
-    else if (s->owner[0] && (user = getpwnam(s->owner)) != NULL)
-        l->owner = user->pw_uid;
-    else if (s->owner[0])
+    if (s->owner[0] && !account_find(s->owner, &owner))
         return listener_say(why, -ENOENT, "cannot listen on unix:%s: there is no user '%s'", s->path,
                             s->owner);
-    if (s->group[0] && is_number(s->group, &number))
-        l->group = (gid_t)number;
-    else if (s->group[0] && (group = getgrnam(s->group)) != NULL)
-        l->group = group->gr_gid;
-    else if (s->group[0])
+    if (s->group[0] && !account_find_group(s->group, &l->group))
         return listener_say(why, -ENOENT, "cannot listen on unix:%s: there is no group '%s'", s->path,
                             s->group);
+    l->owner = owner.uid;
     return 0;
 }
 

@@ -425,7 +425,7 @@ static void worker_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
              w->generation->number, w->index, (int)pid, w->last_end, worker_requests(w), peak_kib,
              lived_ms);
     tell_death(w, status);
-    metrics_forget(json_text(w->generation->report, "metrics_dir", ""), pid);
+    metrics_forget(json_text(w->generation->report, "metrics_dir", ""), pid, &w->generation->user);
     happen(w, WORKER_DIED);
     control_server_step(&master_of(w)->control);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/sys.h"
+#include "conf/folder.h"
 #include "conf/listen.h"
 #include "master/environment.h"
 #include "master/metrics.h"
@@ -90,15 +91,27 @@ static int send_start(int fd, const struct zygote_start *z, const char *settings
     return sent < 0 ? (int)sent : 0;
 }
 
-static pid_t spawn_python(const struct zygote_start *z, char *const *envp, int fd, char *why)
+/* Python itself would only say that it cannot. */
+static int check_reach(const struct zygote_start *z, const struct worker_user *user, const char *boot, char *why)
+{
+    char folder[FOLDER_BYTES + 1];
+    (void)snprintf(folder, sizeof folder, "%s/", z->start->project->folder);
+    const char *const files[] = { folder, z->start->project->python, boot };
+    return worker_user_reaches(user, files, ARRAY_LEN(files), why);
+}
+
+static pid_t spawn_python(const struct zygote_start *z, char *const *envp, const struct worker_user *user,
+                          int fd, char *why)
 {
     char boot[PATH_MAX], number[] = "3";
     char *argv[] = { (char *)(uintptr_t)z->start->project->python, boot, number, NULL };
     struct spawn s = { .path = z->start->project->python, .argv = argv, .envp = envp,
                        .folder = z->start->project->folder, .output_fd = z->output_fd,
                        .error_fd = z->error_fd, .fds = { fd }, .fds_count = 1,
-                       .dies_with_us = true };    /* an import may take for ever */
+                       .user = user, .dies_with_us = true };    /* an import may take for ever */
     int rc = zygote_file("boot.py", boot, why);
+    if (rc == 0)
+        rc = check_reach(z, user, boot, why);
     if (rc < 0)
         return rc;
     pid_t pid = spawn_start(&s);
@@ -108,8 +121,8 @@ static pid_t spawn_python(const struct zygote_start *z, char *const *envp, int f
     return pid;
 }
 
-static pid_t spawn_with(const struct zygote_start *z, const struct environment *env, int *fd,
-                        char *why)
+static pid_t spawn_with(const struct zygote_start *z, const struct environment *env,
+                        const struct worker_user *user, int *fd, char *why)
 {
     int pair[2];
     pid_t pid = 0;
@@ -119,7 +132,7 @@ static pid_t spawn_with(const struct zygote_start *z, const struct environment *
         if (rc == 0)
             rc = send_start(pair[0], z, env->settings);
         if (rc == 0)
-            pid = spawn_python(z, env->envp, pair[1], why);
+            pid = spawn_python(z, env->envp, user, pair[1], why);
         (void)sys_close(pair[1]);
         if (rc == 0 && pid > 0) {
             *fd = pair[0];
@@ -133,12 +146,25 @@ static pid_t spawn_with(const struct zygote_start *z, const struct environment *
     return rc < 0 ? rc : pid;
 }
 
-pid_t zygote_spawn(const struct zygote_start *z, int *fd, char *why)
+/* The folder of the control socket is root's: his processes could not make one there. */
+static void prepare_metrics(const struct zygote_start *z, const struct worker_user *user)
+{
+    char path[METRICS_PATH_BYTES];
+    metrics_path(path, z->start->project->control);
+    if (user->is_other && z->generation > 0 && path[0] != '\0')
+        metrics_make(path, user);
+}
+
+pid_t zygote_spawn(const struct zygote_start *z, struct worker_user *user, int *fd, char *why)
 {
     struct environment env;
-    pid_t pid = environment_build(&env, z->start, !z->excuse, why);
+    int rc = worker_user_find(user, z->start->conf, z->start->project->folder, why);
+    if (rc < 0)
+        return rc;
+    prepare_metrics(z, user);
+    pid_t pid = environment_build(&env, z->start, user, !z->excuse, why);
     if (pid == 0)
-        pid = spawn_with(z, &env, fd, why);
+        pid = spawn_with(z, &env, user, fd, why);
     environment_done(&env);
     return pid;
 }

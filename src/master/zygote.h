@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include "base/json.h"
 #include "master/master.h"
+#include "master/worker_user.h"
 
 /* Why there is nothing to import (`run` only): it is shown in the browser. */
 struct zygote_excuse {
@@ -21,9 +22,9 @@ struct zygote_start {
     int output_fd, error_fd;
 };
 
-/* Environment, socket, process, and its first message.  *fd: our end, non-blocking, the caller's.
- * The pid, or -errno with a sentence (CONF_WHY_BYTES). */
-pid_t zygote_spawn(const struct zygote_start *z, int *fd, char *why);
+/* Environment, socket, process, and its first message.  *user: whom it runs as.  *fd: our end,
+ * non-blocking, the caller's.  The pid, or -errno with a sentence (CONF_WHY_BYTES). */
+pid_t zygote_spawn(const struct zygote_start *z, struct worker_user *user, int *fd, char *why);
 
 /* Where one of slipway's own Python files is: 0, or -ENOENT with a sentence. */
 int zygote_file(const char *name, char path[PATH_MAX], char *why);

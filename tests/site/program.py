@@ -23,6 +23,8 @@ SLIPWAY = str(ROOT / os.environ.get("SLIPWAY", "build/slipway"))
 IS_SANITIZED = "asan" in os.environ.get("SLIPWAY", "")
 # An edge that asks the kernel for what it should not need ends: no test may pass over that.
 SANDBOX = os.environ.get("SLIPWAY_TEST_SANDBOX", "kill")
+# What root's project runs as by itself, with a warning: the one who said so has none.
+AS_WE_ARE = {"SLIPWAY_USER": "root"} if os.geteuid() == 0 else {}
 START_S = float(os.environ.get("SLIPWAY_TEST_START_TIMEOUT", "40"))
 
 # Our own names in the environment would reach the program as its options.
@@ -221,7 +223,7 @@ class Site:
         self.control, self.folder, self.program = control, folder, program
         self._env = dict(env or {})
         self.arguments = [verb, *arguments, "--control", f"unix:{control}"]
-        env = {"SLIPWAY_SANDBOX": SANDBOX} | self._env
+        env = {"SLIPWAY_SANDBOX": SANDBOX, **AS_WE_ARE} | self._env
         self.process = self._launch([program, *self.arguments], folder, environment(env))
         self.pid = self.process.pid
         self.url = ""

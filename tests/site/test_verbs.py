@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Sites
 from http1 import Peer, build, get
-from program import PYTHON, SLIPWAY, Site, environment, run, until, wait_gone
+from program import AS_WE_ARE, PYTHON, SLIPWAY, Site, environment, run, until, wait_gone
 from projects import make_django, make_wsgi, write
 
 
@@ -72,7 +72,7 @@ def test_status_as_a_table(own: Site) -> None:
 def test_verbs_find_the_site_by_its_folder(tmp_path: Path, sites: Sites) -> None:
     """No --control anywhere: from within the folder, and with --chdir from elsewhere."""
     folder = make_django(tmp_path / "project")
-    env = {"XDG_RUNTIME_DIR": str(sites.folder)}
+    env = {"XDG_RUNTIME_DIR": str(sites.folder), **AS_WE_ARE}
     process = subprocess.Popen(
         [SLIPWAY, "serve", "--python", PYTHON, "--listen", "127.0.0.1:0"],
         cwd=folder,
