@@ -27,9 +27,17 @@ enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100, ACCEPT_WARN_AGAIN_MS = 1000
 
 /* ---- accepting ------------------------------------------------------------------------------- */
 
+static bool is_idle(const struct edge *e)
+{
+    for (const struct list *n = e->sites.next; n != &e->sites; n = n->next)
+        if (!pool_is_idle(container_of(n, struct serve, node)->pool))
+            return false;
+    return e->conns_count == 0;
+}
+
 static void maybe_end(struct edge *e)
 {
-    if (e->is_draining && e->conns_count == 0 && pool_is_idle(e->pool))
+    if (e->is_draining && is_idle(e))
         loop_stop(e->loop);
 }
 
@@ -150,7 +158,11 @@ static void drain(struct edge *e)
         return;
     e->is_draining = true;
     e->serve.is_draining = true;
-    serve_look_at_changes(&e->serve);
+    for (struct list *n = e->sites.next; n != &e->sites; n = n->next) {
+        struct serve *s = container_of(n, struct serve, node);
+        s->is_draining = true;
+        serve_look_at_changes(s);
+    }
     for (size_t i = 0; i < e->listeners_count; i++) {
         struct listener *l = &e->listeners[i];
         int fd = l->watch.fd;
@@ -173,16 +185,41 @@ static void drain(struct edge *e)
 /* Of builds with -Dhooks=true, in which a test runs code in the edge; no other has it. */
 void edge_hook(json_t *stats) __attribute__((weak));
 
+static void add(uint64_t *sum, const struct serve *serve)
+{
+    struct pool_stats s = pool_stats(serve->pool);
+    const uint64_t all[] = { s.queued, s.in_hand, s.served, s.retried, s.failed, s.refused, s.withdrawn, s.lost_bells };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        sum[i] += all[i];
+}
+
+/* Of all sites together. */
+static struct pool_stats sum_of_pools(const struct edge *e, uint64_t *limited, uint64_t *dropped)
+{
+    uint64_t sum[8] = { 0 };
+    *limited = e->serve.limited;
+    *dropped = e->serve.access_dropped;
+    for (const struct list *n = e->sites.next; n != &e->sites; n = n->next) {
+        const struct serve *serve = container_of(n, struct serve, node);
+        add(sum, serve);
+        *limited += serve->limited;
+        *dropped += serve->access_dropped;
+    }
+    return (struct pool_stats){ .queued = sum[0], .in_hand = sum[1], .served = sum[2], .retried = sum[3], .failed = sum[4],
+                                .refused = sum[5], .withdrawn = sum[6], .lost_bells = sum[7] };
+}
+
 static void report(struct edge *e)
 {
-    struct pool_stats s = pool_stats(e->pool);
+    uint64_t limited, dropped;
+    struct pool_stats s = sum_of_pools(e, &limited, &dropped);
     json_t *stats = json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI}", "connections", (json_int_t)e->conns_count,
                               "accepted", (json_int_t)e->accepted, "requests", (json_int_t)e->requests,
                               "queued", (json_int_t)s.queued, "in_hand", (json_int_t)s.in_hand,
                               "served", (json_int_t)s.served, "retried", (json_int_t)s.retried,
                               "failed", (json_int_t)s.failed, "refused", (json_int_t)s.refused,
                               "withdrawn", (json_int_t)s.withdrawn, "lost_bells", (json_int_t)s.lost_bells,
-                              "limited", (json_int_t)e->serve.limited, "access_dropped", (json_int_t)e->serve.access_dropped);
+                              "limited", (json_int_t)limited, "access_dropped", (json_int_t)dropped);
     (void)json_object_set_new(stats, "handshakes", json_integer((json_int_t)e->handshakes));
     (void)json_object_set_new(stats, "handshakes_resumed", json_integer((json_int_t)e->handshakes_resumed));
     (void)json_object_set_new(stats, "handshakes_failed", json_integer((json_int_t)e->handshakes_failed));
@@ -206,7 +243,7 @@ static void ask_for_renewal(struct edge *e)
     e->asked_for_renewal = rc == 0;
 }
 
-static int obey_files(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds,
+static int obey_files(struct edge *e, struct serve *serve, const struct channel_msg *msg, struct span text, const int *fds,
                       size_t fds_count)
 {
     int rc = sandbox_files(&e->sandbox, e->helpers, fds, fds_count, msg->a);
@@ -218,31 +255,53 @@ static int obey_files(struct edge *e, const struct channel_msg *msg, struct span
             (void)sys_close(fds[i]);
         return 0;
     }
-    rc = serve_site(&e->serve, text, fds, fds_count);
+    rc = serve_site(serve, text, fds, fds_count);
     if (rc < 0)
         log_error("site description not understood", "bytes=%zu", text.len);
     /* Without it nobody is served, and it is not sent again: another edge shall be told. */
     return rc == -EBADMSG ? -EPROTO : rc;
 }
 
-static int obey(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds, size_t fds_count)
+/* What is said of one site. */
+static int obey_for(struct edge *e, struct serve *serve, const struct channel_msg *msg, struct span text, const int *fds,
+                    size_t fds_count)
 {
     switch ((enum channel_kind)msg->kind) {
     case CHANNEL_FILES:
-        return obey_files(e, msg, text, fds, fds_count);
-    case CHANNEL_GENERATION:
-        return pool_message(e->pool, msg, text, fds, fds_count);
+        return obey_files(e, serve, msg, text, fds, fds_count);
     case CHANNEL_SWITCH:
-        serve_changed(&e->serve, msg->generation, 0);
-        return pool_message(e->pool, msg, text, fds, fds_count);
+        serve_switched(serve, msg->generation);
+        serve_changed(serve, msg->generation, 0);
+        break;
     case CHANNEL_CHANGED:
-        serve_changed(&e->serve, msg->generation, msg->a);
+        serve_changed(serve, msg->generation, msg->a);
         return 0;
-    case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
+    default:
+        break;
+    }
+    return pool_message(serve->pool, msg, text, fds, fds_count);
+}
+
+static int obey(struct edge *e, const struct channel_msg *msg, struct span text, const int *fds, size_t fds_count)
+{
+    struct edge_site *site = edge_site(e, msg->site);
+    switch ((enum channel_kind)msg->kind) {
+    case CHANNEL_SITE:
+        return edge_site_message(e, msg, fds, fds_count);
+    case CHANNEL_SITE_GONE:
+        return edge_site_gone(e, msg->site);
+    case CHANNEL_FILES: case CHANNEL_SWITCH: case CHANNEL_CHANGED:
+    case CHANNEL_GENERATION: case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
     case CHANNEL_RETIRE: case CHANNEL_FORGET:
-        return pool_message(e->pool, msg, text, fds, fds_count);
+        if (site)
+            return obey_for(e, &site->serve, msg, text, fds, fds_count);
+        for (size_t i = 0; i < fds_count; i++)
+            (void)sys_close(fds[i]);
+        return -EBADMSG;
     case CHANNEL_DRAIN:
         e->serve.is_replaced = msg->a == 1;
+        for (struct list *n = e->sites.next; n != &e->sites; n = n->next)
+            container_of(n, struct serve, node)->is_replaced = msg->a == 1;
         drain(e);
         return 0;
     case CHANNEL_REPORT:
@@ -290,14 +349,13 @@ static void master_ready(struct watch *w)
 /* ---- start ----------------------------------------------------------------------------------- */
 
 /* What was refused because it was put in the place of what was there at the start. */
-static void look_at_refusals(struct edge *e)
+static void look_at_refusals(struct edge *e, struct serve *serve)
 {
     const struct sandbox_files *limits = &e->sandbox.files;
-    struct file_refusal *manifest = files_refusal(e->serve.files);
-    if ((e->bodies.is_refused && sandbox_files_moved(limits, e->bodies.folder)) ||
-        (manifest->is_set && sandbox_files_misses(limits, manifest->device, manifest->inode)))
+    struct file_refusal *manifest = files_refusal(serve->files);
+    if (manifest->is_set && sandbox_files_misses(limits, manifest->device, manifest->inode))
         ask_for_renewal(e);
-    e->bodies.is_refused = manifest->is_set = false;
+    manifest->is_set = false;
 }
 
 static int64_t turn_end(struct loop_hook *h)
@@ -307,48 +365,58 @@ static int64_t turn_end(struct loop_hook *h)
     h2_flush(e);
     if (buf_len(&e->serve.access) > 0)
         serve_flush_log(&e->serve);
-    look_at_refusals(e);
+    for (struct list *n = e->sites.next; n != &e->sites; n = n->next) {
+        struct serve *serve = container_of(n, struct serve, node);
+        if (buf_len(&serve->access) > 0)
+            serve_flush_log(serve);
+        look_at_refusals(e, serve);
+    }
+    if (e->bodies.is_refused && sandbox_files_moved(&e->sandbox.files, e->bodies.folder))
+        ask_for_renewal(e);
+    e->bodies.is_refused = false;
+    if (e->has_gone_sites)
+        edge_sites_sweep(e);
     maybe_end(e);
     return -1;
 }
 
-static struct conf *read_conf(char *why)
+static int hear_first(struct channel_msg *msg, int *fds, size_t *fds_count)
 {
-    struct stat st;
-    struct conf *conf = conf_new();
-    if (!conf || sys_fstat(CHANNEL_CONF_FD, &st) < 0 || st.st_size > 1024 * 1024)
-        goto failed;
-    size_t bytes = (size_t)st.st_size;
-    char *text = sys_malloc(bytes + 1);
-    if (!text)
-        goto failed;
-    ssize_t got = sys_pread(CHANNEL_CONF_FD, text, bytes, 0);
-    int rc = got < 0 ? (int)got : conf_read_text(conf, (struct span){ text, (size_t)got }, why);
-    sys_free(text);
-    if (rc == 0)
-        return conf;
-failed:
-    conf_free(conf);
-    return NULL;
+    char text[CHANNEL_TEXT_MAX];
+    struct pollfd wait = { CHANNEL_MASTER_FD, POLLIN, 0 };
+    while (sys_poll(&wait, 1, -1) == -EINTR)
+        continue;
+    int rc = channel_recv(CHANNEL_MASTER_FD, msg, text, fds, fds_count);
+    return rc == 1 ? 0 : rc < 0 ? rc : -EPIPE;
 }
 
 /* The master's first message says who we are, and brings the board, and certificates (else
  * *certificates_fd is -1). */
 static int welcome(struct channel_msg *msg, struct board *board, int *certificates_fd)
 {
-    char text[CHANNEL_TEXT_MAX];
     int fds[SYS_FDS_MAX];
     size_t fds_count = 0;
-    struct pollfd wait = { CHANNEL_MASTER_FD, POLLIN, 0 };
-    while (sys_poll(&wait, 1, -1) == -EINTR)
-        continue;
-    int rc = channel_recv(CHANNEL_MASTER_FD, msg, text, fds, &fds_count);
-    if (rc != 1 || msg->kind != CHANNEL_WELCOME)
+    int rc = hear_first(msg, fds, &fds_count);
+    if (rc < 0 || msg->kind != CHANNEL_WELCOME)
         return rc < 0 ? rc : -EPIPE;
     rc = fds_count == 1 || fds_count == 2 ? board_map(board, fds[0]) : -EBADMSG;
     *certificates_fd = rc == 0 && fds_count == 2 ? fds[--fds_count] : -1;
     for (size_t i = 0; i < fds_count; i++)
         (void)sys_close(fds[i]);
+    return rc;
+}
+
+/* Before anybody is let in, so that whoever comes finds his site. */
+static int first_sites(struct edge *e, uint32_t count)
+{
+    struct channel_msg msg;
+    int fds[SYS_FDS_MAX], rc = 0;
+    for (; count > 0 && rc == 0; count--) {
+        size_t fds_count = 0;
+        rc = hear_first(&msg, fds, &fds_count);
+        if (rc == 0)
+            rc = msg.kind == CHANNEL_SITE ? edge_site_message(e, &msg, fds, fds_count) : -EPROTO;
+    }
     return rc;
 }
 
@@ -359,16 +427,16 @@ static int set_up(struct edge *e, const struct channel_msg *who)
     if (!e->loop)
         return -ENOMEM;
     e->helpers = helpers_new(e->loop, (unsigned)e->conf->helpers, HELPER_JOBS_MAX);
-    /* serve's turn end comes after the pool's: lines of answers that the pool's turn end made are written, too. */
-    e->pool = pool_new(e->loop, e->conf, who->edge, (unsigned)who->a, CHANNEL_MASTER_FD);
-    if (!e->helpers || !e->pool)
+    e->index = who->edge;
+    e->count = (unsigned)who->a;
+    if (!e->helpers)
         return -ENOMEM;
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
     int rc = h2_set_up(e);
     if (rc < 0)
         return rc;
     int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
-    rc = serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, access_fd);
+    rc = serve_init(&e->serve, e->loop, e->conf, NULL, e->helpers, access_fd);
     if (rc == 0)
         rc = serve_limits(&e->serve, &e->board);
     if (rc == 0)
@@ -377,9 +445,12 @@ static int set_up(struct edge *e, const struct channel_msg *who)
         return rc;
     if (access_fd >= 0)
         (void)sys_set_nonblocking(access_fd);
+    e->serve.lobby_of = &e->sites;
     e->turn = (struct loop_hook){ .turn_end = turn_end };
     loop_hook_add(e->loop, &e->turn);
-    rc = sys_set_nonblocking(CHANNEL_MASTER_FD);
+    rc = first_sites(e, who->site);
+    if (rc == 0)
+        rc = sys_set_nonblocking(CHANNEL_MASTER_FD);
     if (rc == 0)
         rc = loop_watch(e->loop, &e->master, CHANNEL_MASTER_FD, master_ready);
     return rc < 0 ? rc : open_listeners(e);
@@ -398,7 +469,7 @@ static void tear_down(struct edge *e)
         buf_done(&hx->out);
         sys_free(hx);
     }
-    pool_free(e->pool);
+    edge_sites_done(e);
     helpers_free(e->helpers);
     tls_server_drop(e->tls);
     serve_done(&e->serve);
@@ -432,7 +503,7 @@ int edge_main(void)
     block_signals();
     hash_seed();
     struct edge *e = sys_calloc(1, sizeof *e);
-    struct conf *conf = read_conf(why);
+    struct conf *conf = edge_read_conf(CHANNEL_CONF_FD, why);
     if (!e || !conf) {
         log_error("edge did not start", "%s", why[0] ? why : "no memory or no options");
         sys_free(e);
@@ -442,6 +513,7 @@ int edge_main(void)
     e->conf = conf;
     list_init(&e->conns);
     list_init(&e->spare);
+    list_init(&e->sites);
     log_set(log_level_of(conf->log_level), "edge");
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */

@@ -9,6 +9,8 @@
 #include "edge/pace.h"
 #include "link/board.h"
 #include "link/channel.h"
+#include "edge/sites.h"
+#include "serve/hosts.h"
 #include "serve/serve.h"
 #include "wire/chunked.h"
 #include "wire/h1.h"
@@ -29,9 +31,12 @@ struct edge {
     struct loop *loop;
     struct conf *conf;
     struct sandbox sandbox;
-    struct serve serve;
+    unsigned index, count;            /* of the edges; how many there are */
+    struct serve serve;               /* the lobby: who asks for no site, or before one is known */
+    struct list sites;                /* struct edge_site, by serve.node */
+    struct hosts hosts;               /* to them */
+    bool has_gone_sites;              /* one of them is to be freed */
     struct board board;               /* shared with the other edges */
-    struct pool *pool;
     struct helpers *helpers;
     struct body_pool bodies;
     struct watch master;
@@ -60,6 +65,7 @@ struct edge {
     char outgoing[EDGE_OUTGOING_BYTES];         /* likewise what goes out by TLS from a file */
 };
 
+struct conf *edge_read_conf(int fd, char *why);      /* conf_write()'s text; NULL */
 /* The bundle in this memfd, which is ours from then on: at the start, and then by a helper. */
 int edge_certificates_first(struct edge *e, int fd);
 void edge_certificates(struct edge *e, int fd);

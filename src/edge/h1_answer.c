@@ -350,7 +350,7 @@ static struct span content_of(const struct h1_conn *c, const struct h1_exchange 
 {
     struct span content = { NULL, 0 };
     if (c->base.tls && hx->file)
-        content = files_sealed_content(c->base.edge->serve.files, hx->file);
+        content = files_sealed_content(hx->x.serve->files, hx->file);
     bool has_all = content.len > 0 && hx->file_at + hx->file_left_bytes <= content.len;
     return has_all ? (struct span){ content.at + hx->file_at, (size_t)hx->file_left_bytes } : (struct span){ NULL, 0 };
 }
@@ -498,7 +498,7 @@ void h1_exchange_give(struct edge *e, struct h1_exchange *hx)
     body_done(&hx->body, !hx->x.is_body_lent);
     spill_close(&hx->spill);
     if (hx->file)
-        file_release(e->serve.files, hx->file);
+        file_release(hx->x.serve->files, hx->file);
     else
         (void)sys_close(hx->file_fd);
     buf_take(&hx->out, buf_len(&hx->out));

@@ -279,7 +279,7 @@ static enum next begin(struct h1_conn *c)
     if (rc < 0)
         return refuse(c, (unsigned)-rc);
     hx->is_body_complete = x->request.body_bytes == 0;
-    return served(c, serve_begin(&c->base.edge->serve, x));
+    return served(c, serve_begin(edge_serve_of(&c->base, x->request.host), x));
 }
 
 static enum next not_taken(struct h1_conn *c, struct span data, int error)

@@ -81,7 +81,7 @@ static void give(struct h2_stream *st)
     struct edge *e = h2_edge(st->conn);
     serve_leave(&st->x);
     body_done(&st->body, !st->x.is_body_lent);
-    store_done(&st->store, e);
+    store_done(&st->store, st->x.serve->files);
     drop_early(st);
     list_remove(&st->mark);
     list_remove(&st->node);
@@ -156,7 +156,7 @@ void h2_stream_begin(struct h2_stream *st)
         return;
     }
     st->is_body_complete = st->x.request.body_bytes == 0;
-    served(st, serve_begin(&e->serve, &st->x));
+    served(st, serve_begin(edge_serve_of(&st->conn->base, st->x.request.host), &st->x));
 }
 
 /* The answer is whole and the client still sends: it need not go on (RFC 9113, section 8.1). */

@@ -8,11 +8,11 @@
 
 enum { FREED_AT_ONCE_BYTES = 4 * 1024 * 1024, KEPT_MEMORY_BYTES = 16 * 1024 };
 
-void store_done(struct store *s, struct edge *e)
+void store_done(struct store *s, struct files *files)
 {
     spill_close(&s->spill);
     if (s->file)
-        file_release(e->serve.files, s->file);
+        file_release(files, s->file);
     else
         (void)sys_close(s->fd);
     s->file = NULL;

@@ -12,6 +12,7 @@
 #include "edge/spill.h"
 
 struct edge;
+struct files;
 struct file;
 struct file_piece;
 struct store {
@@ -27,7 +28,7 @@ struct store {
 };
 
 /* Gives everything back but a small block of memory. */
-void store_done(struct store *s, struct edge *e);
+void store_done(struct store *s, struct files *files);       /* in which its file was found */
 
 /* Takes what it has room for: how many bytes; 0: full.  wake: what the spill holds can be read, or it
  * has room again.  -ENOMEM. */

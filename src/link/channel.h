@@ -31,9 +31,13 @@ enum channel_scribe {           /* what the master says to the scribe */
 
 enum channel_kind {
     /* master to edge */
-    CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become or 0;
+    CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become or 0,
+                                 * site = so many CHANNEL_SITE follow, before any client is met;
                                  * fds: the board, and with TLS listeners certificates: a memfd
                                  * of tls/bundle.h's items */
+    CHANNEL_SITE,               /* site; fd: memfd with conf_write()'s text: there is such a one, or
+                                 * from the switch to `generation` on it has these options */
+    CHANNEL_SITE_GONE,          /* site */
     CHANNEL_FILES,              /* generation, just before it: its static files; text: JSON, as is
                                  * below; fds: the folders (O_PATH), in which an edge's user may
                                  * read, but which it may not be able to reach; a: a bit each
@@ -65,6 +69,7 @@ enum channel_kind {
 
 struct channel_msg {
     uint32_t kind, generation, worker, edge;
+    uint32_t site;              /* master to edge: whose generation it is */
     int32_t pid;
     uint32_t text_bytes;        /* set by channel_send, checked by channel_recv */
     uint64_t a, b;

@@ -247,6 +247,11 @@ static void woken(struct loop_hook *h)
 
 /* ---- life ---- */
 
+void pool_options(struct pool *p, const struct conf *conf)
+{
+    p->conf = conf;
+}
+
 struct pool *pool_new(struct loop *l, const struct conf *conf, unsigned edge, unsigned edges,
                       int master_fd)
 {

@@ -90,6 +90,7 @@ struct pool;
  * memory. */
 struct pool *pool_new(struct loop *l, const struct conf *conf, unsigned edge, unsigned edges,
                       int master_fd);
+void pool_options(struct pool *p, const struct conf *conf);     /* from now on; it must outlive them */
 /* No callback follows; slots in use stay as they are, for the master to abandon (frame_abandon). */
 void pool_free(struct pool *p);
 

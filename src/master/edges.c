@@ -119,9 +119,32 @@ static void flush(struct edge_place *e)
     }
 }
 
-static void post_plain(struct edge_place *e, enum channel_kind kind, uint32_t generation)
+static void post_plain(struct edge_place *e, enum channel_kind kind)
 {
-    post(e, (struct channel_msg){ .kind = kind, .generation = generation }, SPAN(""), NULL, 0);
+    post(e, (struct channel_msg){ .kind = kind }, SPAN(""), NULL, 0);
+}
+
+static void post_about(struct edge_place *e, enum channel_kind kind, const struct generation *g)
+{
+    post(e, (struct channel_msg){ .kind = kind, .site = g->site->id, .generation = g->number }, SPAN(""), NULL, 0);
+}
+
+static void cannot_tell(struct edge_place *e, enum channel_kind kind, int error)
+{
+    log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, kind, -error);
+    child_signal(&e->child, SIGKILL);
+}
+
+/* generation 0: at once, else from the switch to it on. */
+static void post_site(struct edge_place *e, const struct site *s, const struct conf *conf, uint32_t generation)
+{
+    int fd = master_site_fd(conf);
+    if (fd < 0) {
+        cannot_tell(e, CHANNEL_SITE, fd);
+        return;
+    }
+    post(e, (struct channel_msg){ .kind = CHANNEL_SITE, .site = s->id, .generation = generation }, SPAN(""), &fd, 1);
+    (void)sys_close(fd);
 }
 
 static bool knows(const struct edge_place *e, const struct generation *g)
@@ -135,11 +158,11 @@ static void post_files(struct edge_place *e, const struct generation *g)
     struct routes_files files;
     int rc = routes_open(g->text, &g->user, &files);
     if (rc < 0) {
-        log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, CHANNEL_FILES, -rc);
-        child_signal(&e->child, SIGKILL);
+        cannot_tell(e, CHANNEL_FILES, rc);
         return;
     }
-    post(e, (struct channel_msg){ .kind = CHANNEL_FILES, .generation = g->number, .a = files.readable },
+    post(e, (struct channel_msg){ .kind = CHANNEL_FILES, .site = g->site->id, .generation = g->number,
+                                  .a = files.readable },
          span_of(files.text), files.fds, files.count);
     routes_close(&files);
 }
@@ -147,10 +170,11 @@ static void post_files(struct edge_place *e, const struct generation *g)
 static void post_generation(struct edge_place *e, struct generation *g)
 {
     g->known |= 1u << e->index;
+    post_site(e, g->site, generation_start(g)->conf, g->number);
     post_files(e, g);
     int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
     memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);
-    post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .generation = g->number },
+    post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .site = g->site->id, .generation = g->number },
          SPAN(""), fds, 1 + e->master->edges.count);
 }
 
@@ -158,6 +182,7 @@ static void post_worker(struct edge_place *e, const struct worker *w)
 {
     int fds[2] = { w->intake_fd, w->passing_fds[e->index] };
     struct channel_msg msg = { .kind = CHANNEL_WORKER,
+                               .site = w->generation->site->id,
                                .generation = w->generation->number,
                                .worker = w->index,
                                .pid = w->child.pid };
@@ -167,13 +192,16 @@ static void post_worker(struct edge_place *e, const struct worker *w)
 void edges_tell(struct edges *all, enum channel_kind kind, const struct generation *g)
 {
     for (unsigned i = 0; i < all->count; i++)
-        if (!g || knows(&all->places[i], g))
-            post_plain(&all->places[i], kind, g ? g->number : 0);
+        if (!g)
+            post_plain(&all->places[i], kind);
+        else if (knows(&all->places[i], g))
+            post_about(&all->places[i], kind, g);
 }
 
 static void post_changed(struct edge_place *e, const struct generation *g)
 {
-    post(e, (struct channel_msg){ .kind = CHANNEL_CHANGED, .generation = g->number, .a = g->looks },
+    post(e, (struct channel_msg){ .kind = CHANNEL_CHANGED, .site = g->site->id, .generation = g->number,
+                                  .a = g->looks },
          SPAN(""), NULL, 0);
 }
 
@@ -201,6 +229,7 @@ void edges_tell_worker(struct edges *all, const struct worker *w)
 void edges_tell_about(struct edges *all, enum channel_kind kind, const struct worker *w, int status)
 {
     struct channel_msg msg = { .kind = kind,
+                               .site = w->generation->site->id,
                                .generation = w->generation->number,
                                .worker = w->index,
                                .pid = w->pid,
@@ -224,7 +253,7 @@ void edges_ask(struct edges *all)
         if (e->channel_fd < 0 || e->is_asked)
             continue;
         e->is_asked = true;
-        post_plain(e, CHANNEL_REPORT, 0);
+        post_plain(e, CHANNEL_REPORT);
     }
 }
 
@@ -351,7 +380,13 @@ static void tell_everything(struct edge_place *e)
     const int fds[2] = { m->edges.board_fd, m->certificates.fd };
     struct channel_msg welcome = { .kind = CHANNEL_WELCOME, .a = m->edges.count,
                                    .b = edge_user_word(&m->edge_user) };
+    for (struct list *s = m->sites.next; s != &m->sites; s = s->next)
+        welcome.site++;
     post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
+    for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
+        struct site *site = container_of(s, struct site, node);
+        post_site(e, site, site->current ? generation_start(site->current)->conf : site->conf, 0);
+    }
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
         for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
@@ -363,14 +398,14 @@ static void tell_everything(struct edge_place *e)
                 if (g->workers[i].state == WORKER_READY)
                     post_worker(e, &g->workers[i]);
             if (generation_is_wanted(g))
-                post_plain(e, CHANNEL_SWITCH, g->number);
+                post_about(e, CHANNEL_SWITCH, g);
             if (generation_is_wanted(g) && g->looks > 0)
                 post_changed(e, g);
         }
     }
     if (e->heir_of) {                             /* with its answer it takes over */
         e->is_asked = true;
-        post_plain(e, CHANNEL_REPORT, 0);
+        post_plain(e, CHANNEL_REPORT);
     }
 }
 
@@ -473,7 +508,7 @@ static void switch_again(struct edge_place *e)
             if (g->state != GENERATION_SWITCHING || !knows(e, g))
                 continue;
             g->switched &= ~(1u << e->index);
-            post_plain(e, CHANNEL_SWITCH, g->number);
+            post_about(e, CHANNEL_SWITCH, g);
         }
     }
 }

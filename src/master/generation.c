@@ -59,9 +59,9 @@ static void hang_up_zygote(struct generation *g)
     g->zygote_fd = -1;
 }
 
-static const struct master_start *start_of(const struct generation *g)
+const struct master_start *generation_start(const struct generation *g)
 {
-    return g->options ? &g->options->start : g->site->master->start;
+    return g->options ? &g->options->start : g->site->start;
 }
 
 static void free_now(struct loop_garbage *garbage)
@@ -111,7 +111,7 @@ void generation_leave(struct generation *g)
     g->state = GENERATION_LEAVING;
     edges_tell(&g->site->master->edges, CHANNEL_FORGET, g);
     g->known = 0;
-    set_timer(g, g->site->conf->harakiri_grace_ms);
+    set_timer(g, generation_start(g)->conf->harakiri_grace_ms);
     for (unsigned i = 0; i < g->workers_count; i++)
         worker_leave(&g->workers[i]);            /* the last one may already bury it: nothing is set after this */
     hang_up_zygote(g);
@@ -129,7 +129,7 @@ void generation_retire(struct generation *g)
 {
     g->state = GENERATION_RETIRING;
     g->drained = 0;
-    set_timer(g, g->site->conf->drain_timeout_ms);
+    set_timer(g, g->site->master->conf->drain_timeout_ms);
     edges_tell(&g->site->master->edges, CHANNEL_RETIRE, g);
     generation_drained(g, YARD_EDGES_MAX);
 }
@@ -307,7 +307,7 @@ static int make_workers(struct generation *g)
 const char *generation_why_alone(const struct generation *g)
 {
     const char *why = json_text(json_object_get(g->report, "preload"), "why", "");
-    return strcmp(start_of(g)->conf->preload, "auto") == 0 ? why : "";
+    return strcmp(generation_start(g)->conf->preload, "auto") == 0 ? why : "";
 }
 
 /* The first generation's is said before the ready line: where the log goes there too, not twice. */
@@ -316,7 +316,7 @@ static void warn_preload(const struct generation *g)
     const struct master *m = g->site->master;
     const char *why = generation_why_alone(g);
     const char *module = json_text(json_object_get(g->report, "preload"), "module", "");
-    if (why[0] && (m->is_announced || strcmp(start_of(g)->conf->log, "-") != 0))
+    if (why[0] && (m->is_announced || strcmp(generation_start(g)->conf->log, "-") != 0))
         log_warn("each worker imports the project by itself", "site=%s%s%s reason=\"%s\"",
                  g->site->project->name, module[0] ? " module=" : "", module, why);
 }
@@ -324,7 +324,7 @@ static void warn_preload(const struct generation *g)
 /* Once a start: it is so at each reload. */
 static void warn_of_root(const struct generation *g)
 {
-    if (g->user.is_root_unasked && g->number == 1 && !start_of(g)->is_development)
+    if (g->user.is_root_unasked && g->number == 1 && !generation_start(g)->is_development)
         log_warn("the project runs as root",
                  "site=%s risk=\"who breaks into it has the whole machine\" "
                  "remedy=\"user = NAME, or give its folder to a user of its own\"",
@@ -336,7 +336,7 @@ static void warn(const struct generation *g, const char *note)
     size_t i;
     json_t *text;
     warn_of_root(g);
-    if (json_flag(g->report, "debug", false) && !start_of(g)->is_development)
+    if (json_flag(g->report, "debug", false) && !generation_start(g)->is_development)
         log_warn("DEBUG is on",
                  "site=%s settings=%s risk=\"visitors see tracebacks and settings\" "
                  "remedy=\"DEBUG = False, or slipway run for development\"",
@@ -372,7 +372,7 @@ static void imported(struct generation *g, json_t *report)
     char note[CONF_WHY_BYTES], sentence[160];
     struct site *site = g->site;
     g->report = json_incref(report);
-    g->text = routes_text(start_of(g), report, note);
+    g->text = routes_text(generation_start(g), report, note);
     int rc = make_workers(g);
     if (rc == 0)
         rc = g->text ? make_yard(g) : -ENOMEM;
@@ -394,7 +394,7 @@ static void imported(struct generation *g, json_t *report)
 static void looked(struct generation *g, uint64_t count)
 {
     g->looks = count;
-    if (g->state == GENERATION_SERVING && g->site->conf->live)
+    if (g->state == GENERATION_SERVING && generation_start(g)->conf->live)
         edges_tell_changed(&g->site->master->edges, g);
 }
 
@@ -486,7 +486,7 @@ static void time_up(struct timer *t)
     switch (g->state) {
     case GENERATION_STARTING:
         (void)snprintf(sentence, sizeof sentence, "importing the project took longer than %" PRId64
-                       " ms (option start-timeout)", g->site->conf->start_timeout_ms);
+                       " ms (option start-timeout)", generation_start(g)->conf->start_timeout_ms);
         fail(g, sentence, "");
         break;
     case GENERATION_SWITCHING:
@@ -494,12 +494,12 @@ static void time_up(struct timer *t)
         break;
     case GENERATION_RETIRING:
         if (terminal_is_wanted_in(g)) {
-            set_timer(g, g->site->conf->drain_timeout_ms);
+            set_timer(g, g->site->master->conf->drain_timeout_ms);
             break;
         }
         log_warn("requests of the old generation are cut",
                  "generation=%u drain_timeout_ms=%" PRId64, g->number,
-                 g->site->conf->drain_timeout_ms);
+                 g->site->master->conf->drain_timeout_ms);
         generation_leave(g);
         break;
     case GENERATION_LEAVING:
@@ -523,15 +523,15 @@ static int read_options(struct generation *g, char *why)
     int rc = is_read ? certificates_reload(&m->certificates, g->options->conf, why) : 0;
     if (rc < 0)
         return rc;
-    g->workers_wanted = project_workers(start_of(g)->conf);
-    g->threads = (unsigned)start_of(g)->conf->threads;
+    g->workers_wanted = project_workers(generation_start(g)->conf);
+    g->threads = (unsigned)generation_start(g)->conf->threads;
     return 0;
 }
 
 static int start_zygote(struct generation *g, const struct zygote_excuse *excuse, char *why)
 {
     struct master *m = g->site->master;
-    struct zygote_start z = { .start = start_of(g),
+    struct zygote_start z = { .start = generation_start(g),
                               .excuse = excuse,
                               .generation = g->number,
                               .workers = g->workers_wanted,
@@ -563,9 +563,9 @@ struct generation *generation_new(struct site *site, const struct zygote_excuse 
     child_init(&g->zygote, zygote_ended);
     timer_init(&g->timer, time_up);
     list_add_before(&site->generations, &g->node);
-    set_timer(g, site->conf->start_timeout_ms);
     why[0] = '\0';
     int rc = read_options(g, why);
+    set_timer(g, generation_start(g)->conf->start_timeout_ms);
     if (rc == 0)
         rc = start_zygote(g, excuse, why);
     if (rc == 0)

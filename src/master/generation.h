@@ -78,5 +78,6 @@ static inline bool generation_is_wanted(const struct generation *g) /* requests 
 /* Why each of its workers imports the project by itself, a sentence without its full stop; "" when
  * they are forked from one import, or the option preload says how it is. */
 const char *generation_why_alone(const struct generation *g);
+const struct master_start *generation_start(const struct generation *g);   /* what it was made of */
 struct worker *generation_worker(const struct generation *g, uint32_t index);      /* or NULL */
 const char *generation_state_name(enum generation_state state);

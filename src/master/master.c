@@ -39,15 +39,20 @@ int master_memfd(const char *name, struct span rest)
     return fd;
 }
 
-int master_conf_fd(const struct master *m)
+int master_site_fd(const struct conf *c)
 {
     struct buf text = { 0 };
-    struct conf told = *m->conf;
-    listeners_items(&m->listeners, &told.listen);
-    int rc = conf_write(&told, &text);
+    int rc = conf_write(c, &text);
     int fd = rc < 0 ? rc : master_memfd("slipway-conf", buf_span(&text));
     buf_done(&text);
     return fd;
+}
+
+int master_conf_fd(const struct master *m)
+{
+    struct conf told = *m->conf;
+    listeners_items(&m->listeners, &told.listen);
+    return master_site_fd(&told);
 }
 
 struct generation *master_generation(const struct master *m, uint32_t number)

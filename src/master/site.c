@@ -12,7 +12,8 @@ static void renew(struct timer *t);
 
 void site_init(struct site *s, struct master *m)
 {
-    *s = (struct site){ .master = m, .conf = m->conf, .project = m->start->project };
+    *s = (struct site){ .master = m, .id = ++m->site_ids, .start = m->start, .conf = m->conf,
+                        .project = m->start->project };
     list_init(&s->generations);
     list_init(&s->waiting);
     list_init(&s->waiting_again);

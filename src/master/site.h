@@ -12,6 +12,8 @@ struct control_client;
 struct site {
     struct list node;               /* in master.sites */
     struct master *master;
+    uint32_t id;                    /* by which edges know it */
+    const struct master_start *start;
     const struct conf *conf;
     const struct project *project;
     struct list generations;        /* all that still have a process, oldest first */

@@ -44,7 +44,7 @@ struct master {
     struct terminal terminal;        /* who has it: breakpoint() */
     struct watcher *watcher;         /* `run` only, else NULL */
     struct timer timer;              /* limit of the phase */
-    uint32_t generations;            /* numbers given so far; the first is 1 */
+    uint32_t generations, site_ids;  /* numbers given so far; the first is 1 */
     uint64_t restarts, reloads;
     char *last_words, *traceback;    /* heap; why the start failed, NULL while it did not */
 };
@@ -57,5 +57,6 @@ void master_stop(struct master *m, bool is_hurried);
 void master_fail(struct master *m, const char *sentence, const char *traceback);
 void master_step(struct master *m);              /* somebody ended: maybe the phase did */
 int master_conf_fd(const struct master *m);      /* a fresh memfd with the options, or -errno */
+int master_site_fd(const struct conf *c);        /* ... with those of a site */
 int master_memfd(const char *name, struct span bytes);   /* with these bytes, or -errno */
 struct generation *master_generation(const struct master *m, uint32_t number);     /* or NULL */

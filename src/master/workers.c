@@ -294,7 +294,7 @@ static enum worker_state ask(struct worker *w)
         rc = send_fork(w, &theirs);
     close_theirs(&theirs);
     if (rc == 0) {
-        set_timer(w, w->generation->site->conf->start_timeout_ms);
+        set_timer(w, generation_start(w->generation)->conf->start_timeout_ms);
         return WORKER_FORKING;
     }
     close_ours(w);
@@ -327,7 +327,7 @@ static enum worker_state claim(struct worker *w)
     if (!child_runs(&w->child)) /* ended before its first word was read: see worker_ended */
         return w->state;
     w->pid = w->claimed;
-    set_timer(w, w->generation->site->conf->start_timeout_ms);
+    set_timer(w, generation_start(w->generation)->conf->start_timeout_ms);
     return w->is_ready_early ? announce(w) : WORKER_STARTING;
 }
 
@@ -341,7 +341,7 @@ static enum worker_state note_ready(struct worker *w)
 static enum worker_state claim_or_give_up(struct worker *w)
 {
     int64_t waited_ms = (sys_now_us() - w->asked_us) / 1000;
-    if (w->claimed > 0 && waited_ms < w->generation->site->conf->start_timeout_ms)
+    if (w->claimed > 0 && waited_ms < generation_start(w->generation)->conf->start_timeout_ms)
         return claim(w);
     log_error("worker did not start", "generation=%u worker=%u waited_ms=%" PRId64,
               w->generation->number, w->index, waited_ms);
@@ -434,7 +434,7 @@ static enum worker_state rest(struct worker *w)
 {
     edges_tell_about(&master_of(w)->edges, CHANNEL_WORKER_REST, w, 0);
     child_signal(&w->child, SIGUSR2); /* it writes the stacks of its threads into the log */
-    w->rest_ends_us = sys_now_us() + w->generation->site->conf->harakiri_grace_ms * 1000;
+    w->rest_ends_us = sys_now_us() + generation_start(w->generation)->conf->harakiri_grace_ms * 1000;
     set_timer(w, LOOK_AT_LATE_MS);
     return WORKER_RESTING;
 }
@@ -477,7 +477,7 @@ static enum worker_state let_go(struct worker *w)
 {
     (void)sys_close(w->intake_fd);
     w->intake_fd = -1;
-    set_timer(w, w->generation->site->conf->harakiri_grace_ms);
+    set_timer(w, generation_start(w->generation)->conf->harakiri_grace_ms);
     return WORKER_LEAVING;
 }
 

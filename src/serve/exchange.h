@@ -14,6 +14,7 @@
 struct exchange;
 struct file;
 struct route;
+struct routes;
 struct compression;
 
 struct file_piece {                   /* of a body made of several places of one file */
@@ -49,6 +50,7 @@ struct exchange {
     struct response response;
     const struct answer_out *out;
     struct serve *serve;
+    struct routes *routes;            /* from serve_begin on, held */
     const struct route *route;        /* whose options are its; from serve_begin on */
     const struct conf *conf;          /* the options of its route; before, those of the server */
     struct call call;                 /* on its way to a worker */

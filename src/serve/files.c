@@ -42,6 +42,12 @@ struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trus
     return f;
 }
 
+void files_times(struct files *f, int64_t trust_ms, int64_t kept_ms)
+{
+    f->trust_ms = trust_ms;
+    write_policy(f, kept_ms);
+}
+
 void file_release(struct files *f, struct file *file)
 {
     if (--file->references > 0)

@@ -48,6 +48,8 @@ struct files;
  * asking. */
 struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms,
                         int64_t kept_ms);
+/* Likewise, from now on. */
+void files_times(struct files *f, int64_t trust_ms, int64_t kept_ms);
 void files_free(struct files *f);
 /* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "without":
  * "a/b"|"", "media": false}...].  "without": of this folder in the root nothing is served.

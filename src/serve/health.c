@@ -5,7 +5,8 @@
  *   /live     200 while this process turns its loop
  *   /ready    200 while a generation serves and we are not draining, else 503
  *   /started  200 from the first generation on
- * and, under `run --live`, what changes.c has.
+ * Where the host is no site's (probes name addresses), of all sites together.
+ * And, under `run --live`, what changes.c has.
  */
 #include "serve/stage.h"
 
@@ -17,6 +18,16 @@ static enum stage_says answer_options(struct exchange *x)
     return STAGE_ANSWERED;
 }
 
+/* The last stage of the lobby (RFC 9110, section 15.5.20). */
+enum stage_says stage_host(struct exchange *x)
+{
+    if (!x->serve->lobby_of)
+        return STAGE_PASS;
+    x->failure = "no site has this host";
+    serve_refuse(x, 421);
+    return STAGE_ANSWERED;
+}
+
 enum stage_says stage_health(struct exchange *x)
 {
     struct span prefix = span_of(x->serve->conf->health_path), path = x->request.path;
@@ -25,7 +36,7 @@ enum stage_says stage_health(struct exchange *x)
     if (!span_starts(path, prefix))
         return STAGE_PASS;
     struct span name = span_skip(path, prefix.len);
-    bool is_ready = pool_is_ready(x->serve->pool), good;
+    bool is_ready = serve_is_ready(x->serve), good;
     x->serve->has_started |= is_ready;
     if (span_eq(name, SPAN("/live")))
         good = true;

@@ -1,30 +1,42 @@
 /* routes.c - see routes.h. */
 #include "serve/routes.h"
-#include <errno.h>
 #include "base/sys.h"
 #include "http/path.h"
 
-int routes_init(struct routes *r, const struct conf *site)
+static void add(struct routes *r, const struct conf_route *from)
 {
-    *r = (struct routes){ .site = { .conf = site } };
-    r->all = site->routes_count > 0 ? sys_calloc(site->routes_count, sizeof *r->all) : NULL;
-    if (site->routes_count > 0 && !r->all)
-        return -ENOMEM;
-    for (size_t i = 0; i < site->routes_count; i++) {
-        struct route *one = &r->all[r->count++];
-        *one = (struct route){ .conf = site->routes[i].conf, .pattern = span_of(site->routes[i].pattern) };
-        for (size_t at = 0; at < one->pattern.len; at++)
-            one->weight += one->pattern.at[at] != '*';
-        one->is_glob = one->weight < one->pattern.len;
-    }
-    return 0;
+    struct route *one = &r->all[r->count++];
+    *one = (struct route){ .conf = from->conf, .pattern = span_of(from->pattern) };
+    for (size_t at = 0; at < one->pattern.len; at++)
+        one->weight += one->pattern.at[at] != '*';
+    one->is_glob = one->weight < one->pattern.len;
 }
 
-void routes_done(struct routes *r)
+struct routes *routes_new(const struct conf *site, bool is_lent)
 {
-    sys_free(r->all);
-    r->all = NULL;
-    r->count = 0;
+    struct routes *r = sys_calloc(1, sizeof *r + site->routes_count * sizeof r->all[0]);
+    if (!r)
+        return NULL;
+    r->holders = 1;
+    r->conf = is_lent ? NULL : (struct conf *)(uintptr_t)site;
+    r->site = (struct route){ .conf = site };
+    for (size_t i = 0; i < site->routes_count; i++)
+        add(r, &site->routes[i]);
+    return r;
+}
+
+struct routes *routes_hold(struct routes *r)
+{
+    r->holders++;
+    return r;
+}
+
+void routes_let(struct routes *r)
+{
+    if (!r || --r->holders > 0)
+        return;
+    conf_free(r->conf);
+    sys_free(r);
 }
 
 /* After a byte that does not fit, the last '*' takes one byte more: each pair of places is seen at

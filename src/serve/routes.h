@@ -5,7 +5,8 @@
  *        pattern with '*' (any bytes, also '/') is one of whole paths.  Of several that match, the one
  *        with most bytes other than '*'; of equals, the first.
  * Cost   each pattern is looked at once a request; none without sections.
- * Owner  struct routes, of its serve; the confs stay those of the site's conf, which must outlive it.
+ * Owner  counted: who made it has it, and every exchange under its options.  The conf goes with the
+ *        last one.
  */
 #pragma once
 #include "conf/conf.h"
@@ -18,11 +19,15 @@ struct route {
 };
 
 struct routes {
+    unsigned holders;
+    struct conf *conf;            /* of the site, which it frees; NULL: a lent one */
     struct route site;
-    struct route *all;
     size_t count;
+    struct route all[];
 };
 
-int routes_init(struct routes *r, const struct conf *site);       /* 0 or -ENOMEM */
-void routes_done(struct routes *r);
+/* Of these options, which it owns from now on unless they are lent; NULL: no memory, nothing is owned. */
+struct routes *routes_new(const struct conf *site, bool is_lent);
+struct routes *routes_hold(struct routes *r);
+void routes_let(struct routes *r);                  /* takes NULL */
 const struct route *routes_find(const struct routes *r, struct span path);

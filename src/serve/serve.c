@@ -22,6 +22,7 @@ static const struct stage {
     enum stage_says (*run)(struct exchange *x);
 } stages[] = {
     { "health", stage_health },
+    { "host", stage_host },
     { "opening", stage_opening },
     { "rate", stage_rate },
     { "wall", stage_wall },
@@ -39,12 +40,65 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
     list_init(&s->change_waits);
     opening_init(s);
     s->files = files_new(loop, helpers, conf->static_cache_ms, conf->static_max_age_ms);
-    return s->files ? routes_init(&s->routes, conf) : -ENOMEM;
+    s->routes = routes_new(conf, true);
+    return s->files && s->routes ? 0 : -ENOMEM;
+}
+
+/* Who is on the way already keeps the options he began with. */
+static void use(struct serve *s, struct routes *routes)
+{
+    int rc = 0;
+    routes_let(s->routes);
+    s->routes = routes;
+    s->conf = routes->site.conf;
+    if (s->pool)
+        pool_options(s->pool, s->conf);
+    files_times(s->files, s->conf->static_cache_ms, s->conf->static_max_age_ms);
+    if (s->board)
+        rc = serve_limits(s, s->board);
+    if (rc < 0)
+        log_error("no memory for rate limits, none counts now", "error=%d", rc);
+}
+
+int serve_options(struct serve *s, struct conf *conf, uint32_t generation)
+{
+    struct routes *routes = routes_new(conf, false);
+    if (!routes)
+        return -ENOMEM;
+    routes_let(s->next);
+    s->next = NULL;
+    if (generation == 0) {
+        use(s, routes);
+        return 0;
+    }
+    s->next = routes;
+    s->next_generation = generation;
+    return 0;
+}
+
+void serve_switched(struct serve *s, uint32_t generation)
+{
+    struct routes *next = s->next;
+    if (!next || s->next_generation != generation)
+        return;
+    s->next = NULL;
+    use(s, next);
+}
+
+bool serve_is_ready(const struct serve *s)
+{
+    if (s->pool || !s->lobby_of)
+        return s->pool && pool_is_ready(s->pool);
+    for (const struct list *n = s->lobby_of->next; n != s->lobby_of; n = n->next)
+        if (!serve_is_ready(container_of(n, struct serve, node)))
+            return false;
+    return true;
 }
 
 int serve_limits(struct serve *s, const struct board *board)
 {
     int rc;
+    s->board = board;
     rate_free(s->rate);
     s->rate = rate_new(s->conf, board, &rc);
     return rc;
@@ -57,7 +111,8 @@ void serve_done(struct serve *s)
     rate_free(s->rate);
     wall_free(s->wall);
     files_free(s->files);
-    routes_done(&s->routes);
+    routes_let(s->next);
+    routes_let(s->routes);
     buf_done(&s->access);
 }
 
@@ -103,8 +158,10 @@ static enum served run_stages(struct exchange *x)
 enum served serve_begin(struct serve *s, struct exchange *x)
 {
     x->serve = s;
-    x->route = routes_find(&s->routes, x->request.path);
+    x->routes = routes_hold(s->routes);
+    x->route = routes_find(x->routes, x->request.path);
     x->conf = x->route->conf;
+    s->exchanges++;
     x->is_logged = true;
     return run_stages(x);
 }
@@ -127,6 +184,11 @@ void serve_leave(struct exchange *x)
     if (x->opening_wait)
         opening_leave(x);
     compress_leave(x);
+    if (!x->routes)
+        return;
+    routes_let(x->routes);
+    x->routes = NULL;
+    x->serve->exchanges--;
 }
 
 void serve_resume(struct exchange *x)

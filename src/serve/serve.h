@@ -18,11 +18,18 @@ enum served {
     SERVE_WANTS_BODY,    /* read the whole body into x->body, then serve_run() */
 };
 
+/* A site, as one edge serves it; or the lobby, where requests are whose site nobody knows. */
 struct serve {
+    struct list node;             /* among all of the edge */
     struct loop *loop;
-    const struct conf *conf;
-    struct routes routes;
-    struct pool *pool;
+    const struct conf *conf;      /* of routes->site */
+    struct routes *routes;
+    struct routes *next;          /* with `next_generation` its options are these; NULL: none are due */
+    uint32_t next_generation;
+    const struct board *board;    /* NULL: nothing counts */
+    uint64_t exchanges;           /* begun and not left */
+    const struct list *lobby_of;  /* of the lobby: all sites, struct serve; else NULL */
+    struct pool *pool;            /* NULL in the lobby */
     struct helpers *helpers;
     struct files *files;              /* static roots and open files */
     struct rate *rate;                /* NULL: no rate limits */
@@ -50,6 +57,11 @@ struct serve {
 
 int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
                struct helpers *helpers, int access_fd);
+/* Its options from generation's switch on (0: at once); the conf is the callee's.  0 or -ENOMEM. */
+int serve_options(struct serve *s, struct conf *conf, uint32_t generation);
+void serve_switched(struct serve *s, uint32_t generation);
+/* Can requests be answered now?  Of the lobby: by every site. */
+bool serve_is_ready(const struct serve *s);
 /* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0
  * or -ENOMEM. */
 int serve_limits(struct serve *s, const struct board *board);

@@ -192,6 +192,12 @@ const char *tls_client(const struct tls *t, size_t *bytes)
     return t->client;
 }
 
+struct span tls_name(const struct tls *t)
+{
+    const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+    return name ? span_of(name) : SPAN("");
+}
+
 /* ---- plain text ---- */
 
 bool tls_has_pending(const struct tls *t)

@@ -54,6 +54,7 @@ const char *tls_reason(const struct tls *t);        /* static text; never NULL *
 
 /* After the handshake. */
 enum tls_protocol tls_protocol(const struct tls *t);          /* what ALPN chose (RFC 7301) */
+struct span tls_name(const struct tls *t);          /* the host the client asked for (SNI), or "" */
 bool tls_is_resumed(const struct tls *t);
 const char *tls_version(const struct tls *t);       /* "TLSv1.3", static */
 /* The client's verified certificate as uwsgi variables ("SSL_CLIENT_S_DN" and so on, with nginx's

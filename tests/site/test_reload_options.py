@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from conftest import Sites
-from http1 import get
+from http1 import Peer, build, get, post
 from program import APPS
 
 
@@ -50,9 +50,44 @@ def test_a_mistake_refuses_the_reload(sites: Sites) -> None:
 
 
 def test_what_takes_effect_at_the_next_start_is_said(sites: Sites) -> None:
-    folder = project(sites, "workers = 1\nbody-limit = 1M\n")
+    folder = project(sites, "workers = 1\nidle-timeout = 30s\n")
     site = start(sites, folder)
-    (folder / "slipway.ini").write_text("[slipway]\nworkers = 2\nbody-limit = 2M\n")
+    (folder / "slipway.ini").write_text("[slipway]\nworkers = 2\nidle-timeout = 31s\n")
     assert site.verb("reload").returncode == 0
     site.wait_workers(2)
-    site.err.wait(r"option changed: option=body-limit")
+    site.err.wait(r"option changed: option=idle-timeout")
+
+
+def test_what_edges_heed_changes_too(sites: Sites) -> None:
+    folder = project(sites, "workers = 1\nbody-limit = 10\n[route /echo/b]\nbody-limit = 20\n")
+    site = sites.start("work", chdir=folder, options_of_count=False)
+    assert post(site.address, "/echo/a", b"x" * 11).status == 413
+    assert post(site.address, "/echo/b", b"x" * 21).status == 413
+    (folder / "slipway.ini").write_text("body-limit = 30\n[route /echo/a]\nbody-limit = 5\n")
+    assert site.verb("reload").returncode == 0
+    assert post(site.address, "/echo/a", b"x" * 6).status == 413
+    assert post(site.address, "/echo/b", b"x" * 30).status != 413
+    assert post(site.address, "/echo/b", b"x" * 31).status == 413
+
+
+def test_a_refused_reload_changes_nothing_in_edges(sites: Sites) -> None:
+    folder = project(sites, "workers = 1\npreload = no\nbody-limit = 10\n")
+    site = sites.start("work", chdir=folder, options_of_count=False)
+    (folder / "slipway.ini").write_text("workers = 1\npreload = no\nbody-limit = 20\n")
+    (folder / "work.py").write_text("raise RuntimeError('broken')\n")
+    assert site.verb("reload").returncode == 1
+    assert post(site.address, "/echo", b"x" * 11).status == 413
+
+
+def test_who_is_under_way_keeps_his_options(sites: Sites) -> None:
+    """A worker may take as long as was allowed when it was asked."""
+    folder = project(sites, "workers = 2\n")
+    site = sites.start("work", chdir=folder, options_of_count=False)
+    gate = sites.gate("slow")
+    with Peer(site.address) as one:
+        one.send(build("GET", "/gate?name=slow"))
+        gate.wait_reached()
+        (folder / "slipway.ini").write_text("workers = 2\nharakiri = 10ms\n")
+        assert site.verb("reload").returncode == 0
+        gate.open()
+        assert one.response().status == 200

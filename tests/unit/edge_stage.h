@@ -105,10 +105,10 @@ static inline void stage_open(void)
     list_init(&e->spare);
     e->loop = loop_new();
     e->helpers = helpers_new(e->loop, 1, 8);
-    e->pool = pool_new(e->loop, e->conf, 0, 1, -1);
+    struct pool *pool = pool_new(e->loop, e->conf, 0, 1, -1);
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
     assert_int_equal(pipe2(stage.log, O_NONBLOCK | O_CLOEXEC), 0);
-    assert_int_equal(serve_init(&e->serve, e->loop, e->conf, e->pool, e->helpers, stage.log[1]), 0);
+    assert_int_equal(serve_init(&e->serve, e->loop, e->conf, pool, e->helpers, stage.log[1]), 0);
     e->serve.has_site = true;
     assert_int_equal(peers_init(e), 0);
     stage.listener = (struct listener){ .edge = e, .address = "127.0.0.1", .port = "80" };
@@ -154,7 +154,7 @@ static inline void stage_close(void)
         sys_free(hx);
     }
     helpers_free(e->helpers);
-    pool_free(e->pool);
+    pool_free(e->serve.pool);
     serve_done(&e->serve);
     body_pool_done(&e->bodies);
     peers_done(e);

@@ -43,35 +43,32 @@ static const struct {
 UNIT_TEST(the_most_specific_pattern_counts)
 {
     struct conf *c = with_routes(patterns);
-    struct routes r;
-    assert_int_equal(routes_init(&r, c), 0);
+    struct routes *r = routes_new(c, true);
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        const struct route *found = routes_find(&r, span_of(wanted[i].path));
+        const struct route *found = routes_find(r, span_of(wanted[i].path));
         if (!span_eq(found->pattern, span_of(wanted[i].pattern)))
             fail_msg("%s: %.*s, not %s", wanted[i].path, (int)found->pattern.len, found->pattern.at,
                      wanted[i].pattern);
     }
-    routes_done(&r);
+    routes_let(r);
     conf_free(c);
 }
 
 UNIT_TEST(without_sections_the_site_counts)
 {
     struct conf *c = with_routes((const char *const[]){ NULL });
-    struct routes r;
-    assert_int_equal(routes_init(&r, c), 0);
-    assert_ptr_equal(routes_find(&r, SPAN("/x"))->conf, c);
-    routes_done(&r);
+    struct routes *r = routes_new(c, true);
+    assert_ptr_equal(routes_find(r, SPAN("/x"))->conf, c);
+    routes_let(r);
     conf_free(c);
 }
 
 UNIT_TEST(of_equals_the_first_counts)
 {
     struct conf *c = with_routes((const char *const[]){ "*ab", "/a*", NULL });
-    struct routes r;
-    assert_int_equal(routes_init(&r, c), 0);
-    assert_ptr_equal(routes_find(&r, SPAN("/ab"))->conf, c->routes[0].conf);
-    routes_done(&r);
+    struct routes *r = routes_new(c, true);
+    assert_ptr_equal(routes_find(r, SPAN("/ab"))->conf, c->routes[0].conf);
+    routes_let(r);
     conf_free(c);
 }
 
@@ -85,10 +82,9 @@ UNIT_TEST(many_stars_cost_no_more_than_pairs_of_places)
         memcpy(pattern + i, "*a", 2);
     memcpy(pattern + sizeof pattern - 2, "b", 2);
     struct conf *c = with_routes((const char *const[]){ pattern, NULL });
-    struct routes r;
-    assert_int_equal(routes_init(&r, c), 0);
-    assert_ptr_equal(routes_find(&r, span_of(path)), &r.site);
-    routes_done(&r);
+    struct routes *r = routes_new(c, true);
+    assert_ptr_equal(routes_find(r, span_of(path)), &r->site);
+    routes_let(r);
     conf_free(c);
 }
 

@@ -1,0 +1,150 @@
+/* sites.c - see sites.h.  A site in an edge is its serve and its pool; what it looks like and where its
+ * workers are, the master says later, generation by generation. */
+#include "edge/sites.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "edge/edge_private.h"
+#include "link/channel.h"
+#include "tls/tls.h"
+
+enum { CONF_BYTES_MAX = 4 * 1024 * 1024 };
+
+struct conf *edge_read_conf(int fd, char *why)
+{
+    struct stat st;
+    struct conf *conf = conf_new();
+    bool is_right = conf && sys_fstat(fd, &st) == 0 && st.st_size >= 0 && st.st_size <= CONF_BYTES_MAX;
+    char *text = is_right ? sys_malloc((size_t)st.st_size + 1) : NULL;
+    ssize_t got = text ? sys_pread(fd, text, (size_t)st.st_size, 0) : -ENOMEM;
+    int rc = got < 0 ? (int)got : conf_read_text(conf, (struct span){ text, (size_t)got }, why);
+    sys_free(text);
+    if (rc == 0)
+        return conf;
+    conf_free(conf);
+    return NULL;
+}
+
+struct edge_site *edge_site(struct edge *e, uint32_t id)
+{
+    for (struct list *n = e->sites.next; n != &e->sites; n = n->next) {
+        struct edge_site *s = container_of(n, struct edge_site, serve.node);
+        if (s->id == id && !s->is_gone)
+            return s;
+    }
+    return NULL;
+}
+
+static void free_site(struct edge_site *s)
+{
+    list_remove(&s->serve.node);
+    pool_free(s->serve.pool);
+    serve_done(&s->serve);
+    sys_free(s);
+}
+
+/* With the options that it has at first: everything else waits for its first generation. */
+static struct edge_site *new_site(struct edge *e, uint32_t id, const struct conf *conf)
+{
+    int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
+    struct edge_site *s = sys_calloc(1, sizeof *s);
+    struct pool *pool = s ? pool_new(e->loop, conf, e->index, e->count, CHANNEL_MASTER_FD) : NULL;
+    if (!pool) {
+        sys_free(s);
+        return NULL;
+    }
+    int rc = serve_init(&s->serve, e->loop, conf, pool, e->helpers, access_fd);
+    s->id = id;
+    s->serve.is_draining = e->is_draining;
+    list_add_before(&e->sites, &s->serve.node);
+    /* The edge's turn ends after the pool's: lines of answers that this made are written, too. */
+    loop_hook_remove(&e->turn);
+    loop_hook_add(e->loop, &e->turn);
+    if (rc == 0)
+        rc = serve_limits(&s->serve, &e->board);
+    if (rc == 0)
+        return s;
+    free_site(s);
+    return NULL;
+}
+
+/* A site without names has all hosts that are nobody's. */
+static int name_site(struct edge *e, struct edge_site *s, const struct conf *conf)
+{
+    hosts_remove(&e->hosts, s);
+    int rc = conf->hosts.count == 0 ? hosts_add(&e->hosts, SPAN("*"), s) : 0;
+    for (size_t i = 0; i < conf->hosts.count && rc == 0; i++)
+        rc = hosts_add(&e->hosts, span_of(conf->hosts.items[i]), s);
+    if (rc == -EEXIST) {                 /* the master compares them before it sends them */
+        log_error("two sites have the same host", "site=%u", s->id);
+        return 0;
+    }
+    return rc;
+}
+
+int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *fds, size_t fds_count)
+{
+    char why[CONF_WHY_BYTES];
+    struct conf *conf = fds_count == 1 ? edge_read_conf(fds[0], why) : NULL;
+    for (size_t i = 0; i < fds_count; i++)
+        (void)sys_close(fds[i]);
+    if (!conf)
+        return -EPROTO;
+    struct edge_site *s = edge_site(e, msg->site);
+    uint32_t generation = s ? msg->generation : 0;
+    if (!s)
+        s = new_site(e, msg->site, conf);
+    int rc = s ? name_site(e, s, conf) : -ENOMEM;
+    if (rc == 0)
+        rc = serve_options(&s->serve, conf, generation);
+    if (rc < 0) {
+        if (s)
+            edge_site_gone(e, s->id);
+        conf_free(conf);
+    }
+    return rc;
+}
+
+int edge_site_gone(struct edge *e, uint32_t id)
+{
+    struct edge_site *s = edge_site(e, id);
+    if (!s)
+        return -EBADMSG;
+    hosts_remove(&e->hosts, s);
+    s->is_gone = e->has_gone_sites = true;
+    return 0;
+}
+
+struct serve *edge_serve_of(const struct conn *c, struct span host)
+{
+    struct edge *e = c->edge;
+    struct edge_site *s = hosts_find(&e->hosts, host);
+    struct span name = s && e->hosts.count > 0 && c->tls ? tls_name(c->tls) : SPAN("");
+    if (name.len > 0 && hosts_find(&e->hosts, name) != s)
+        s = NULL;
+    return s ? &s->serve : &e->serve;
+}
+
+void edge_sites_sweep(struct edge *e)
+{
+    e->has_gone_sites = false;
+    for (struct list *n = e->sites.next, *next; n != &e->sites; n = next) {
+        struct edge_site *s = container_of(n, struct edge_site, serve.node);
+        next = n->next;
+        if (!s->is_gone)
+            continue;
+        if (s->serve.exchanges == 0 && pool_is_idle(s->serve.pool))
+            free_site(s);
+        else
+            e->has_gone_sites = true;
+    }
+}
+
+void edge_sites_done(struct edge *e)
+{
+    while (!list_empty(&e->sites))
+        free_site(container_of(e->sites.next, struct edge_site, serve.node));
+    hosts_done(&e->hosts);
+}
