@@ -165,6 +165,7 @@ def import_project(start: Message, develop: Any) -> tuple[Any, Message]:
     facts, application = found.find(loaded, start)
     facts.update(load("_slipway_media", "media.py").find(start))
     facts.update(load("_slipway_wall", "wall.py").find(start))
+    facts.update(load("_slipway_headers", "headers.py").find())
     if develop is not None:
         develop.imported()
     return application, facts

@@ -81,7 +81,8 @@ enum { CHANNEL_TEXT_MAX = 60 * 1024 };
  * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL,
  * "fd":which|"error":errno, "manifest_fd":which, its folder, where it is not beneath
  * root}], "name":SITE, "framework":"Django 5.2",
- * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h)} */
+ * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h),
+ * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h)} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
  * -EAGAIN (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */

@@ -1,5 +1,6 @@
 /* routes.c - {"mount":..., "name":..., "framework":...,
- *             "static":[{"url","root","manifest","without","media":bool,"option":bool}, ...]}.
+ *             "static":[{"url","root","manifest","without","media":bool,"option":bool}, ...],
+ *             "wall":..., "headers":...}: the last two as the project's report has them.
  *
  * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
  * a host in it is another server's; it is not served here.
@@ -114,10 +115,10 @@ char *routes_text(const struct master_start *start, const json_t *report, char *
     note[0] = '\0';
     json_t *rows = json_array();
     if (rows && add_all(rows, start, report, note) == 0) {
-        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:O*}", "mount", start->conf->mount, "name",
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:O*, s:O*}", "mount", start->conf->mount, "name",
                                 start->project->name, "framework",
                                 json_text(report, "framework", ""), "static", rows, "wall",
-                                wall_of(report));
+                                wall_of(report), "headers", json_object_get(report, "headers"));
         text = all ? json_line(all) : NULL;
         json_decref(all);
     }

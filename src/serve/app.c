@@ -55,6 +55,7 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
         serve_refuse(x, rc == -ENOMEM ? 503 : 502);
         return rc;
     }
+    x->is_of_app = true;
     if (is_complete && x->response.body_bytes < 0 && !is_without_body(x, status))
         x->response.body_bytes = body_bytes;
     compress_begin(x);

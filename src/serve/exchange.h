@@ -57,6 +57,7 @@ struct exchange {
     struct call_body body;            /* complete when the target runs */
     unsigned stage;                   /* the next one to run */
     bool has_head;                    /* out->head was called */
+    bool is_of_app;                   /* the head is the application's: its own word on policy */
     bool is_with_pool;                /* the pool holds x->call */
     bool is_body_lent;                /* a worker may still read `body`: its memory is not
                                        * used again */

@@ -2,17 +2,28 @@
  * may be somebody else's.
  */
 #include "serve/finish.h"
+#include "conf/conf.h"
+#include "serve/headers.h"
+#include "serve/serve.h"
 
-static void add_field(struct exchange *x, struct field field)
+enum { ADDED_MAX = HEADERS_MAX + 1 };
+
+static void add_fields(struct exchange *x, const struct field *added, size_t count)
 {
     struct response *res = &x->response;
-    struct field *fields = arena_alloc(&x->arena, (res->fields_count + 1) * sizeof *fields);
+    struct field *fields = arena_alloc(&x->arena, (res->fields_count + count) * sizeof *fields);
     if (!fields)
         return;                         /* the answer is right without it */
     if (res->fields_count > 0)
         memcpy(fields, res->fields, res->fields_count * sizeof *fields);
-    fields[res->fields_count++] = field;
+    memcpy(fields + res->fields_count, added, count * sizeof *fields);
+    res->fields_count += count;
     res->fields = fields;
+}
+
+static void add_field(struct exchange *x, struct field field)
+{
+    add_fields(x, &field, 1);
 }
 
 /* "public, s-maxage=9, max-age=3" becomes "private, max-age=3": what the wall lets through to one, a
@@ -54,10 +65,16 @@ static void make_private(struct exchange *x)
 
 int finish_head(struct exchange *x)
 {
+    struct field added[ADDED_MAX];
+    size_t count = 0;
     if (x->is_private)
         make_private(x);
     if (x->set_cookie.len > 0)
-        add_field(x, (struct field){ SPAN("Set-Cookie"), x->set_cookie, FIELD_OTHER });
+        added[count++] = (struct field){ SPAN("Set-Cookie"), x->set_cookie, FIELD_OTHER };
+    if (x->serve->headers && !x->is_of_app && x->conf->security_headers)
+        count += headers_missing(x->serve->headers, x, added + count);
+    if (count > 0)
+        add_fields(x, added, count);
     x->set_cookie = SPAN("");
     x->has_head = true;
     return x->out->head(x, &x->response);

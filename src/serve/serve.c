@@ -13,6 +13,7 @@
 #include "serve/compress.h"
 #include "serve/files.h"
 #include "serve/finish.h"
+#include "serve/headers.h"
 #include "serve/rate.h"
 #include "serve/stage.h"
 #include "serve/wall.h"
@@ -110,6 +111,7 @@ void serve_done(struct serve *s)
     timer_off(s->loop, &s->opening_timer);
     rate_free(s->rate);
     wall_free(s->wall);
+    headers_free(s->headers);
     files_free(s->files);
     routes_let(s->next);
     routes_let(s->routes);
@@ -126,6 +128,8 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
         return -EBADMSG;
     int rc = files_set_roots(s->files, json_object_get(site, "static"), fds, fds_count), error;
     struct wall *wall = wall_new(json_object_get(site, "wall"), &error);
+    headers_free(s->headers);
+    s->headers = headers_new(json_object_get(site, "headers"));
     json_decref(site);
     wall_free(s->wall);
     s->wall = wall;

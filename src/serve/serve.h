@@ -34,6 +34,7 @@ struct serve {
     struct files *files;              /* static roots and open files */
     struct rate *rate;                /* NULL: no rate limits */
     struct wall *wall;                /* NULL: everybody may come in */
+    struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
     bool has_site;                    /* the site's description came: files and wall are known */
     struct list opening_waits;           /* struct opening_wait */
     struct timer opening_timer;
