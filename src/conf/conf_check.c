@@ -142,6 +142,11 @@ static const char *check_umask(struct span *text)
     return is_right && (text->len < 4 || text->at[0] == '0') ? NULL : "an octal number up to 777, such as 027";
 }
 
+static const char *check_traceparent(struct span *text)
+{
+    return span_eq(*text, SPAN("pass")) || span_eq(*text, SPAN("make")) ? NULL : "pass or make";
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text)
 {
     static const struct {
@@ -149,6 +154,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         const char *(*check)(struct span *);
     } checks[] = {
         { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
+        { CONF_request_id_field, check_field }, { CONF_traceparent, check_traceparent },
         { CONF_tls_client, check_tls_client },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static },   { CONF_app, check_app },

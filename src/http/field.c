@@ -28,6 +28,7 @@ static const struct known {
     [9] = { { "x-real-ip", FIELD_X_REAL_IP }, { "forwarded", FIELD_FORWARDED } },
     [10] = { { "user-agent", FIELD_USER_AGENT }, { "connection", FIELD_CONNECTION },
              { "keep-alive", FIELD_KEEP_ALIVE } },
+    [11] = { { "traceparent", FIELD_TRACEPARENT } },
     [12] = { { "content-type", FIELD_CONTENT_TYPE }, { "x-request-id", FIELD_X_REQUEST_ID } },
     [13] = { { "cache-control", FIELD_CACHE_CONTROL }, { "if-none-match", FIELD_IF_NONE_MATCH },
              { "authorization", FIELD_AUTHORIZATION }, { "last-modified", FIELD_LAST_MODIFIED } },

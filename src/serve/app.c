@@ -162,6 +162,10 @@ enum stage_says stage_app(struct exchange *x)
         tell_underscored(x);
     if (r->body_bytes == 0)
         x->body = (struct call_body){ .fd = -1 };
+    if (identity_tell(x) < 0) {
+        serve_refuse(x, 503);
+        return STAGE_ANSWERED;
+    }
     x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body,
                               .harakiri_ms = x->conf->harakiri_ms, .may_retry = x->conf->retry };
     x->is_with_pool = true;

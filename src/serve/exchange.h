@@ -44,6 +44,8 @@ struct answer_out {
     void (*wake)(struct exchange *x);
 };
 
+enum { EXCHANGE_ID_BYTES = 80 };
+
 struct exchange {
     struct arena arena;               /* of this request */
     struct request request;
@@ -62,7 +64,8 @@ struct exchange {
     bool is_body_lent;                /* a worker may still read `body`: its memory is not
                                        * used again */
     bool is_logged;                   /* wanted in the access log, and not there yet */
-    char request_id[17];              /* "" until one was needed */
+    char request_id[EXCHANGE_ID_BYTES + 1];      /* "" until one was needed: identity.h */
+    struct span trace_id;             /* of its traceparent, once the application is asked; "" */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
     struct opening_wait *opening_wait;      /* it is held until the site is known; NULL otherwise */
     struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL

@@ -2,11 +2,13 @@
  * may be somebody else's.
  */
 #include "serve/finish.h"
+#include <stdio.h>
+#include "base/sys.h"
 #include "conf/conf.h"
 #include "serve/headers.h"
 #include "serve/serve.h"
 
-enum { ADDED_MAX = HEADERS_MAX + 1 };
+enum { ADDED_MAX = HEADERS_MAX + 3, TIMING_BYTES = 120 };
 
 static void add_fields(struct exchange *x, const struct field *added, size_t count)
 {
@@ -63,6 +65,45 @@ static void make_private(struct exchange *x)
         add_field(x, (struct field){ SPAN("Cache-Control"), SPAN("private"), FIELD_CACHE_CONTROL });
 }
 
+static bool has(const struct response *res, enum field_id id)
+{
+    for (size_t i = 0; i < res->fields_count; i++)
+        if (res->fields[i].id == id)
+            return true;
+    return false;
+}
+
+/* A line of its own, behind the application's: they are one list (RFC 9110, section 5.3).  What is
+ * not complete yet ran up to now. */
+static struct span write_timing(struct exchange *x)
+{
+    const struct call *c = &x->call;
+    int64_t now_us = sys_now_us(), total_us = now_us - x->began_us, len = 0;
+    char *text = arena_alloc(&x->arena, TIMING_BYTES);
+    if (!text)
+        return SPAN("");
+    if (x->is_of_app) {
+        int64_t queue_us = (int64_t)c->queue_us, app_us = (int64_t)c->app_us;
+        if (app_us == 0)
+            app_us = now_us - c->submitted_us - queue_us;
+        len = snprintf(text, TIMING_BYTES, "queue;dur=%.3f, app;dur=%.3f, ", (double)queue_us / 1000,
+                       (double)app_us / 1000);
+    }
+    len += snprintf(text + len, (size_t)(TIMING_BYTES - len), "total;dur=%.3f", (double)total_us / 1000);
+    return (struct span){ text, (size_t)len };
+}
+
+static size_t add_names(struct exchange *x, struct field *into)
+{
+    size_t count = 0;
+    struct span timing = x->conf->server_timing ? write_timing(x) : SPAN("");
+    if (timing.len > 0)
+        into[count++] = (struct field){ SPAN("Server-Timing"), timing, FIELD_OTHER };
+    if (x->conf->request_id_response && !has(&x->response, FIELD_X_REQUEST_ID))
+        into[count++] = (struct field){ SPAN("X-Request-ID"), identity_of(x), FIELD_X_REQUEST_ID };
+    return count;
+}
+
 int finish_head(struct exchange *x)
 {
     struct field added[ADDED_MAX];
@@ -73,6 +114,7 @@ int finish_head(struct exchange *x)
         added[count++] = (struct field){ SPAN("Set-Cookie"), x->set_cookie, FIELD_OTHER };
     if (x->serve->headers && !x->is_of_app && x->conf->security_headers)
         count += headers_missing(x->serve->headers, x, added + count);
+    count += add_names(x, added + count);
     if (count > 0)
         add_fields(x, added, count);
     x->set_cookie = SPAN("");

@@ -167,6 +167,7 @@ enum served serve_begin(struct serve *s, struct exchange *x)
     x->conf = x->route->conf;
     s->exchanges++;
     x->is_logged = true;
+    identity_take(x);
     return run_stages(x);
 }
 
@@ -237,21 +238,15 @@ enum stage_says answer_later(struct exchange *x, int64_t wait_s)
     return STAGE_ANSWERED;
 }
 
-static void name_request(struct exchange *x)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char random[8] = { 0 };
-    (void)sys_random(random, sizeof random);        /* without it: all zeros, still an answer */
-    for (size_t i = 0; i < sizeof random; i++) {
-        x->request_id[2 * i] = digits[random[i] >> 4];
-        x->request_id[2 * i + 1] = digits[random[i] & 15];
-    }
-    x->request_id[16] = '\0';
-}
-
 void serve_refuse_saying(struct exchange *x, unsigned status, struct span page)
 {
     answer_small(x, status, SPAN("text/plain; charset=utf-8"), NULL, 0, page);
+}
+
+/* Of those that somebody will ask about. */
+static bool has_id(unsigned status)
+{
+    return status == 500 || (status >= 502 && status <= 504) || status == 507;
 }
 
 void serve_refuse(struct exchange *x, unsigned status)
@@ -262,9 +257,8 @@ void serve_refuse(struct exchange *x, unsigned status)
     struct span body = status_page(status);
     if (status == 503)
         extra[extras++] = (struct field){ SPAN("Retry-After"), SPAN("1"), FIELD_OTHER };
-    if (status == 502 || status == 504 || status == 500) {
-        name_request(x);
-        struct span id = span_of(x->request_id);
+    if (has_id(status)) {
+        struct span id = identity_of(x);
         extra[extras++] = (struct field){ SPAN("X-Request-ID"), id, FIELD_X_REQUEST_ID };
         int len = snprintf(page, sizeof page, "%.*s(request %s)\n", (int)body.len, body.at, x->request_id);
         if (len > 0 && (size_t)len < sizeof page)

@@ -10,6 +10,7 @@
 #include "link/board.h"
 #include "loop/helpers.h"
 #include "serve/exchange.h"
+#include "serve/identity.h"
 #include "serve/routes.h"
 
 enum served {
@@ -45,6 +46,7 @@ struct serve {
     bool is_draining;
     bool is_replaced;                 /* ... because another edge has taken over: the site serves on */
     bool has_started;                 /* a generation was ready once */
+    struct identity_random random;
     char date[32];                    /* IMF-fixdate of date_s */
     int64_t date_s;
     const char *server_name;          /* of the site */

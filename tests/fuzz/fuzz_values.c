@@ -1,8 +1,9 @@
-/* fuzz_values.c - dates, ranges, conditions and lists: what is read makes sense, or is refused. */
+/* fuzz_values.c - dates, ranges, conditions, lists and traces: what is read makes sense, or is refused. */
 #include "fuzz.h"
 #include "http/condition.h"
 #include "http/date.h"
 #include "http/range.h"
+#include "http/trace.h"
 
 enum { NOW_S = 1763967600 };
 
@@ -60,6 +61,15 @@ static void read_conditions(struct span value)
     }
 }
 
+static void read_trace(struct span value)
+{
+    struct span id = { NULL, 0 };
+    if (trace_parent_read(value, &id))
+        must(id.at == value.at + 3 && id.len == TRACE_ID_BYTES && value.len >= TRACE_PARENT_BYTES);
+    else
+        must(id.at == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span value = own_copy((struct span){ (const char *)data, size });
@@ -67,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_range(value);
     read_list(value);
     read_conditions(value);
+    read_trace(value);
     free((char *)value.at);
     return 0;
 }

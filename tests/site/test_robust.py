@@ -114,7 +114,7 @@ def test_an_unsafe_request_is_not_run_twice(sites: Sites) -> None:
         answer = one.response()
     assert answer.status == 502
     request_id = answer.get("X-Request-ID") or ""
-    assert len(request_id) == 16 and request_id in answer.text
+    assert len(request_id) == 32 and request_id in answer.text
     line = site.err.wait(rf"^.*{request_id}.*$")[0]
     assert str(victim) in line and "/gate?name=post" in line
     site.err.wait(rf"worker died: .*pid={victim} .*9")
