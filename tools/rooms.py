@@ -38,6 +38,7 @@ ALONE = (
     ("sys/epoll.h", ("src/loop/*", "src/base/sys.[ch]")),
     ("nghttp2/*", ("src/edge/h2*.[ch]",)),
     ("openssl/*", ("src/tls/*",)),
+    ("crypt.h", ("src/serve/*",)),
     ("zlib.h", ("src/serve/*",)),
     ("brotli/*", ("src/serve/*",)),
     ("zstd*.h", ("src/serve/*",)),
