@@ -22,6 +22,13 @@ static bool is_blank(char byte)
     return byte == ' ' || byte == '\t';
 }
 
+int span_compare(struct span a, struct span b)
+{
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    int difference = shorter > 0 ? memcmp(a.at, b.at, shorter) : 0;
+    return difference != 0 ? difference : (a.len > b.len) - (a.len < b.len);
+}
+
 struct span span_trim(struct span s)
 {
     while (s.len > 0 && is_blank(s.at[0]))

@@ -49,6 +49,9 @@ static inline size_t span_find(struct span s, char byte)
     return hit ? (size_t)(hit - s.at) : s.len;
 }
 
+/* As memcmp() orders them, a shorter one before what it begins. */
+int span_compare(struct span a, struct span b);
+
 /* Without spaces and tabs at both ends (OWS of RFC 9110, section 5.6.3). */
 struct span span_trim(struct span s);
 

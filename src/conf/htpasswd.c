@@ -119,17 +119,10 @@ int htpasswd_kind_of(struct span hash, enum htpasswd_kind *kind, const char **wh
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static int compare_users(struct span a, struct span b)
-{
-    size_t shorter = a.len < b.len ? a.len : b.len;
-    int difference = shorter > 0 ? memcmp(a.at, b.at, shorter) : 0;
-    return difference != 0 ? difference : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_rows(const void *a, const void *b)
 {
     const struct htpasswd_row *one = a, *other = b;
-    int difference = compare_users(one->user, other->user);
+    int difference = span_compare(one->user, other->user);
     return difference != 0 ? difference : (one->line > other->line) - (one->line < other->line);
 }
 
@@ -230,7 +223,7 @@ const struct htpasswd_row *htpasswd_find(const struct htpasswd *h, struct span u
     size_t low = 0, high = h->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int difference = compare_users(h->rows[middle].user, user);
+        int difference = span_compare(h->rows[middle].user, user);
         if (difference == 0)
             return &h->rows[middle];
         if (difference < 0)

@@ -23,6 +23,8 @@ static bool is_equal(struct span a, struct span b)
 
 /* ---- libcrypt ---- */
 
+/* crypt_rn() says NULL where crypt_r() gives a text that is no hash; and sanitizers put a crypt_r of their own in
+ * its place. */
 static int check_by_crypt(struct span hash, const char *password)
 {
     char setting[TEXT_BYTES_MAX * 2];
@@ -32,8 +34,8 @@ static int check_by_crypt(struct span hash, const char *password)
     struct crypt_data *data = sys_calloc(1, sizeof *data);
     if (!data)
         return -ENOMEM;
-    const char *made = crypt_r(password, setting, data);
-    int rc = made && made[0] != '*' ? is_equal(span_of(made), hash) : -ENOTSUP;
+    const char *made = crypt_rn(password, setting, data, sizeof *data);
+    int rc = made ? is_equal(span_of(made), hash) : -ENOTSUP;
     explicit_bzero(data, sizeof *data);
     sys_free(data);
     return rc;
