@@ -147,11 +147,17 @@ static bool holds(const struct network *net, const struct address *a)
     return left_bits == 0 || ((net->base.bytes[whole] ^ a->bytes[whole]) & mask) == 0;
 }
 
-bool networks_have(const struct networks *n, const struct address *a)
+int networks_bits(const struct networks *n, const struct address *a)
 {
     bool is_ipv4 = address_is_ipv4(a);
+    int longest = -1;
     for (unsigned i = 0; i < n->count; i++)
-        if ((!is_ipv4 || n->all[i].bits >= PREFIX_BITS) && holds(&n->all[i], a))
-            return true;
-    return false;
+        if (n->all[i].bits > longest && (!is_ipv4 || n->all[i].bits >= PREFIX_BITS) && holds(&n->all[i], a))
+            longest = n->all[i].bits;
+    return longest;
+}
+
+bool networks_have(const struct networks *n, const struct address *a)
+{
+    return networks_bits(n, a) >= 0;
 }

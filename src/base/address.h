@@ -41,3 +41,5 @@ struct networks {
 int networks_add(struct networks *n, struct span text);
 /* A network of IPv6 holds no IPv4 address, not even ::/0. */
 bool networks_have(const struct networks *n, const struct address *a);
+/* The longest prefix of those that hold it, an IPv4 one as of ::ffff:0:0/96; -1: none does. */
+int networks_bits(const struct networks *n, const struct address *a);

@@ -314,21 +314,26 @@ const char *conf_origin_text(const struct conf *c, enum conf_option option)
     return place ? place : "default";
 }
 
+int conf_write_option(const struct conf *c, enum conf_option option, struct buf *out)
+{
+    const char *name = rows[option].shown.name;
+    const struct conf_list *list = (const void *)((const char *)c + rows[option].offset);
+    int rc = 0;
+    if (rows[option].kind != CONF_KIND_LIST) {
+        rc = buf_addf(out, "%s=", name);
+        rc = rc < 0 ? rc : conf_value_text(c, option, out);
+        return rc < 0 ? rc : buf_add(out, SPAN("\n"));
+    }
+    for (size_t n = 0; n < list->count && rc >= 0; n++)
+        rc = buf_addf(out, "%s=%s\n", name, list->items[n]);
+    return rc;
+}
+
 int conf_write(const struct conf *c, struct buf *out)
 {
     int rc = 0;
-    for (enum conf_option i = 0; i < CONF_OPTIONS && rc >= 0; i++) {
-        const char *name = rows[i].shown.name;
-        const struct conf_list *list = (const void *)((const char *)c + rows[i].offset);
-        if (rows[i].kind != CONF_KIND_LIST) {
-            rc = buf_addf(out, "%s=", name);
-            rc = rc < 0 ? rc : conf_value_text(c, i, out);
-            rc = rc < 0 ? rc : buf_add(out, SPAN("\n"));
-            continue;
-        }
-        for (size_t n = 0; n < list->count && rc >= 0; n++)
-            rc = buf_addf(out, "%s=%s\n", name, list->items[n]);
-    }
+    for (enum conf_option i = 0; i < CONF_OPTIONS && rc >= 0; i++)
+        rc = conf_write_option(c, i, out);
     return rc < 0 ? rc : conf_write_routes(c, out);
 }
 

@@ -4,6 +4,8 @@
 #include "conf/conf_private.h"
 #include "conf/listen.h"
 #include "conf/rate_rule.h"
+#include "conf/visitors.h"
+#include "http/field.h"
 
 static const struct span unix_prefix = SPAN("unix:");
 
@@ -21,6 +23,27 @@ static const char *check_networks(struct span *text)
                ? NULL
                : "addresses or networks such as 10.1.2.3, 10.0.0.0/8 or 2001:db8::/32, or the words private, "
                  "loopback and unix";
+}
+
+static const char *check_visitors(struct span *text)
+{
+    struct visitors visitors = { .has_all = false };
+    return visitors_add(&visitors, *text) == 0 ? NULL : VISITORS_TAKES;
+}
+
+static const char *check_deny_status(struct span *text)
+{
+    bool is_right = span_eq(*text, SPAN("403")) || span_eq(*text, SPAN("404")) || span_eq(*text, SPAN("close"));
+    return is_right ? NULL : "403, 404 or close";
+}
+
+static const char *check_methods(struct span *text)
+{
+    struct span rest = *text, method;
+    bool is_right = true;
+    while (field_list_next(&rest, &method))
+        is_right = is_right && field_name_is_valid(method);
+    return is_right ? NULL : "methods, such as GET, POST";
 }
 
 static const char *check_field(struct span *text)
@@ -164,6 +187,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
         { CONF_sandbox, check_sandbox },     { CONF_wall_open, check_health_path },
         { CONF_access_format, check_access_format }, { CONF_umask, check_umask },
+        { CONF_allow, check_visitors },       { CONF_deny, check_visitors },
+        { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

@@ -141,12 +141,16 @@ int conf_make_routes(struct conf *c, char *why)
 
 /* ---- as text ---- */
 
+/* As they are now: paths are absolute. */
 int conf_write_routes(const struct conf *c, struct buf *out)
 {
-    const struct conf_route_line *done = NULL;
     int rc = 0;
-    for (const struct conf_route_line *s; rc == 0 && (s = first_of(c, done)); done = s)
-        rc = s->name[0] == '\0' ? buf_addf(out, "[%s]\n", s->pattern)
-                                : buf_addf(out, "%s=%s\n", s->name, s->value);
+    for (size_t r = 0; r < c->routes_count && rc == 0; r++) {
+        const struct conf *route = c->routes[r].conf;
+        rc = buf_addf(out, "[%s]\n", c->routes[r].pattern);
+        for (enum conf_option i = 0; i < CONF_OPTIONS && rc == 0; i++)
+            if (route->origin[i].source == CONF_ROUTE)
+                rc = conf_write_option(route, i, out);
+    }
     return rc;
 }

@@ -2,14 +2,28 @@
 #include "serve/routes.h"
 #include "base/sys.h"
 #include "http/path.h"
+#include "serve/gate.h"
 
-static void add(struct routes *r, const struct conf_route *from)
+static void read_pattern(struct route *r, const char *pattern)
 {
-    struct route *one = &r->all[r->count++];
-    *one = (struct route){ .conf = from->conf, .pattern = span_of(from->pattern) };
-    for (size_t at = 0; at < one->pattern.len; at++)
-        one->weight += one->pattern.at[at] != '*';
-    one->is_glob = one->weight < one->pattern.len;
+    r->pattern = span_of(pattern);
+    for (size_t at = 0; at < r->pattern.len; at++)
+        r->weight += r->pattern.at[at] != '*';
+    r->is_glob = r->weight < r->pattern.len;
+}
+
+/* 0 or -ENOMEM. */
+static int prepare(struct route *r, const struct conf *conf)
+{
+    int rc;
+    r->conf = conf;
+    r->gate = gate_new(conf, &rc);
+    return rc;
+}
+
+static void forget(struct route *r)
+{
+    gate_free(r->gate);
 }
 
 struct routes *routes_new(const struct conf *site, bool is_lent)
@@ -18,10 +32,17 @@ struct routes *routes_new(const struct conf *site, bool is_lent)
     if (!r)
         return NULL;
     r->holders = 1;
+    int rc = prepare(&r->site, site);
+    for (size_t i = 0; i < site->routes_count && rc == 0; i++) {
+        struct route *one = &r->all[r->count++];
+        read_pattern(one, site->routes[i].pattern);
+        rc = prepare(one, site->routes[i].conf);
+    }
+    if (rc < 0) {
+        routes_let(r);
+        return NULL;
+    }
     r->conf = is_lent ? NULL : (struct conf *)(uintptr_t)site;
-    r->site = (struct route){ .conf = site };
-    for (size_t i = 0; i < site->routes_count; i++)
-        add(r, &site->routes[i]);
     return r;
 }
 
@@ -35,6 +56,9 @@ void routes_let(struct routes *r)
 {
     if (!r || --r->holders > 0)
         return;
+    forget(&r->site);
+    for (size_t i = 0; i < r->count; i++)
+        forget(&r->all[i]);
     conf_free(r->conf);
     sys_free(r);
 }

@@ -5,6 +5,7 @@
  *        pattern with '*' (any bytes, also '/') is one of whole paths.  Of several that match, the one
  *        with most bytes other than '*'; of equals, the first.
  * Cost   each pattern is looked at once a request; none without sections.
+ * Made   with what stages want to have read before the first request (gate).
  * Owner  counted: who made it has it, and every exchange under its options.  The conf goes with the
  *        last one.
  */
@@ -16,6 +17,7 @@ struct route {
     struct span pattern;          /* "" for the site */
     size_t weight;                /* bytes of it other than '*' */
     bool is_glob;
+    struct gate *gate;            /* NULL: everybody may do everything */
 };
 
 struct routes {

@@ -24,6 +24,7 @@ static const struct stage {
 } stages[] = {
     { "health", stage_health },
     { "host", stage_host },
+    { "gate", stage_gate },
     { "opening", stage_opening },
     { "rate", stage_rate },
     { "wall", stage_wall },

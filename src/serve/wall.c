@@ -15,13 +15,13 @@
 #include "http/cookie.h"
 #include "http/path.h"
 #include "link/bucket.h"
+#include "serve/exempt.h"
 #include "serve/rate.h"
 #include "serve/stage.h"
 #include "tls/mac.h"
 
 enum { ACCEPTED_MAX = 4, REALM_BYTES = 256, COOKIE_S = 86400, SETS = 256 };
 static const struct span cookie_name = SPAN("slipway_wall");
-static const struct span acme = SPAN("/.well-known/acme-challenge/");
 /* Ten wrong ones at once, then one in six seconds. */
 static const struct bucket_rate guesses = { INT64_C(6000000), 10 };
 
@@ -170,24 +170,11 @@ static void grant(struct exchange *x, const struct wall *w, int64_t now_s)
 
 /* ---- who comes ------------------------------------------------------------------------------- */
 
-static bool is_preflight(const struct request *r)
-{
-    bool has_method = false, has_origin = false;
-    if (r->method != METHOD_OPTIONS)
-        return false;
-    for (size_t i = 0; i < r->fields_count; i++) {
-        struct span name = r->fields[i].name;
-        has_origin |= span_eq_nocase(name, SPAN("Origin"));
-        has_method |= span_eq_nocase(name, SPAN("Access-Control-Request-Method"));
-    }
-    return has_origin && has_method;
-}
-
 static bool is_open(const struct exchange *x)
 {
     const struct conf_list *open = &x->serve->conf->wall_open;
     struct span path = x->request.path;
-    if (is_preflight(&x->request) || (span_starts(path, acme) && path.len > acme.len))
+    if (exempt_is_preflight(&x->request) || exempt_is_acme(&x->request))
         return true;
     for (size_t i = 0; i < open->count; i++)
         if (path_is_below(path, span_of(open->items[i])))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asker import Asker
 from gate import Gate
 from program import APPS, PYTHON, ROOT, SLIPWAY, Site
 
@@ -90,6 +91,11 @@ def sites() -> Iterator[Sites]:
 def shared() -> Iterator[Sites]:
     with ExitStack() as stack:
         yield Sites(stack)
+
+
+@pytest.fixture(params=["h1", "h2"])
+def asker(request: pytest.FixtureRequest) -> Asker:
+    return Asker(request.param)
 
 
 @pytest.fixture(scope="session")

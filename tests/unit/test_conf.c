@@ -573,6 +573,7 @@ UNIT_TEST(sections_go_to_text_and_back)
     struct conf *c = conf_new(), *copy = conf_new();
     struct buf text = { 0 }, again = { 0 };
     assert_int_equal(read_ini(c, "[route /a]\nbody-limit=9\nwall=no\n[route /b c=d]\n[route /[x]]\nretry=no\n"), 0);
+    assert_int_equal(conf_make_routes(c, why), 0);
     assert_int_equal(conf_write(c, &text), 0);
     assert_int_equal(conf_read_text(copy, buf_span(&text), why), 0);
     assert_int_equal(copy->routes_count, 3);
