@@ -97,6 +97,7 @@ void master_announce(struct master *m, const struct generation *g)
     if (m->is_announced)
         return;
     m->is_announced = true;
+    notify_look(&m->notify);
     say_preload(m, g);
     for (size_t i = 0; i < m->listeners.count; i++)
         add(where, sizeof where, " ", m->listeners.all[i].url);
@@ -174,6 +175,7 @@ void master_stop(struct master *m, bool is_hurried)
     terminal_end(&m->terminal);
     if (m->phase == MASTER_SERVING) {
         m->phase = MASTER_DRAINING;
+        notify_look(&m->notify);
         each_site(m, site_give_up_next);
         edges_tell(&m->edges, CHANNEL_DRAIN, NULL);
         listeners_close(&m->listeners); /* the edges' own ends take what is in the backlog */
@@ -351,7 +353,9 @@ static int open_loop(struct master *m, char *why)
     }
     if (rc == 0)
         rc = control_server_start(&m->control);
-    if (rc < 0)
+    if (rc == 0)
+        notify_open(&m->notify, m);
+    else
         (void)snprintf(why, CONF_WHY_BYTES, "cannot start: %s", strerror(-rc));
     return rc;
 }
@@ -408,6 +412,7 @@ static void close_down(struct master *m)
     listeners_close(&m->listeners);
     certificates_done(&m->certificates);
     watcher_free(m->watcher);
+    notify_done(&m->notify);
     logs_done(&m->logs);
     edges_done(&m->edges);
     if (m->phase == MASTER_OVER)

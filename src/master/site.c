@@ -46,6 +46,8 @@ static void begin(struct site *s)
     s->next = generation_new(s, NULL, why);
     if (!s->next)
         site_failed(s, NULL, why, "");
+    else
+        notify_look(&s->master->notify);
 }
 
 static void begin_another(struct site *s)
@@ -141,6 +143,8 @@ void site_serves(struct site *s, struct generation *g)
     if (old && !json_text(g->report, "error", "")[0])
         log_info("generation serves", "site=%s generation=%u", s->project->name, g->number);
     master_announce(s->master, g);
+    if (old)
+        notify_reloaded(&s->master->notify, s->project->name, g->number, NULL);
     watcher_serves(s->master->watcher, g);
     answer_serving(s, g);
     if (old)
@@ -165,6 +169,8 @@ static bool show_error(struct site *s, const struct generation *failed, const ch
 void site_failed(struct site *s, struct generation *g, const char *sentence, const char *traceback)
 {
     s->next = NULL;
+    if (s->current)
+        notify_reloaded(&s->master->notify, s->project->name, s->current->number, sentence);
     json_t *reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", sentence, "traceback",
                               traceback);
     answer(&s->waiting, reply);

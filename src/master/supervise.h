@@ -18,6 +18,7 @@
 #include "master/listeners.h"
 #include "master/logs.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "master/terminal.h"
 
 struct watcher;
@@ -41,6 +42,7 @@ struct master {
     struct edges edges;
     struct list sites;               /* struct site */
     struct control_server control;
+    struct notify notify;            /* of the service manager */
     struct terminal terminal;        /* who has it: breakpoint() */
     struct watcher *watcher;         /* `run` only, else NULL */
     struct timer timer;              /* limit of the phase */
