@@ -209,6 +209,14 @@ static struct pool_stats sum_of_pools(const struct edge *e, uint64_t *limited, u
                                 .refused = sum[5], .withdrawn = sum[6], .lost_bells = sum[7] };
 }
 
+static uint64_t memory_of_files(const struct edge *e)
+{
+    uint64_t bytes = 0;
+    for (const struct list *n = e->sites.next; n != &e->sites; n = n->next)
+        bytes += files_memory_bytes(container_of(n, struct serve, node)->files);
+    return bytes;
+}
+
 static void report(struct edge *e)
 {
     uint64_t limited, dropped;
@@ -223,6 +231,7 @@ static void report(struct edge *e)
     (void)json_object_set_new(stats, "handshakes", json_integer((json_int_t)e->handshakes));
     (void)json_object_set_new(stats, "handshakes_resumed", json_integer((json_int_t)e->handshakes_resumed));
     (void)json_object_set_new(stats, "handshakes_failed", json_integer((json_int_t)e->handshakes_failed));
+    (void)json_object_set_new(stats, "static_memory_bytes", json_integer((json_int_t)memory_of_files(e)));
     if (edge_hook && stats)
         edge_hook(stats);
     char *text = stats ? json_line(stats) : NULL;

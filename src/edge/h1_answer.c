@@ -345,19 +345,17 @@ static ssize_t frame_last_file(struct h1_exchange *hx)
     return buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, hx->file_left_bytes) });
 }
 
-/* By TLS each byte of it passes our hands, so the bytes of a file that is often asked for are kept. */
-static struct span content_of(const struct h1_conn *c, const struct h1_exchange *hx)
+/* What of it is to be sent yet, where a file that is often asked for lies in memory. */
+static struct span content_of(const struct h1_exchange *hx)
 {
-    struct span content = { NULL, 0 };
-    if (c->base.tls && hx->file)
-        content = files_sealed_content(hx->x.serve->files, hx->file);
+    struct span content = hx->file ? file_content(hx->file) : SPAN("");
     bool has_all = content.len > 0 && hx->file_at + hx->file_left_bytes <= content.len;
     return has_all ? (struct span){ content.at + hx->file_at, (size_t)hx->file_left_bytes } : (struct span){ NULL, 0 };
 }
 
 static ssize_t send_some(struct h1_conn *c, const struct h1_exchange *hx, struct span kept)
 {
-    struct span content = content_of(c, hx);
+    struct span content = content_of(hx);
     if (content.len == 0)
         return conn_sendfile(&c->base, kept, hx->file_fd, hx->file_at, hx->file_left_bytes);
     const struct iovec iov[2] = { { (char *)(uintptr_t)kept.at, kept.len },

@@ -209,6 +209,15 @@ static void next_piece(struct store *s)
     s->pieces_left--;
 }
 
+static int read_content(const struct store *s, char *into, size_t bytes)
+{
+    struct span content = s->file ? file_content(s->file) : SPAN("");
+    if (s->file_at > content.len || bytes > content.len - s->file_at)
+        return read_at(s->fd, into, bytes, s->file_at);
+    memcpy(into, content.at + s->file_at, bytes);
+    return 0;
+}
+
 /* `bytes` is no more than file_bytes(). */
 static int read_file(struct store *s, char *into, size_t bytes)
 {
@@ -225,7 +234,7 @@ static int read_file(struct store *s, char *into, size_t bytes)
         into += of_before;
         bytes -= of_before;
         size_t of_file = least(bytes, s->file_left_bytes);
-        rc = read_at(s->fd, into, of_file, s->file_at);
+        rc = read_content(s, into, of_file);
         s->file_at += of_file;
         s->file_left_bytes -= of_file;
         into += of_file;

@@ -10,17 +10,19 @@
 #include "serve/multipart.h"
 #include "serve/stage.h"
 
+enum { AT_ONCE_BYTES = 16 * 1024 };
+
 static struct files *files_of(const struct exchange *x)
 {
     return x->serve->files;
 }
 
-/* What is kept in memory goes out together with the head, in one call to the kernel instead of two:
- * how many bytes went that way. */
+/* What is kept in memory goes out together with the head.  A small one at once, for what the socket
+ * does not take of it may be copied: how many bytes went that way. */
 static uint64_t send_content(struct exchange *x, struct file *file, size_t first, size_t bytes)
 {
-    struct span content = files_content(files_of(x), file);
-    if (content.len < first + bytes)
+    struct span content = memory_files_use(&files_of(x)->memory, file);
+    if (bytes > AT_ONCE_BYTES || content.len < first + bytes)
         return 0;
     const struct span runs[2] = { { content.at + first, bytes }, { NULL, 0 } };
     ssize_t took = x->out->body(x, runs, true);

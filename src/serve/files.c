@@ -29,33 +29,33 @@ static void write_policy(struct files *f, int64_t kept_ms)
                        (long long)kept_ms / 1000);
 }
 
-struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms, int64_t kept_ms)
+struct files *files_new(struct loop *loop, struct helpers *helpers, const struct conf *conf)
 {
     struct files *f = sys_calloc(1, sizeof *f);
     if (!f)
         return NULL;
     f->loop = loop;
     f->helpers = helpers;
-    f->trust_ms = trust_ms;
-    write_policy(f, kept_ms);
+    memory_files_init(&f->memory, loop, helpers);
     list_init(&f->by_age);
+    files_options(f, conf);
     return f;
 }
 
-void files_times(struct files *f, int64_t trust_ms, int64_t kept_ms)
+void files_options(struct files *f, const struct conf *conf)
 {
-    f->trust_ms = trust_ms;
-    write_policy(f, kept_ms);
+    f->trust_ms = conf->static_cache_ms;
+    write_policy(f, conf->static_max_age_ms);
+    memory_files_limit(&f->memory, f->trust_ms > 0 ? conf->static_memory_bytes : 0,
+                       conf->static_memory_file_bytes);
 }
 
 void file_release(struct files *f, struct file *file)
 {
     if (--file->references > 0)
         return;
-    if (file->content && file->bytes > FILES_CONTENT_BYTES)
-        f->sealed_bytes -= (uint64_t)file->bytes;
+    memory_files_drop(&f->memory, file);
     (void)sys_close(file->fd);
-    sys_free(file->content);
     sys_free(file);
 }
 
@@ -99,7 +99,9 @@ void files_free(struct files *f)
         return;
     files_forget_all(f);
     close_roots(f);
-    sys_free(f);
+    f->is_done = true;
+    if (f->memory.reading == 0)
+        sys_free(f);                    /* else whoever is the last of them does */
 }
 
 /* ---- roots ----------------------------------------------------------------------------------- */
@@ -348,10 +350,11 @@ bool files_trusts(const struct files *f, const struct file *file)
     return f->trust_ms > 0 && loop_now_ms(f->loop) - file->checked_ms < f->trust_ms;
 }
 
-static bool is_same(const struct file *file, const struct stat *st)
+bool file_is(const struct file *file, const struct stat *st)
 {
     return file->inode == st->st_ino && file->device == st->st_dev && file->bytes == st->st_size &&
-           file->modified_s == st->st_mtim.tv_sec && file->modified_ns == st->st_mtim.tv_nsec;
+           file->modified_s == st->st_mtim.tv_sec && file->modified_ns == st->st_mtim.tv_nsec &&
+           file->changed_s == st->st_ctim.tv_sec && file->changed_ns == st->st_ctim.tv_nsec;
 }
 
 static struct file *make(int fd, const struct stat *st, unsigned root, struct span path)
@@ -362,6 +365,7 @@ static struct file *make(int fd, const struct stat *st, unsigned root, struct sp
     *file = (struct file){
         .references = 1, .hash = hash_of(root, path), .fd = fd, .bytes = st->st_size, .root = root,
         .modified_s = st->st_mtim.tv_sec, .modified_ns = st->st_mtim.tv_nsec,
+        .changed_s = st->st_ctim.tv_sec, .changed_ns = st->st_ctim.tv_nsec,
         .inode = st->st_ino, .device = st->st_dev, .type = media_type_of(path), .path_bytes = path.len,
     };
     memcpy(file->path, path.at, path.len);
@@ -384,7 +388,7 @@ struct file *files_keep(struct files *f, int fd, unsigned root, struct span path
         return NULL;
     }
     struct file *old = files_find(f, root, path);
-    if (old && is_same(old, &st)) {
+    if (old && file_is(old, &st)) {
         (void)sys_close(fd);
         old->checked_ms = loop_now_ms(f->loop);
         return old;
@@ -431,39 +435,13 @@ void files_used(struct files *f, struct file *file)
     file->references++;
 }
 
-/* One that was written a moment ago may be written again without another time of modification: file
- * systems take that from a clock that ticks every few milliseconds. */
-static bool is_settled(const struct file *file)
+struct span file_content(const struct file *file)
 {
-    enum { SETTLED_S = 2 };
-    return sys_wall_us() / 1000000 - file->modified_s >= SETTLED_S;
+    const struct content *content = file->content;
+    return content ? (struct span){ content->at, content->bytes } : SPAN("");
 }
 
-static void read_content(struct file *file)
+uint64_t files_memory_bytes(const struct files *f)
 {
-    char *content = sys_malloc((size_t)file->bytes);
-    if (content && sys_pread(file->fd, content, (size_t)file->bytes, 0) == file->bytes)
-        file->content = content;
-    else
-        sys_free(content);
-}
-
-struct span files_content(const struct files *f, struct file *file)
-{
-    bool is_small = file->bytes > 0 && file->bytes <= FILES_CONTENT_BYTES;
-    if (!file->content && is_small && f->trust_ms > 0 && is_settled(file))
-        read_content(file);
-    return (struct span){ file->content, file->content ? (size_t)file->bytes : 0 };
-}
-
-struct span files_sealed_content(struct files *f, struct file *file)
-{
-    if (file->bytes <= FILES_CONTENT_BYTES)
-        return files_content(f, file);
-    if (!file->content && file->bytes <= FILES_SEALED_BYTES && f->trust_ms > 0 && is_settled(file) &&
-        (uint64_t)file->bytes <= FILES_SEALED_BYTES_ALL - f->sealed_bytes) {
-        read_content(file);
-        f->sealed_bytes += file->content ? (uint64_t)file->bytes : 0;
-    }
-    return (struct span){ file->content, file->content ? (size_t)file->bytes : 0 };
+    return f->memory.bytes;
 }

@@ -10,11 +10,7 @@
 #include "loop/helpers.h"
 #include "serve/exchange.h"
 
-enum {
-    FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024, FILES_CONTENT_BYTES = 16 * 1024,
-    /* what TLS reads: of one file, and of all together */
-    FILES_SEALED_BYTES = 128 * 1024, FILES_SEALED_BYTES_ALL = 32 * 1024 * 1024,
-};
+enum { FILES_ROOTS_MAX = 64, FILES_OPEN_MAX = 1024 };
 
 struct file {
     struct file *next;            /* in its hash chain */
@@ -22,10 +18,12 @@ struct file {
     unsigned references;          /* the table's own one included */
     uint64_t hash;
     int fd;
-    char *content;                /* all its bytes; NULL: not kept (files_content) */
+    struct content *content;      /* all its bytes; NULL: not kept (memory_files.h) */
+    unsigned uses;                /* requests for it since they were not */
+    bool is_being_read;           /* by a helper, to be kept */
     int64_t bytes, modified_s;
     uint64_t inode, device;
-    int64_t modified_ns, checked_ms;
+    int64_t modified_ns, changed_s, changed_ns, checked_ms;
     char etag[40];                /* with quotes */
     unsigned etag_bytes;
     char modified[32];            /* IMF-fixdate */
@@ -44,12 +42,10 @@ struct file_refusal {             /* a manifest that this process may not read *
 };
 
 struct files;
-/* trust_ms: an open file is not looked at again; kept_ms: a browser may use its copy without
- * asking. */
-struct files *files_new(struct loop *loop, struct helpers *helpers, int64_t trust_ms,
-                        int64_t kept_ms);
+/* Of conf: static_cache_ms, static_max_age_ms, static_memory_bytes, static_memory_file_bytes. */
+struct files *files_new(struct loop *loop, struct helpers *helpers, const struct conf *conf);
 /* Likewise, from now on. */
-void files_times(struct files *f, int64_t trust_ms, int64_t kept_ms);
+void files_options(struct files *f, const struct conf *conf);
 void files_free(struct files *f);
 /* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "without":
  * "a/b"|"", "media": false}...].  "without": of this folder in the root nothing is served.
@@ -61,6 +57,6 @@ void files_free(struct files *f);
 int files_set_roots(struct files *f, const json_t *roots, const int *fds, size_t fds_count);
 struct file_refusal *files_refusal(struct files *f);
 void file_release(struct files *f, struct file *file);
-/* All bytes of a file that is trusted, for who cannot hand its descriptor to the kernel: kept from its
- * first use on, while there is room; else empty.  Valid while a reference is held. */
-struct span files_sealed_content(struct files *f, struct file *file);
+/* All bytes of a file where they are in memory, else empty; valid while a reference is held. */
+struct span file_content(const struct file *file);
+uint64_t files_memory_bytes(const struct files *f);        /* of the files that are kept there */

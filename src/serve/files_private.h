@@ -2,9 +2,11 @@
 #pragma once
 #include "serve/files.h"
 #include "serve/manifest.h"
+#include "serve/memory_files.h"
 
 enum { FILES_CHAINS = 2048 };
 
+struct stat;
 struct files_root {
     char *url;                  /* heap, as configured */
     struct span prefix;         /* of it, without a closing slash; "" for "/" */
@@ -28,7 +30,8 @@ struct files {
     struct list by_age;
     size_t count;
     struct file_refusal refusal;
-    uint64_t sealed_bytes;      /* kept by files_sealed_content() */
+    struct memory_files memory;
+    bool is_done;               /* files_free() was called, and a helper still reads one of them */
 };
 
 /* Is `path` beneath this root's URL, and may it be opened?  *rest: relative to the root. */
@@ -43,9 +46,9 @@ bool files_trusts(const struct files *f, const struct file *file);
 /* Takes over fd: the table's file for it (the old one when it is unchanged), or NULL: not a regular
  * file, no memory. */
 struct file *files_keep(struct files *f, int fd, unsigned root, struct span path);
+/* Is it still what was opened, its content, too? */
+bool file_is(const struct file *file, const struct stat *st);
 void files_forget_all(struct files *f);      /* closes all that no response is sending */
 /* Does the name have its content's hash in it?  Then what is kept under it is good for ever. */
 bool files_is_hashed(const struct files *f, struct file *file);
-/* All bytes of a small file that is trusted, kept from its first use on; else empty. */
-struct span files_content(const struct files *f, struct file *file);
 void files_used(struct files *f, struct file *file);      /* one reference more, and young again */

@@ -41,7 +41,7 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
     };
     list_init(&s->change_waits);
     opening_init(s);
-    s->files = files_new(loop, helpers, conf->static_cache_ms, conf->static_max_age_ms);
+    s->files = files_new(loop, helpers, conf);
     s->routes = routes_new(conf, true);
     return s->files && s->routes ? 0 : -ENOMEM;
 }
@@ -55,7 +55,7 @@ static void use(struct serve *s, struct routes *routes)
     s->conf = routes->site.conf;
     if (s->pool)
         pool_options(s->pool, s->conf);
-    files_times(s->files, s->conf->static_cache_ms, s->conf->static_max_age_ms);
+    files_options(s->files, s->conf);
     if (s->board)
         rc = serve_limits(s, s->board);
     if (rc < 0)
