@@ -1,0 +1,177 @@
+"""The examples of the docs: what is shown as slipway.ini serves, what is shown as a command is one.
+
+Names of a machine of one's own (/srv, /etc, port 443) get a place in a folder of the test; the rest
+of an example is taken as it stands.
+"""
+
+import functools
+import getpass
+import grp
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from certificates import make
+from conftest import Sites
+from docs_examples import BLOCKS, COMMANDS, INIS, MADE, PAGES, Block, Command, names_of
+from http1 import Peer
+from program import PYTHON, ROOT, run
+from projects import make_django
+from tls_client import TlsPeer
+
+TABLE = (ROOT / "src/conf/options.def").read_text()
+OPTIONS = set(re.findall(r'^OPTION\("([a-z0-9-]+)"', TABLE, re.MULTILINE))
+VERBS = re.findall(r'^VERB\("([a-z-]+)"', (ROOT / "src/cli/verbs.def").read_text(), re.MULTILINE)
+FOREIGN = re.compile(r"(?<![\w/:.])/(?:srv|etc|var|run|tmp)/[\w./-]*[\w]")
+HTPASSWD = "boss:$apr1$TrkcX047$P1RIabsGxKD8M1mQ6i4Eq/\n"
+
+
+@functools.cache
+def help_of(verb: str) -> str:
+    done = run("help", verb)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@functools.cache
+def flags() -> set[str]:
+    return {"help"} | {
+        name for verb in VERBS for name in re.findall(r"--([a-z0-9-]+)", help_of(verb))
+    }
+
+
+# ---- names
+
+
+def test_there_are_examples() -> None:
+    assert len(INIS) >= 15 and len(COMMANDS) >= 50
+    assert not [block.id for block in BLOCKS if block.kind == "ini" and block not in INIS]
+
+
+@pytest.mark.parametrize("block", INIS, ids=lambda block: block.id)
+def test_options_of_an_example_exist(block: Block) -> None:
+    assert [name for name in names_of(block) if name not in OPTIONS] == []
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in MADE], ids=lambda p: p.stem)
+def test_options_in_the_text_exist(page: Path) -> None:
+    text = page.read_text()
+    named = re.findall(r"`--(?:no-)?([a-z0-9-]+)", text)
+    assert [name for name in named if name not in flags()] == []
+    lines = re.findall(r"`([a-z0-9-]+) = [^`]*`", text)
+    assert [name for name in lines if name not in OPTIONS] == []
+
+
+# ---- slipway.ini
+
+
+class Place:
+    """Where an example's names are, for the length of a test."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.project = make_django(folder / "project")
+        self.is_tls = False
+
+    def path(self, text: str, option: str) -> str:
+        there = self.folder / text.lstrip("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        if option in ("tls-certificate", "tls-client-ca"):
+            self.certificate(there)
+        elif there.suffix and not there.exists():
+            there.write_text(HTPASSWD if "htpasswd" in option + there.name else "")
+        elif not there.suffix:
+            there.mkdir(exist_ok=True)
+        return str(there)
+
+    def certificate(self, there: Path) -> None:
+        if not there.suffix:
+            (there / "example.org").mkdir(parents=True)
+            pair = make(there / "example.org", "fullchain", "example.org")
+            pair.key.rename(pair.key.with_name("privkey.pem"))
+            return
+        pair = make(there.parent, "made", "example.org")
+        there.write_text(pair.certificate.read_text() + pair.key.read_text())
+        key = self.folder / "etc/ssl/private/example.org.key"
+        key.parent.mkdir(parents=True, exist_ok=True)
+        pair.key.rename(key)
+        pair.certificate.unlink()
+
+    def listener(self, value: str) -> str:
+        words = value.split()
+        self.is_tls = self.is_tls or "tls" in words
+        if words[0].startswith("unix:/"):
+            words[0] = "unix:" + self.path(words[0][5:] + ".sock", "listen").removesuffix(".sock")
+            Path(words[0][5:] + ".sock").unlink()
+        elif re.search(r":\d+$", words[0]):
+            words[0] = "127.0.0.1:0"
+        ours = grp.getgrgid(os.getgid()).gr_name
+        return " ".join(re.sub(r"^group=.*", f"group={ours}", word) for word in words)
+
+    def value(self, option: str, value: str) -> str:
+        if option == "listen":
+            return self.listener(value)
+        fixed = {
+            "chdir": str(self.project),
+            "venv": sys.prefix,
+            "python": PYTHON,
+            "user": getpass.getuser(),
+            "group": grp.getgrgid(os.getgid()).gr_name,
+        }
+        if option in fixed:
+            return fixed[option]
+        if option == "tls-key":
+            return str(self.folder / "etc/ssl/private/example.org.key")
+        return FOREIGN.sub(lambda found: self.path(found[0], option), value)
+
+    def ini(self, text: str) -> str:
+        out, option = [], ""
+        for line in text.splitlines():
+            match = re.match(r"\s?([a-z][a-z0-9-]*) = ?(.*)", line)
+            if match:
+                option = match[1]
+                out.append(f"{option} = {self.value(option, match[2])}")
+            elif option and re.match(r"\s+\S", line):
+                out.append(f"    {self.value(option, line.strip())}")
+            else:
+                out.append(line)
+        return "\n".join(out) + "\n"
+
+
+@pytest.mark.parametrize("block", INIS, ids=lambda block: block.id)
+def test_an_example_serves(sites: Sites, block: Block) -> None:
+    place = Place(sites.folder / "x")
+    (place.project / "slipway.ini").write_text(place.ini(block.text))
+    names = names_of(block)
+    more = ["--site", "example"]
+    if place.is_tls and "tls-certificate" not in names:
+        more += make(sites.folder, "other", "example.org").options
+    listen = None if "listen" in names else "127.0.0.1:0"
+    site = sites.start(None, *more, chdir=place.project, options_of_count=False, listen=listen)
+    if "proxy" in block.text.split():
+        return  # it answers nobody who does not say for whom he speaks
+    is_https = site.url.startswith("https:")
+    with TlsPeer(site.address, "example.org") if is_https else Peer(site.address) as peer:
+        answer = peer.ask("GET", "/", [("Host", "example.org")])
+    assert answer.status < 500
+
+
+# ---- commands
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
+def test_a_command_is_one(tmp_path: Path, command: Command) -> None:
+    """`serve` and `run` take what `check` takes, and it ends by itself."""
+    assert command.verb in VERBS
+    if command.verb not in ("serve", "run", "check") or not command.words:
+        taken = re.findall(r"--([a-z0-9-]+)", help_of(command.verb))
+        own = command.words[: command.words.index("--")] if "--" in command.words else command.words
+        named = [word[2:].partition("=")[0] for word in own if word.startswith("--")]
+        assert [name for name in named if name not in taken] == []
+        return
+    place = Place(tmp_path)
+    words = [FOREIGN.sub(lambda found: place.path(found[0], ""), word) for word in command.words]
+    done = run("check", *words, folder=place.project)
+    assert done.returncode != 2, done.stderr
