@@ -1,6 +1,7 @@
 /* conf_check.c - the shapes of texts: what is refused here is refused with file and line, before
  * anything starts. */
 #include "base/address.h"
+#include "conf/access_list.h"
 #include "conf/conf_private.h"
 #include "conf/listen.h"
 #include "conf/rate_rule.h"
@@ -118,8 +119,27 @@ static const char *check_health_path(struct span *text)
 
 static const char *check_access_format(struct span *text)
 {
-    return span_eq(*text, SPAN("combined")) || span_eq(*text, SPAN("json")) ? NULL
-                                                                            : "combined or json";
+    bool is_right = span_eq(*text, SPAN("text")) || span_eq(*text, SPAN("combined")) ||
+                    span_eq(*text, SPAN("json"));
+    return is_right ? NULL : "text, combined or json";
+}
+
+static const char *check_access_fields(struct span *text)
+{
+    struct access_item items[ACCESS_ITEMS_MAX];
+    return access_list_read(*text, items) >= 0
+               ? NULL
+               : "a list of "
+#define ACCESS_FIELD(name, form, meaning) #name ", "
+#include "conf/access_fields.def"
+                 "request:HEADER, response:HEADER or -";
+}
+
+static const char *check_log_fields(struct span *text)
+{
+    struct span names[LOG_FIELDS_MAX];
+    return access_log_fields_read(*text, names) >= 0 ? NULL
+                                                     : "names of response headers, such as X-Log-User";
 }
 
 static const char *check_log_level(struct span *text)
@@ -189,6 +209,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_access_format, check_access_format }, { CONF_umask, check_umask },
         { CONF_allow, check_visitors },       { CONF_deny, check_visitors },
         { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
+        { CONF_access_fields, check_access_fields },
+        { CONF_log_fields, check_log_fields },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

@@ -511,6 +511,7 @@ int edge_main(void)
     log_set(LOG_INFO, "edge");
     block_signals();
     hash_seed();
+    tzset();                            /* the access log's local time: no file is read for it later */
     struct edge *e = sys_calloc(1, sizeof *e);
     struct conf *conf = edge_read_conf(CHANNEL_CONF_FD, why);
     if (!e || !conf) {

@@ -100,6 +100,8 @@ static void log_unfinished(struct h1_exchange *hx)
     uint64_t unsent_bytes = h1_unsent_bytes(hx);
     if (!x->has_head)
         x->response.status = STATUS_CLIENT_GONE;
+    if (!x->failure)
+        x->failure = hx->conn->is_too_slow ? "the client was too slow" : "the client left";
     x->sent_body_bytes -= unsent_bytes < x->sent_body_bytes ? unsent_bytes : x->sent_body_bytes;
     serve_log(x);
 }

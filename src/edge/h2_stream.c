@@ -109,6 +109,8 @@ static void log_unfinished(struct h2_stream *st)
     uint64_t unsent_bytes = store_bytes(&st->store);
     if (!x->has_head)
         x->response.status = STATUS_CLIENT_GONE;
+    if (!x->failure)
+        x->failure = "the client left";
     x->sent_body_bytes -= unsent_bytes < x->sent_body_bytes ? unsent_bytes : x->sent_body_bytes;
     serve_log(x);
 }

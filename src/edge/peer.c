@@ -131,6 +131,7 @@ struct request_from peer_from(const struct conn *c)
     return (struct request_from){
         .address = span_of(c->address), .port = span_of(c->port), .server_address = span_of(l->address),
         .server_port = span_of(l->port), .is_tls = c->tls || c->was_tls, .certificate = certificate,
+        .tls_version = c->tls ? tls_version(c->tls) : NULL,
         .is_trusted = c->is_trusted,
     };
 }

@@ -23,6 +23,7 @@ struct request_from {
     struct span server_address;          /* of our end: SERVER_NAME when there is no Host */
     struct span server_port;             /* of our end: SERVER_PORT */
     bool is_tls;
+    const char *tls_version;   /* "TLSv1.3"; NULL: none, or a proxy's */
     /* His verified certificate as variables for the application: names and values, each NUL-ended,
      * one behind the other; "" when clients are not asked for one. */
     struct span certificate;

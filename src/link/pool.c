@@ -115,6 +115,7 @@ void pool_submit(struct pool *p, struct call *c)
     c->offered_us = c->taken_seen_us = 0;
     c->queue_us = c->app_us = 0;
     c->worker_pid = 0;
+    c->generation = 0;
     c->lease = NULL;
     c->tries = 0;
     if (is_hopeless(p)) {

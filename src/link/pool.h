@@ -77,6 +77,7 @@ struct call {               /* one request on its way to a worker; all-zero is r
     int64_t submitted_us, offered_us;
     uint64_t queue_us, app_us;          /* for the access log, when over */
     int32_t worker_pid;                 /* who ran it last; 0 before the first offer */
+    uint32_t generation;                /* of that one */
     int64_t taken_seen_us;              /* when the edge first saw it TAKEN; 0 before */
     /* the pool's own */
     struct lease *lease;                /* its slot; NULL while queued */

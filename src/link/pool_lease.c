@@ -65,6 +65,7 @@ void lease_offer(struct lease *l, struct pool_worker *w, struct call *c, uint32_
     c->offered_us = now_us;
     c->queue_us = now_us > c->submitted_us ? (uint64_t)(now_us - c->submitted_us) : 0;
     c->worker_pid = w->pid;
+    c->generation = g->number;
 }
 
 struct call *pool_detach(struct lease *l)

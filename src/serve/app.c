@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "http/path.h"
+#include "serve/access.h"
 #include "serve/compress.h"
 #include "serve/finish.h"
 #include "serve/stage.h"
@@ -48,6 +49,8 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
 {
     struct exchange *x = exchange_of(c);
     int rc = read_head(x, status, head);
+    if (rc == 0)
+        rc = access_take_fields(x->serve->plan, x);
     if (rc < 0) {
         x->is_with_pool = false;
         x->failure = "the application's response head is not HTTP";

@@ -75,6 +75,9 @@ struct exchange {
     struct span set_cookie;           /* for its answer: Set-Cookie; "" for none */
     bool is_private;                  /* it passed the wall: no cache may give its answer
                                        * to others */
+    struct span user;                 /* for the log: whom the application, or what let it in, names; "" */
+    struct field *log_fields;         /* taken off the application's head for the log; in the arena */
+    size_t log_fields_count;
     const char *failure;              /* for the log: why the edge answered by itself; NULL */
 
     /* for the access log, kept by the edge */

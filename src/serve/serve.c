@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "http/date.h"
+#include "serve/access.h"
 #include "serve/compress.h"
 #include "serve/files.h"
 #include "serve/finish.h"
@@ -42,8 +43,9 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
     list_init(&s->change_waits);
     opening_init(s);
     s->files = files_new(loop, helpers, conf);
+    s->plan = access_plan_new(conf);
     s->routes = routes_new(conf, true);
-    return s->files && s->routes ? 0 : -ENOMEM;
+    return s->files && s->routes && s->plan ? 0 : -ENOMEM;
 }
 
 /* Who is on the way already keeps the options he began with. */
@@ -53,6 +55,13 @@ static void use(struct serve *s, struct routes *routes)
     routes_let(s->routes);
     s->routes = routes;
     s->conf = routes->site.conf;
+    struct access_plan *plan = access_plan_new(s->conf);
+    if (plan) {
+        access_plan_free(s->plan);
+        s->plan = plan;
+    } else {
+        log_error("no memory for another form of the access log, it stays as it is", "error=%d", ENOMEM);
+    }
     if (s->pool)
         pool_options(s->pool, s->conf);
     files_options(s->files, s->conf);
@@ -116,6 +125,7 @@ void serve_done(struct serve *s)
     files_free(s->files);
     routes_let(s->next);
     routes_let(s->routes);
+    access_plan_free(s->plan);
     buf_done(&s->access);
 }
 
@@ -131,6 +141,7 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
     struct wall *wall = wall_new(json_object_get(site, "wall"), &error);
     headers_free(s->headers);
     s->headers = headers_new(json_object_get(site, "headers"));
+    (void)snprintf(s->name, sizeof s->name, "%s", json_text(site, "name", ""));
     json_decref(site);
     wall_free(s->wall);
     s->wall = wall;
@@ -158,6 +169,11 @@ static enum served run_stages(struct exchange *x)
     }
     serve_refuse(x, 404);       /* the last stage never passes; a site without an application would */
     return SERVE_ANSWERED;
+}
+
+bool serve_is_file_answer(const struct exchange *x)
+{
+    return x->stage < ARRAY_LEN(stages) && stages[x->stage].run == stage_files;
 }
 
 enum served serve_begin(struct serve *s, struct exchange *x)

@@ -19,6 +19,8 @@ enum served {
     SERVE_WANTS_BODY,    /* read the whole body into x->body, then serve_run() */
 };
 
+enum { SITE_NAME_BYTES = 64 };
+
 /* A site, as one edge serves it; or the lobby, where requests are whose site nobody knows. */
 struct serve {
     struct list node;             /* among all of the edge */
@@ -40,6 +42,7 @@ struct serve {
     struct list opening_waits;           /* struct opening_wait */
     struct timer opening_timer;
     uint64_t limited;                 /* requests that were answered 429 */
+    struct access_plan *plan;         /* how a line of the access log is made */
     struct buf access;                /* lines of this turn */
     int access_fd;                    /* -1: no access log */
     uint64_t access_dropped;          /* lines the scribe was too slow for */
@@ -49,7 +52,8 @@ struct serve {
     struct identity_random random;
     char date[32];                    /* IMF-fixdate of date_s */
     int64_t date_s;
-    const char *server_name;          /* of the site */
+    const char *server_name;          /* for the header Server */
+    char name[SITE_NAME_BYTES];       /* of the site; "" until the master told */
     uint64_t underscored;             /* fields dropped for their names since the log said so */
     int64_t underscored_told_ms;      /* 0: never */
     /* `run --live`: what is served now, and the pages that wait for something newer */

@@ -20,6 +20,8 @@ enum stage_says stage_files(struct exchange *x);
 void stage_files_leave(struct exchange *x);      /* nobody waits for the file any more */
 enum stage_says stage_app(struct exchange *x);
 
+bool serve_is_file_answer(const struct exchange *x);      /* a static file was looked for last */
+
 /* 429: the client may come again in so many seconds. */
 enum stage_says answer_later(struct exchange *x, int64_t wait_s);
 /* A whole small answer: status, one content type, extra fields (may be NULL), body copied out at

@@ -1,5 +1,6 @@
 /* fuzz_values.c - dates, ranges, conditions, lists and traces: what is read makes sense, or is refused. */
 #include "fuzz.h"
+#include "conf/access_list.h"
 #include "http/condition.h"
 #include "http/date.h"
 #include "http/range.h"
@@ -48,6 +49,17 @@ static void read_list(struct span value)
     must(bytes <= value.len);
 }
 
+static void read_fields(struct span value)
+{
+    struct access_item items[ACCESS_ITEMS_MAX];
+    struct span names[LOG_FIELDS_MAX];
+    int count = access_list_read(value, items);
+    must(count <= ACCESS_ITEMS_MAX && count != 0);
+    for (int i = 0; i < count; i++)
+        must(items[i].name.at >= value.at && items[i].name.len <= value.len);
+    must(access_log_fields_read(value, names) <= LOG_FIELDS_MAX);
+}
+
 static void read_conditions(struct span value)
 {
     static const enum field_id ids[] = { FIELD_IF_MATCH, FIELD_IF_NONE_MATCH, FIELD_IF_RANGE,
@@ -76,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_date(value);
     read_range(value);
     read_list(value);
+    read_fields(value);
     read_conditions(value);
     read_trace(value);
     free((char *)value.at);

@@ -1,5 +1,6 @@
 """The access log: its forms, what it keeps to itself, and that no bytes of strangers break it."""
 
+import contextlib
 import json
 import os
 import random
@@ -9,14 +10,14 @@ from typing import Any
 import pytest
 from conftest import Sites
 from http1 import Cut, Peer, build, get
+from http2 import Wire
 from program import Site, until
 from projects import write
 
-REQUESTS = int(os.environ.get("SLIPWAY_EXAMPLES", "1000"))
+REQUESTS = int(os.environ.get("SLIPWAY_EXAMPLES", "10000"))
 COMBINED = re.compile(
-    r'\S+ - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "[ !#-~]*" \d{3} \d+ '
-    r'"[ !#-~]*" "[ !#-~]*" '
-    r"\d+\.\d{3} \S+ (\d+|-)"
+    r'\S+ - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "[ !#-~]*" \d{3} \d+ '
+    r'"[ !#-~]*" "[ !#-~]*"'
 )
 
 
@@ -51,7 +52,7 @@ def test_json_says_what_happened(sites: Sites) -> None:
         "127.0.0.1",
         "HTTP/1.1",
     )
-    assert (page["agent"], page["referer"]) == ("me \\x22\\x5c", "http://r.test/x")
+    assert (page["agent"], page["referer"]) == ("me \\x22\\x5C", "http://r.test/x")
     assert page["worker"] in site.pids("worker")
     assert page["ms"] >= page["app_ms"] > 0 and page["queue_ms"] >= 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", page["time"])
@@ -101,41 +102,97 @@ def test_only_errors_and_slow_ones(sites: Sites) -> None:
     assert "/hello" not in site.access_log()
 
 
-def hostile(chance: random.Random) -> bytes:
-    """Mostly a request, of bytes that are mostly not ASCII."""
-
-    def some(most: int, least: int = 0x21) -> bytes:
-        return bytes(chance.choice([chance.randrange(least, 256), chance.choice(b'"\\\\{}\'&?=%/')])
-                     for _ in range(chance.randrange(most)))  # fmt: skip
-
-    if chance.random() < 0.1:
-        return some(200, 0) + b"\r\n\r\n"
-    target = b"/" + some(chance.choice([5, 50, 3000]))
-    agent = some(chance.choice([5, 50, 900]))
-    lines = [b"GET %s HTTP/1.1" % target, b"Host: a", b"User-Agent: " + agent,
-             b"Referer: " + some(50), b"Connection: close"]  # fmt: skip
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+LINE = {
+    "combined": COMBINED,
+    "text": re.compile(COMBINED.pattern + r" \d+\.\d{3} \S+ (\d+|-)"),
+}
 
 
-@pytest.mark.parametrize("form", ["json", "combined"])
+def some(chance: random.Random, most: int, least: int = 0x21) -> bytes:
+    """Mostly not ASCII, and what somebody's syntax is made of."""
+    return bytes(chance.choice([chance.randrange(least, 256), chance.choice(b'"\\\\{}\'&?=%/')])
+                 for _ in range(chance.randrange(most)))  # fmt: skip
+
+
+class Hostile:
+    """Requests of random bytes, and what each should be in the log: its target begins with its
+    number."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.sent: list[tuple[bytes, bytes, bytes]] = []
+        self.answered = 0
+
+    def make(self) -> tuple[bytes, bytes, bytes]:
+        least = 0x20 if self.chance.random() < 0.9 else 1
+        target = b"/%d?" % len(self.sent) + some(self.chance, self.chance.choice([5, 50, 450]))
+        agent, referer = (
+            some(self.chance, self.chance.choice([5, 50, 120]), least) for _ in range(2)
+        )
+        self.sent.append((target, agent, referer))
+        return self.sent[-1]
+
+    def message(self) -> bytes:
+        target, agent, referer = self.make()
+        if self.chance.random() < 0.1:
+            return some(self.chance, 200, 0) + b"\r\n\r\n"
+        head = [b"GET %s HTTP/1.1" % target, b"Host: a", b"User-Agent: " + agent,
+                b"Referer: " + referer, b"Connection: close"]  # fmt: skip
+        return b"\r\n".join(head) + b"\r\n\r\n"
+
+    def http1(self, site: Site, count: int) -> None:
+        peers = [Peer(site.address) for _ in range(count)]
+        for peer in peers:
+            peer.send(self.message())
+            peer.shut()
+        for peer in peers:
+            with peer, contextlib.suppress(Cut, ConnectionError):
+                self.answered += peer.response().status > 0
+
+    def http2(self, site: Site, count: int) -> None:
+        with Wire(site.address) as wire:
+            for _ in range(count):
+                target, agent, referer = self.make()
+                fields = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a")]
+                wire.open(
+                    [*fields, (b":path", target), (b"user-agent", agent), (b"referer", referer)]
+                )
+            while any(not answer.is_over for answer in wire.answers.values()) and not wire.goaways:
+                wire.read()
+            self.answered += sum(bool(answer.heads) for answer in wire.answers.values())
+
+    def is_as_sent(self, row: dict[str, Any]) -> bool:
+        """Undoes the one escape there is."""
+
+        def undo(text: str) -> bytes:
+            assert all(" " <= c <= "~" and c != '"' for c in text), row
+            assert not re.search(r"\\(?!x[0-9A-F]{2})", text), row
+            return re.sub(r"\\x(..)", lambda m: chr(int(m[1], 16)), text).encode("latin-1")
+
+        got = [undo(row[name]) for name in ("target", "agent", "referer")]
+        if not (number := re.match(rb"/(\d+)\?", got[0])):
+            assert row["status"] >= 400 and got[0] == b"", row
+            return False
+        assert got == [one.strip(b" \t") for one in self.sent[int(number[1])]], row
+        return True
+
+
+@pytest.mark.parametrize("form", ["json", "combined", "text"])
 def test_every_line_can_be_read(sites: Sites, form: str) -> None:
-    chance = random.Random(int(os.environ.get("SLIPWAY_SEED", "5")))
-    site = sites.start("plain", "--access-format", form, workers=2)
-    answered = 0
-    for _ in range(REQUESTS):
-        with Peer(site.address) as peer:
-            try:
-                peer.send(hostile(chance))
-                peer.shut()
-                answered += peer.response().status > 0
-            except (Cut, ConnectionError):
-                pass
-    assert answered > REQUESTS * 0.8
-    for line in lines(site, answered):
-        if form == "json":
-            assert json.loads(line)["status"] >= 200
-        else:
-            assert COMBINED.fullmatch(line), line
+    hostile = Hostile(int(os.environ.get("SLIPWAY_SEED", "5")))
+    options = ["--access-format", form, "--mask-query", ""]
+    site = sites.start("plain", *options, workers=2)
+    count = REQUESTS if form == "json" else REQUESTS // 10
+    while len(hostile.sent) < count:
+        hostile.http1(site, 25)
+        hostile.http2(site, 25)
+    assert hostile.answered > count * 0.6
+    found = lines(site, hostile.answered)
+    if form == "json":
+        assert sum(hostile.is_as_sent(json.loads(line)) for line in found) > count * 0.5
+        return
+    for line in found:
+        assert LINE[form].fullmatch(line), line
 
 
 def test_a_line_is_there_for_each_of_many(sites: Sites) -> None:
