@@ -264,6 +264,7 @@ def run(channel: socket.socket, extension: ModuleType, facts_fd: int) -> None:
     if start.get("check"):
         lookover = load("_slipway_lookover", "lookover.py")
         facts["checks"] = lookover.look_over(facts, start, load)
+        facts["writes"] = load("_slipway_look_writes", "look_writes.py").find()
     process.say(channel, event="ready", **facts)
     threads = max(1, int(start.get("threads") or 1))
     fork_loop(channel, worker.Generation(extension, obtain, threads, debugger, develop))

@@ -68,6 +68,24 @@ bool verbs_take_flag(int *argc, char **argv, const char *flag)
     return was_there;
 }
 
+const char *verbs_take_value(int *argc, char **argv, const char *name)
+{
+    const char *value = NULL;
+    size_t len = strlen(name);
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        bool is_it = strncmp(argv[i], name, len) == 0;
+        if (is_it && argv[i][len] == '=')
+            value = argv[i] + len + 1;
+        else if (is_it && argv[i][len] == '\0' && i + 1 < *argc)
+            value = argv[++i];
+        else
+            argv[kept++] = argv[i];
+    }
+    *argc = kept;
+    return value;
+}
+
 struct conf *verbs_load_quietly(int argc, char **argv, int *status, char *why)
 {
     struct conf *c = conf_new();

@@ -30,6 +30,8 @@ __attribute__((format(printf, 2, 3))) int verbs_fail(int status, const char *sen
 
 /* Takes a word such as "--json" out of the arguments: whether it was there. */
 bool verbs_take_flag(int *argc, char **argv, const char *flag);
+/* Takes "--name VALUE" or "--name=VALUE" out of them: the last value, NULL when it was not there. */
+const char *verbs_take_value(int *argc, char **argv, const char *name);
 /* The options for a verb, new; NULL after a sentence, and *status is the exit status.  takes_app: a
  * MODULE:CALLABLE may be among the arguments. */
 struct conf *verbs_load(int argc, char **argv, bool takes_app, int *status);

@@ -106,6 +106,7 @@ int conf_make_routes(struct conf *c, char *why);
  * a conf that is equal but for the origins (all arguments): how the master hands them to edges and
  * scribe. */
 int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, -EMSGSIZE */
+int conf_write_option(const struct conf *c, enum conf_option option, struct buf *out);   /* those of one */
 int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */
 /* The defaults that are others under `run`: what was saved is seen at once. */
 void conf_use_for_development(struct conf *c);

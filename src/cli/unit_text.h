@@ -1,0 +1,27 @@
+/* unit_text.h - the text of a systemd unit that serves a project, hardened as far as it does no harm.
+ *
+ * What it may write is what is known to be written: MEDIA_ROOT, the folder of a SQLite file and more that
+ * the project's settings name (python/slipway/look_writes.py), log files, the spool, Unix sockets.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/json.h"
+#include "conf/project.h"
+#include "master/worker_user.h"
+
+struct unit_facts {
+    const struct conf *c;
+    const struct project *p;
+    const struct worker_user *user;
+    const json_t *report;         /* of master_probe() */
+    const char *name;             /* of the unit, without its ending */
+    const char *program;          /* absolute path of slipway */
+    bool has_socket;              /* sockets are opened by NAME.socket */
+};
+
+/* 0 or -ENOMEM. */
+int unit_service(const struct unit_facts *f, struct buf *out);
+int unit_socket(const struct unit_facts *f, struct buf *out);
+
+/* A word as units spell it: in quotes where it needs them, '%' doubled; in commands '$' too. */
+int unit_add_word(struct buf *out, struct span word, bool is_command);
