@@ -135,6 +135,22 @@ static const char *check_access_fields(struct span *text)
                  "request:HEADER, response:HEADER or -";
 }
 
+static const char *check_access_only(struct span *text)
+{
+    bool is_right = span_eq(*text, SPAN("all")) || span_eq(*text, SPAN("errors")) ||
+                    span_eq(*text, SPAN("none"));
+    return is_right ? NULL : "all, errors or none";
+}
+
+static const char *check_access_quiet(struct span *text)
+{
+    struct span rest = *text, one;
+    while (field_list_next(&rest, &one))
+        if (one.len == 0 || (one.at[0] != '/' && !(span_starts(one, SPAN("agent:")) && one.len > 6)))
+            return "paths and agent:NAME, such as /ping, agent:kube-probe";
+    return NULL;
+}
+
 static const char *check_log_fields(struct span *text)
 {
     struct span names[LOG_FIELDS_MAX];
@@ -211,6 +227,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
         { CONF_access_fields, check_access_fields },
         { CONF_log_fields, check_log_fields },
+        { CONF_access_only, check_access_only },
+        { CONF_access_quiet, check_access_quiet },
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i].option == option)

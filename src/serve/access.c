@@ -7,12 +7,34 @@
 #include <errno.h>
 #include "base/sys.h"
 #include "conf/conf.h"
+#include "http/path.h"
 #include "serve/stage.h"
 
+/* A probe of somebody's balancer, by its path or by what it calls itself. */
+static bool is_probe(const struct exchange *x, struct span probes)
+{
+    static const struct span agent = SPAN("agent:");
+    const struct field *f = probes.len > 0 ? request_field(&x->request, FIELD_USER_AGENT) : NULL;
+    struct span one;
+    while (field_list_next(&probes, &one)) {
+        bool is_agent = span_starts(one, agent);
+        if (is_agent ? f && span_starts(f->value, span_skip(one, agent.len))
+                     : path_is_below(x->request.path, one))
+            return true;
+    }
+    return false;
+}
+
+/* Errors are logged in any case but one. */
 static bool is_wanted(const struct exchange *x)
 {
-    int64_t slow_ms = x->conf->access_slow_ms;
-    return slow_ms == 0 || x->response.status >= 400 || sys_now_us() - x->began_us >= slow_ms * 1000;
+    const struct conf *conf = x->conf;
+    char only = conf->access_only[0];                /* all, errors, none */
+    if (only == 'n' || x->response.status >= 400)
+        return only != 'n';
+    if (conf->access_slow_ms > 0 || only == 'e')
+        return conf->access_slow_ms > 0 && sys_now_us() - x->began_us >= conf->access_slow_ms * 1000;
+    return conf->access_quiet[0] == '\0' || !is_probe(x, span_of(conf->access_quiet));
 }
 
 void serve_log(struct exchange *x)

@@ -11,7 +11,7 @@ import pytest
 from conftest import Sites
 from http1 import Cut, Peer, build, get
 from http2 import Wire
-from program import Site, until
+from program import Site, run, until
 from projects import write
 
 REQUESTS = int(os.environ.get("SLIPWAY_EXAMPLES", "10000"))
@@ -112,6 +112,47 @@ def some(chance: random.Random, most: int, least: int = 0x21) -> bytes:
     """Mostly not ASCII, and what somebody's syntax is made of."""
     return bytes(chance.choice([chance.randrange(least, 256), chance.choice(b'"\\\\{}\'&?=%/')])
                  for _ in range(chance.randrange(most)))  # fmt: skip
+
+
+def test_only_errors(sites: Sites) -> None:
+    site = sites.start("pep", "--access-only", "errors")
+    for target in ("/hello", "/no", "/hello", "/%00"):
+        get(site.address, target)
+    assert [line.split('" ')[1][:3] for line in lines(site, 2)] == ["500", "400"]
+
+
+def paths(site: Site, count: int) -> list[str]:
+    return [line.split('"')[1].split(" ")[1] for line in lines(site, count)]
+
+
+def test_probes_are_quiet_while_all_is_well(sites: Sites) -> None:
+    site = sites.start("plain", "--access-quiet", "/ping, agent:kube-probe,/no")
+    asked = [("/ping", "x"), ("/ping/a", ""), ("/pinga", "kube-probe/1.29"), ("/", "kube-probe")]
+    for target, agent in [*asked, ("/%00", "kube-probe"), ("/pinged", "a kube-probe")]:
+        get(site.address, target, [("User-Agent", agent)])
+    assert paths(site, 2) == ["/%00", "/pinged"]
+
+
+def test_some_paths_are_in_no_log(sites: Sites) -> None:
+    ini = write(
+        sites.folder / "slipway.ini",
+        "[slipway]\naccess-quiet = /b\n[route /a]\naccess-only = none\n"
+        "[route /c]\nmask-query = code\naccess-quiet =\n",
+    )
+    site = sites.start("plain", "--config", str(ini))
+    for target in ("/a/b", "/b", "/b/c", "/c?code=1&token=2", "/bc"):
+        get(site.address, target)
+    assert paths(site, 2) == ["/c?code=***&token=2", "/bc"]
+
+
+@pytest.mark.parametrize(("option", "value", "said"), [
+    ("access-only", "some", "--access-only takes all, errors or none, not 'some'"),
+    ("access-quiet", "ping", "--access-quiet takes paths and agent:NAME"),
+    ("access-quiet", "agent:", "such as /ping, agent:kube-probe, not 'agent:'"),
+])  # fmt: skip
+def test_what_is_refused(sites: Sites, option: str, value: str, said: str) -> None:
+    done = run("serve", f"--{option}", value, folder=sites.folder)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
 
 
 class Hostile:
