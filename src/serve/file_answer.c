@@ -7,6 +7,7 @@
 #include "http/media.h"
 #include "serve/files_private.h"
 #include "serve/finish.h"
+#include "serve/siblings.h"
 #include "serve/multipart.h"
 #include "serve/stage.h"
 
@@ -144,16 +145,20 @@ static bool answer_as_asked(struct exchange *x, struct file *file, struct field 
     return false;
 }
 
-static void answer_content(struct exchange *x, struct file *file)
+static void answer_content(struct exchange *x, struct file *of)
 {
     const struct request *r = &x->request;
+    struct file *file = x->conf->static_siblings ? siblings_choose(x, of) : of;
     int64_t now_s = sys_wall_us() / 1000000;
     struct validators v = { { file->etag, file->etag_bytes }, file->modified_s };
-    struct field fields[10];
+    struct field fields[12];
     size_t count = 0;
+    bool is_varying = x->conf->static_siblings && siblings_count(of) > 0;
     fields[count++] = (struct field){ SPAN("ETag"), v.etag, FIELD_ETAG };
     fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
     fields[count++] = cache_policy(files_of(x), file);
+    if (is_varying)
+        fields[count++] = (struct field){ SPAN("Vary"), SPAN("Accept-Encoding"), FIELD_VARY };
     switch (condition_check(r, &v, now_s)) {
     case CONDITION_NOT_MODIFIED:
         answer_small(x, 304, SPAN(""), fields, count, SPAN(""));
@@ -167,6 +172,9 @@ static void answer_content(struct exchange *x, struct file *file)
     if (x->conf->ranges_limit > 0)
         fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
     fields[count++] = (struct field){ SPAN("Content-Type"), file->type, FIELD_CONTENT_TYPE };
+    if (file->encoding != ENCODING_IDENTITY)
+        fields[count++] = (struct field){ SPAN("Content-Encoding"), encoding_name(file->encoding),
+                                          FIELD_CONTENT_ENCODING };
     if (files_of(x)->roots[file->root].is_media)
         count = add_media_fields(fields, count, file->type);
     if (answer_as_asked(x, file, fields, count, condition_allows_range(r, &v, now_s)))

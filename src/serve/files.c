@@ -17,6 +17,7 @@
 #include "http/date.h"
 #include "http/media.h"
 #include "http/path.h"
+#include "serve/siblings.h"
 
 enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 
@@ -55,6 +56,7 @@ void file_release(struct files *f, struct file *file)
     if (--file->references > 0)
         return;
     memory_files_drop(&f->memory, file);
+    siblings_detach(f, file);
     (void)sys_close(file->fd);
     sys_free(file);
 }
@@ -71,7 +73,7 @@ static void forget(struct files *f, struct file *file)
         at = &(*at)->next;
     *at = file->next;
     list_remove(&file->age);
-    f->count--;
+    f->count -= 1 + siblings_count(file);
     file_release(f, file);
 }
 
@@ -357,7 +359,10 @@ bool file_is(const struct file *file, const struct stat *st)
            file->changed_s == st->st_ctim.tv_sec && file->changed_ns == st->st_ctim.tv_nsec;
 }
 
-static struct file *make(int fd, const struct stat *st, unsigned root, struct span path)
+/* A file and what it is in a coding are two things (RFC 9110, section 8.8.3). */
+static const char *const etag_endings[ENCODING_COUNT] = { "", "-gz", "-br", "-zst" };
+
+struct file *files_make(int fd, const struct stat *st, unsigned root, struct span path, enum encoding encoding)
 {
     struct file *file = sys_malloc(sizeof *file + path.len + 1);
     if (!file)
@@ -367,13 +372,14 @@ static struct file *make(int fd, const struct stat *st, unsigned root, struct sp
         .modified_s = st->st_mtim.tv_sec, .modified_ns = st->st_mtim.tv_nsec,
         .changed_s = st->st_ctim.tv_sec, .changed_ns = st->st_ctim.tv_nsec,
         .inode = st->st_ino, .device = st->st_dev, .type = media_type_of(path), .path_bytes = path.len,
+        .encoding = encoding,
     };
     memcpy(file->path, path.at, path.len);
     file->path[path.len] = '\0';
-    int etag_bytes = snprintf(file->etag, sizeof file->etag, "\"%llx-%llx\"",
+    int etag_bytes = snprintf(file->etag, sizeof file->etag, "\"%llx-%llx%s\"",
                               (unsigned long long)st->st_mtim.tv_sec * 1000000u +
                                   (unsigned long long)st->st_mtim.tv_nsec / 1000u,
-                              (unsigned long long)st->st_size);
+                              (unsigned long long)st->st_size, etag_endings[encoding]);
     file->etag_bytes = (unsigned)etag_bytes;
     date_write(file->modified, file->modified_s);
     return file;
@@ -395,12 +401,12 @@ struct file *files_keep(struct files *f, int fd, unsigned root, struct span path
     }
     if (old)
         forget(f, old);
-    struct file *file = make(fd, &st, root, path);
+    struct file *file = files_make(fd, &st, root, path, ENCODING_IDENTITY);
     if (!file) {
         (void)sys_close(fd);
         return NULL;
     }
-    if (f->count == FILES_OPEN_MAX)
+    while (f->count >= FILES_OPEN_MAX)
         forget(f, container_of(f->by_age.prev, struct file, age));
     file->checked_ms = loop_now_ms(f->loop);
     file->next = *chain_of(f, file->hash);
@@ -430,8 +436,9 @@ struct file_refusal *files_refusal(struct files *f)
 
 void files_used(struct files *f, struct file *file)
 {
-    list_remove(&file->age);
-    list_add_after(&f->by_age, &file->age);
+    struct list *age = file->of ? &file->of->age : &file->age;
+    list_remove(age);
+    list_add_after(&f->by_age, age);
     file->references++;
 }
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/json.h"
+#include "http/encoding.h"
 #include "loop/helpers.h"
 #include "serve/exchange.h"
 
@@ -24,10 +25,13 @@ struct file {
     int64_t bytes, modified_s;
     uint64_t inode, device;
     int64_t modified_ns, changed_s, changed_ns, checked_ms;
-    char etag[40];                /* with quotes */
+    char etag[48];                /* with quotes */
     unsigned etag_bytes;
     char modified[32];            /* IMF-fixdate */
     struct span type;             /* media type: static text */
+    struct file *siblings[ENCODING_COUNT];      /* its own references to them; NULL: none */
+    struct file *of;              /* of a sibling: whose; NULL: of none, or of one that is gone */
+    enum encoding encoding;       /* that it is in: of a sibling */
     unsigned root;
     unsigned names_stamp;         /* of the manifest that is_hashed was read from; 0: from
                                    * none yet */

@@ -28,7 +28,7 @@ struct files {
     unsigned roots_stamp;       /* another one whenever the roots are replaced */
     struct file *chains[FILES_CHAINS];
     struct list by_age;
-    size_t count;
+    size_t count;               /* of open files, siblings included */
     struct file_refusal refusal;
     struct memory_files memory;
     bool is_done;               /* files_free() was called, and a helper still reads one of them */
@@ -48,6 +48,8 @@ bool files_trusts(const struct files *f, const struct file *file);
 struct file *files_keep(struct files *f, int fd, unsigned root, struct span path);
 /* Is it still what was opened, its content, too? */
 bool file_is(const struct file *file, const struct stat *st);
+/* Takes over fd.  In no table yet; released by file_release().  NULL: no memory, and fd is the caller's. */
+struct file *files_make(int fd, const struct stat *st, unsigned root, struct span path, enum encoding encoding);
 void files_forget_all(struct files *f);      /* closes all that no response is sending */
 /* Does the name have its content's hash in it?  Then what is kept under it is good for ever. */
 bool files_is_hashed(const struct files *f, struct file *file);

@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "serve/file_answer.h"
 #include "serve/files_private.h"
+#include "serve/siblings.h"
 #include "serve/stage.h"
 
 struct file_wait {
@@ -14,7 +15,8 @@ struct file_wait {
     struct exchange *x;         /* NULL once it left */
     struct serve *serve;
     int root_fd;                /* duplicate: the roots may be replaced meanwhile */
-    int fd;                     /* result: a descriptor or -errno */
+    bool with_siblings;
+    struct opened opened;       /* the result */
     unsigned root, stamp;       /* of files.roots then */
     char path[];
 };
@@ -44,7 +46,18 @@ static void refuse_file(struct exchange *x, int error)
 static void open_cold(struct helper_job *job)
 {
     struct file_wait *w = container_of(job, struct file_wait, job);
-    w->fd = files_open_beneath(w->root_fd, w->path, false);
+    w->opened = siblings_open(w->root_fd, w->path, w->with_siblings, false);
+}
+
+/* Takes over the descriptors.  NULL: there is none, or it is not a file. */
+static struct file *keep(struct files *f, struct opened *o, unsigned root, struct span path)
+{
+    struct file *file = o->fd >= 0 ? files_keep(f, o->fd, root, path) : NULL;
+    if (file)
+        siblings_attach(f, file, o);
+    else
+        siblings_close(o);
+    return file;
 }
 
 static void opened_cold(struct helper_job *job)
@@ -54,11 +67,13 @@ static void opened_cold(struct helper_job *job)
     struct file *file = NULL;
     /* Another generation brought other roots: the number may mean another folder now. */
     bool is_same_root = w->stamp == w->serve->files->roots_stamp;
-    int fd = w->fd;
-    if (fd >= 0 && x && is_same_root)
-        file = files_keep(w->serve->files, fd, w->root, span_of(w->path));
-    else if (fd >= 0)
+    int fd = w->opened.fd;
+    if (x && is_same_root) {
+        file = keep(w->serve->files, &w->opened, w->root, span_of(w->path));
+    } else {
+        siblings_close(&w->opened);
         (void)sys_close(fd);
+    }
     (void)sys_close(w->root_fd);
     sys_free(w);
     if (!x)
@@ -80,6 +95,12 @@ void stage_files_leave(struct exchange *x)
     x->file_wait = NULL;
 }
 
+/* What users uploaded has none: see siblings.h. */
+static bool has_siblings(const struct exchange *x, unsigned root)
+{
+    return x->conf->static_siblings && !files_of(x)->roots[root].is_media;
+}
+
 static bool wait_for(struct exchange *x, unsigned root, struct span path)
 {
     struct file_wait *w = sys_calloc(1, sizeof *w + path.len + 1);
@@ -89,6 +110,7 @@ static bool wait_for(struct exchange *x, unsigned root, struct span path)
     w->x = x;
     w->serve = x->serve;
     w->root = root;
+    w->with_siblings = has_siblings(x, root);
     w->stamp = files_of(x)->roots_stamp;
     memcpy(w->path, path.at, path.len);
     w->root_fd = sys_dup_cloexec(files_of(x)->roots[root].fd);
@@ -104,18 +126,20 @@ static bool wait_for(struct exchange *x, unsigned root, struct span path)
 /* ---- the stage ------------------------------------------------------------------------------- */
 
 /* At once where the kernel has all it needs in memory; -EAGAIN: a helper does it. */
-static int open_or_wait(struct exchange *x, unsigned root, struct span path, const char *name)
+static struct opened open_or_wait(struct exchange *x, unsigned root, struct span path, const char *name)
 {
     struct files *f = files_of(x);
-    int fd = files_open_beneath(f->roots[root].fd, name, true);
-    if (fd == -EMFILE) {
+    int root_fd = f->roots[root].fd;
+    bool with_siblings = has_siblings(x, root);
+    struct opened o = siblings_open(root_fd, name, with_siblings, true);
+    if (o.fd == -EMFILE) {
         files_forget_all(f);            /* those that nobody sends just now make room */
-        fd = files_open_beneath(f->roots[root].fd, name, true);
+        o = siblings_open(root_fd, name, with_siblings, true);
     }
-    if (fd != -EAGAIN || wait_for(x, root, path))
-        return fd;
+    if (o.fd != -EAGAIN || wait_for(x, root, path))
+        return o;
     /* Every helper is busy: better slow than wrong. */
-    return files_open_beneath(f->roots[root].fd, name, false);
+    return siblings_open(root_fd, name, with_siblings, false);
 }
 
 /* The file, or NULL: *error is -EAGAIN when a helper opens it, else why there is none. */
@@ -131,10 +155,10 @@ static struct file *open_now(struct exchange *x, unsigned root, struct span path
         return NULL;
     memcpy(name, path.at, path.len);
     name[path.len] = '\0';
-    int fd = open_or_wait(x, root, path, name);
-    if (fd < 0)
-        *error = fd;
-    return fd >= 0 ? files_keep(f, fd, root, path) : NULL;
+    struct opened o = open_or_wait(x, root, path, name);
+    if (o.fd < 0)
+        *error = o.fd;
+    return keep(f, &o, root, path);
 }
 
 enum stage_says stage_files(struct exchange *x)

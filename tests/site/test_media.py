@@ -1,6 +1,8 @@
 """Uploads: served where nothing guards them, and never past a view that does."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -262,6 +264,16 @@ def test_foreign_content_runs_nothing(
     assert ("sandbox" in (answer.get("Content-Security-Policy") or "")) is is_sandboxed
     part = get(public.address, f"/media/{name}", [("Range", "bytes=1-3")])
     assert part.status == 206 and part.get("X-Content-Type-Options") == "nosniff"
+
+
+def test_an_upload_beside_an_upload_is_not_it(public: Site) -> None:
+    found = re.search(r"is served from (\S+?)[,;.\"]?(\s|$)", decision(public))
+    assert found
+    folder = Path(found[1])
+    write(folder / "mine.txt", SECRET)
+    (folder / "mine.txt.gz").write_bytes(gzip.compress(b"of somebody else"))
+    answer = get(public.address, "/media/mine.txt", [("Accept-Encoding", "gzip")])
+    assert answer.text == SECRET and answer.get("Content-Encoding") is None
 
 
 def test_static_files_are_our_own(public: Site) -> None:
