@@ -245,12 +245,9 @@ static int refuse_name(struct span name, enum conf_source source, const char *pl
     return -EINVAL;
 }
 
-int conf_set(struct conf *c, struct span name, struct span value, enum conf_source source,
-             const char *place, char *why)
+static int set_one(struct conf *c, enum conf_option option, struct span value, enum conf_source source,
+                   const char *place, char *why)
 {
-    enum conf_option option = conf_find(name);
-    if (option == CONF_OPTIONS)
-        return refuse_name(name, source, place, why);
     const struct setting s = { &rows[option], value, source, place, why };
     const struct conf_text *mark = c->texts;
     bool is_kept = source >= c->origin[option].source;
@@ -274,6 +271,21 @@ int conf_set(struct conf *c, struct span name, struct span value, enum conf_sour
     else if (is_kept)
         c->origin[option] = (struct conf_origin){ source, kept_place };
     return rc;
+}
+
+int conf_set(struct conf *c, struct span name, struct span value, enum conf_source source,
+             const char *place, char *why)
+{
+    enum conf_option option = conf_find(name);
+    if (option == CONF_OPTIONS)
+        return refuse_name(name, source, place, why);
+    int rc = 0;
+    while (option == CONF_hosts && rc == 0 && span_find(value, ',') < value.len) {
+        struct span first = { value.at, span_find(value, ',') };
+        rc = set_one(c, option, span_trim(first), source, place, why);
+        value = span_trim(span_skip(value, first.len + 1));
+    }
+    return rc < 0 ? rc : set_one(c, option, value, source, place, why);
 }
 
 /* ---- back to texts ---- */

@@ -102,6 +102,19 @@ static const char *check_site(struct span *text)
                : "a name of letters, digits, '-', '_' and '.'";
 }
 
+/* "*" alone is every name; "*." before one is all below it.  Brackets: an IPv6 address. */
+static const char *check_host(struct span *text)
+{
+    struct span name = *text;
+    bool is_right = name.at[0] != '.';
+    if (span_starts(name, SPAN("*.")) || span_eq(name, SPAN("*")))
+        name = span_skip(name, name.len > 1 ? 2 : 1);
+    for (size_t i = 0; i < name.len && is_right; i++)
+        is_right = is_name_byte(name.at[i], ".-_:[]") && !(name.at[i] & 0x80);
+    return is_right ? NULL : "a host name such as example.org, or *.example.org for all below it; one with other "
+                             "letters as it is on the wire (xn--...)";
+}
+
 static const char *check_url_path(struct span *text)
 {
     if (text->at[0] != '/')
@@ -215,6 +228,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
         { CONF_request_id_field, check_field }, { CONF_traceparent, check_traceparent },
         { CONF_tls_client, check_tls_client },
+        { CONF_hosts, check_host },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static },   { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },

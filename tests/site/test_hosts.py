@@ -13,7 +13,7 @@ def status(address, host: str, target: str = "/hello") -> int:
 
 @pytest.fixture(scope="module")
 def site(shared: Sites):
-    return shared.start("work", "--hosts", "example.com", "--hosts", "*.example.org")
+    return shared.start("work", "--hosts", "a.test, example.com", "--hosts", "*.example.org")
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,24 @@ UNIT_TEST(a_list_grows_within_a_source_and_is_replaced_by_a_stronger_one)
     conf_free(c);
 }
 
+UNIT_TEST(names_of_hosts_may_have_commas_between)
+{
+    static const char *const wrong[] = {
+        "a.org, ", ",a.org", "a.org, b c.org", "a.org b.org", ".a.org", "*a.org", "http://a.org", "a.*.org", "\xc3\xa4.org",
+    };
+    struct conf *c = conf_new();
+    assert_int_equal(set(c, "hosts", "a.org,  *.b.org ,c.org", CONF_INI), 0);
+    assert_int_equal(set(c, "hosts", "d.org", CONF_INI), 0);
+    assert_int_equal(c->hosts.count, 4);
+    assert_string_equal(c->hosts.items[0], "a.org");
+    assert_string_equal(c->hosts.items[1], "*.b.org");
+    assert_string_equal(c->hosts.items[3], "d.org");
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        if (set(c, "hosts", wrong[i], CONF_ARGUMENT) != -EINVAL)
+            fail_msg("%s is taken for a host", wrong[i]);
+    conf_free(c);
+}
+
 /* ---- environment ---- */
 
 UNIT_TEST(the_environment_sets_options)
@@ -773,6 +791,7 @@ UNIT_MAIN(every_default_is_a_value_within_its_bounds, a_new_conf_has_the_default
           a_mistake_in_the_arguments_is_one_sentence, guesses_need_some_likeness,
           arguments_have_every_form, a_stronger_source_wins_whatever_comes_first,
           a_list_grows_within_a_source_and_is_replaced_by_a_stronger_one,
+          names_of_hosts_may_have_commas_between,
           the_environment_sets_options, platforms_set_port_and_web_concurrency,
           a_mistake_in_the_environment_names_the_variable,
           what_kubernetes_and_test_builds_set_is_not_ours, an_ini_file_sets_options,
