@@ -173,7 +173,7 @@ def index_page(front: Front) -> None:
     assert answer.status == 200 and "<h1>Handbook</h1>" in answer.text
 
 
-@row("Who may", "the admin by address", "from the office, not from everywhere", slipway="not yet")
+@row("Who may", "the admin by address", "from the office, not from everywhere")
 def by_network(front: Front) -> None:
     assert front.ask(MAIN, "/admin/login/", [visitor(COLLEAGUE)]).status == 200
     for target in ("/admin/", "/admin/login/", "/admin/pictures/"):

@@ -47,19 +47,13 @@ def certificates(front: Front) -> None:
     "Hosts and redirects",
     "an unknown name gets 421",
     "not the first site: RFC 9110, section 15.5.20",
-    slipway="not yet: a site answers to every name that Django allows, with 400 for others",
 )
 def unknown_host(front: Front) -> None:
     assert front.ask("stranger.test").status == 421
     assert front.ask("stranger.test", tls=False).status == 421
 
 
-@row(
-    "Hosts and redirects",
-    "so does the bare address",
-    "scanners ask that way",
-    slipway="not yet: as above",
-)
+@row("Hosts and redirects", "so does the bare address", "scanners ask that way")
 def by_address(front: Front) -> None:
     assert front.ask("127.0.0.1", name="").status == 421
     assert front.ask("127.0.0.1", tls=False).status == 421
@@ -70,7 +64,6 @@ def by_address(front: Front) -> None:
     "a certificate's name and Host of two sites get 421",
     "one site's certificate is no way into another",
     nginx="serves the site that Host names",
-    slipway="not yet: as above",
 )
 def name_and_host(front: Front) -> None:
     assert front.ask(MAIN, name=NOTES).status == 421
@@ -197,12 +190,7 @@ def underscores(front: Front) -> None:
     assert "HTTP_X_USER" not in seen(front, ("X_User", "boss"))
 
 
-@row(
-    "The application",
-    "gets a request id",
-    "one word that log lines of all parts have in common",
-    slipway="not yet: it stands in the access log only",
-)
+@row("The application", "gets a request id", "one word that log lines of all parts have in common")
 def request_id(front: Front) -> None:
     one, other = seen(front)["HTTP_X_REQUEST_ID"], seen(front)["HTTP_X_REQUEST_ID"]
     assert one != other and len(one) >= 16
