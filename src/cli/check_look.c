@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/sys.h"
 #include "cli/check.h"
+#include "conf/annex.h"
 #include "conf/folder.h"
 #include "edge/sandbox.h"
 #include "edge/sandbox_calls.h"
@@ -122,6 +123,20 @@ static void look_at_certificates(const struct look *l)
     check_look_tls(l->found, l->c, l->name);
 }
 
+/* Those of basic-auth and redirects, of the site and its routes. */
+static void look_at_annexes(const struct look *l)
+{
+    char why[CONF_WHY_BYTES];
+    struct buf text = { 0 };
+    if (annex_stamp(l->c) != 0 && annex_read(l->c, &text, why) < 0)
+        check_say(l->found, "files", l->name, CHECK_PROBLEM, "", "%s", why);
+    else if (annex_stamp(l->c) != 0)
+        check_say(l->found, "files", l->name, CHECK_OK, "", "the files of basic-auth and redirects are in order");
+    if (text.block)
+        explicit_bzero(text.block, text.cap_bytes);
+    buf_done(&text);
+}
+
 /* Whoever is trusted names any client he likes. */
 static void look_at_trusted_peers(const struct look *l)
 {
@@ -180,6 +195,7 @@ static const struct {
     { "sandbox", look_at_sandbox },
     { "static-option", look_at_static_option },
     { "certificates", look_at_certificates },
+    { "named-files", look_at_annexes },
     { "trusted-peers", look_at_trusted_peers },
 };
 

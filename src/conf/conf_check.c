@@ -5,8 +5,10 @@
 #include "conf/conf_private.h"
 #include "conf/listen.h"
 #include "conf/rate_rule.h"
+#include "conf/redirect_target.h"
 #include "conf/visitors.h"
 #include "http/field.h"
+#include "http/request.h"
 
 static const struct span unix_prefix = SPAN("unix:");
 
@@ -45,6 +47,23 @@ static const char *check_methods(struct span *text)
     while (field_list_next(&rest, &method))
         is_right = is_right && field_name_is_valid(method);
     return is_right ? NULL : "methods, such as GET, POST";
+}
+
+static const char *check_redirect(struct span *text)
+{
+    struct redirect_rule rule;
+    return text->len == 0 || redirect_rule_parse(*text, &rule) == 0 ? NULL : REDIRECT_RULE_TAKES;
+}
+
+static const char *check_canonical_host(struct span *text)
+{
+    return text->len == 0 || request_host_is_valid(*text) ? NULL : "a host name, such as example.com";
+}
+
+/* What may stand in a quoted-string. */
+static const char *check_realm(struct span *text)
+{
+    return field_value_is_valid(*text) && !memchr(text->at, '\t', text->len) ? NULL : "a text without control characters";
 }
 
 static const char *check_field(struct span *text)
@@ -237,6 +256,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_preload, check_auto },        { CONF_rate_limit, check_rate_limit },
         { CONF_sandbox, check_sandbox },     { CONF_wall_open, check_health_path },
         { CONF_access_format, check_access_format }, { CONF_umask, check_umask },
+        { CONF_redirect, check_redirect },     { CONF_canonical_host, check_canonical_host },
+        { CONF_basic_auth_realm, check_realm },
         { CONF_allow, check_visitors },       { CONF_deny, check_visitors },
         { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
         { CONF_access_fields, check_access_fields },

@@ -10,7 +10,24 @@
 #include "link/channel.h"
 #include "tls/tls.h"
 
-enum { CONF_BYTES_MAX = 4 * 1024 * 1024 };
+enum { CONF_BYTES_MAX = 4 * 1024 * 1024, ANNEX_BYTES_MAX = 256 * 1024 * 1024 };
+
+/* All of the memfd, added to *into.  0 or -errno. */
+static int read_annex(int fd, struct buf *into)
+{
+    struct stat st;
+    int rc = sys_fstat(fd, &st);
+    if (rc == 0 && (st.st_size <= 0 || st.st_size > ANNEX_BYTES_MAX))
+        rc = -EMSGSIZE;
+    rc = rc < 0 ? rc : buf_reserve(into, (size_t)st.st_size);
+    while (rc == 0 && buf_len(into) < (size_t)st.st_size) {
+        ssize_t got = sys_pread(fd, buf_tail(into), (size_t)st.st_size - buf_len(into), (off_t)buf_len(into));
+        if (got <= 0)
+            return got < 0 ? (int)got : -EIO;
+        buf_added(into, (size_t)got);
+    }
+    return rc;
+}
 
 struct conf *edge_read_conf(int fd, char *why)
 {
@@ -84,26 +101,35 @@ static int name_site(struct edge *e, struct edge_site *s, const struct conf *con
     return rc;
 }
 
-int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *fds, size_t fds_count)
+/* The conf is taken over unless this fails. */
+static int obey_site(struct edge *e, const struct channel_msg *msg, struct conf *conf, struct buf *annex)
 {
-    char why[CONF_WHY_BYTES];
-    struct conf *conf = fds_count == 1 ? edge_read_conf(fds[0], why) : NULL;
-    for (size_t i = 0; i < fds_count; i++)
-        (void)sys_close(fds[i]);
-    if (!conf)
-        return -EPROTO;
     struct edge_site *s = edge_site(e, msg->site);
     uint32_t generation = s ? msg->generation : 0;
     if (!s)
         s = new_site(e, msg->site, conf);
     int rc = s ? name_site(e, s, conf) : -ENOMEM;
     if (rc == 0)
-        rc = serve_options(&s->serve, conf, generation);
-    if (rc < 0) {
-        if (s)
-            edge_site_gone(e, s->id);
+        rc = serve_options(&s->serve, conf, annex, generation);
+    if (rc < 0 && s)
+        edge_site_gone(e, s->id);
+    return rc;
+}
+
+int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *fds, size_t fds_count)
+{
+    char why[CONF_WHY_BYTES];
+    struct buf annex = { 0 };
+    struct conf *conf = fds_count == 1 || fds_count == 2 ? edge_read_conf(fds[0], why) : NULL;
+    int rc = conf ? 0 : -EPROTO;
+    if (rc == 0 && fds_count == 2)
+        rc = read_annex(fds[1], &annex);
+    for (size_t i = 0; i < fds_count; i++)
+        (void)sys_close(fds[i]);
+    rc = rc < 0 ? rc : obey_site(e, msg, conf, &annex);
+    if (rc < 0)
         conf_free(conf);
-    }
+    buf_done(&annex);
     return rc;
 }
 

@@ -35,8 +35,9 @@ enum channel_kind {
                                  * site = so many CHANNEL_SITE follow, before any client is met;
                                  * fds: the board, and with TLS listeners certificates: a memfd
                                  * of tls/bundle.h's items */
-    CHANNEL_SITE,               /* site; fd: memfd with conf_write()'s text: there is such a one, or
-                                 * from the switch to `generation` on it has these options */
+    CHANNEL_SITE,               /* site; fds: memfd with conf_write()'s text, and where options name
+                                 * files, one of conf/annex.h: there is such a one, or from the
+                                 * switch to `generation` on it has these options (0: at once) */
     CHANNEL_SITE_GONE,          /* site */
     CHANNEL_FILES,              /* generation, just before it: its static files; text: JSON, as is
                                  * below; fds: the folders (O_PATH), in which an edge's user may
@@ -81,6 +82,7 @@ enum { CHANNEL_TEXT_MAX = 60 * 1024 };
  * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL,
  * "fd":which|"error":errno, "manifest_fd":which, its folder, where it is not beneath
  * root}], "name":SITE, "framework":"Django 5.2",
+ * "hosts":ALLOWED_HOSTS,
  * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h),
  * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h)} */
 

@@ -135,16 +135,23 @@ static void cannot_tell(struct edge_place *e, enum channel_kind kind, int error)
     child_signal(&e->child, SIGKILL);
 }
 
-/* generation 0: at once, else from the switch to it on. */
-static void post_site(struct edge_place *e, const struct site *s, const struct conf *conf, uint32_t generation)
+/* generation 0: at once, else from the switch to it on.  annex_fd: -1 for none. */
+static void post_site(struct edge_place *e, const struct site *s, const struct conf *conf, int annex_fd,
+                      uint32_t generation)
 {
-    int fd = master_site_fd(conf);
-    if (fd < 0) {
-        cannot_tell(e, CHANNEL_SITE, fd);
+    const int fds[2] = { master_site_fd(conf), annex_fd };
+    if (fds[0] < 0) {
+        cannot_tell(e, CHANNEL_SITE, fds[0]);
         return;
     }
-    post(e, (struct channel_msg){ .kind = CHANNEL_SITE, .site = s->id, .generation = generation }, SPAN(""), &fd, 1);
-    (void)sys_close(fd);
+    post(e, (struct channel_msg){ .kind = CHANNEL_SITE, .site = s->id, .generation = generation }, SPAN(""), fds,
+         annex_fd >= 0 ? 2 : 1);
+    (void)sys_close(fds[0]);
+}
+
+static void post_options(struct edge_place *e, const struct generation *g, uint32_t generation)
+{
+    post_site(e, g->site, generation_start(g)->conf, g->annex_fd, generation);
 }
 
 static bool knows(const struct edge_place *e, const struct generation *g)
@@ -170,7 +177,7 @@ static void post_files(struct edge_place *e, const struct generation *g)
 static void post_generation(struct edge_place *e, struct generation *g)
 {
     g->known |= 1u << e->index;
-    post_site(e, g->site, generation_start(g)->conf, g->number);
+    post_options(e, g, g->options ? g->number : 0);      /* the first has those that the site has: only files are new */
     post_files(e, g);
     int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
     memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);
@@ -210,6 +217,13 @@ void edges_tell_changed(struct edges *all, const struct generation *g)
     for (unsigned i = 0; i < all->count; i++)
         if (knows(&all->places[i], g))
             post_changed(&all->places[i], g);
+}
+
+void edges_tell_options(struct edges *all, const struct generation *g)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        if (knows(&all->places[i], g))
+            post_options(&all->places[i], g, 0);
 }
 
 void edges_tell_generation(struct edges *all, struct generation *g)
@@ -385,7 +399,10 @@ static void tell_everything(struct edge_place *e)
     post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
-        post_site(e, site, site->current ? generation_start(site->current)->conf : site->conf, 0);
+        if (site->current)
+            post_options(e, site->current, 0);
+        else
+            post_site(e, site, site->conf, -1, 0);
     }
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);

@@ -56,6 +56,7 @@ void edges_tell_generation(struct edges *e, struct generation *g);
 void edges_tell_worker(struct edges *e, const struct worker *w);
 /* kind: CHANNEL_WORKER_REST, CHANNEL_WORKER_DEAD (status: as waitpid gave it) */
 void edges_tell_about(struct edges *e, enum channel_kind kind, const struct worker *w, int status);
+void edges_tell_options(struct edges *e, const struct generation *g);     /* its files: at once */
 void edges_tell_certificates(struct edges *e);           /* new ones: all edges */
 void edges_ask(struct edges *e); /* for figures: control_server_step() when one answers */
 bool edges_have_answered(const struct edges *e);

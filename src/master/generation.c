@@ -5,6 +5,7 @@
  * Owns   zygote, workers, yard, bells.
  * Not    which generation is to serve: site.c.
  */
+#include "master/annexes.h"
 #include "master/generation.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,7 @@ static void bury(struct generation *g)
     if (g->yard.at)
         yard_done(&g->yard);
     (void)sys_close(g->yard_fd);
+    (void)sys_close(g->annex_fd);
     log_debug("generation ended", "generation=%u", g->number);
     loop_free_later(m->loop, &g->garbage, free_now);
     master_step(m);
@@ -520,7 +522,9 @@ static int read_options(struct generation *g, char *why)
         g->options = reread_new(m->start, why);
     if (is_read && !g->options)
         return -EINVAL;
-    int rc = is_read ? certificates_reload(&m->certificates, g->options->conf, why) : 0;
+    int rc = g->is_excuse ? 0 : annexes_read(g, why);
+    if (rc == 0 && is_read)
+        rc = certificates_reload(&m->certificates, g->options->conf, why);
     if (rc < 0)
         return rc;
     g->workers_wanted = project_workers(generation_start(g)->conf);
@@ -556,7 +560,7 @@ struct generation *generation_new(struct site *site, const struct zygote_excuse 
     g->site = site;
     g->is_excuse = excuse != NULL;
     g->number = ++site->master->generations;
-    g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
+    g->annex_fd = g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
     g->started_us = sys_now_us();
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)
         g->bells[i] = -1;

@@ -29,6 +29,8 @@ enum generation_state {
 struct generation {
     struct list node;              /* in site.generations, oldest first */
     struct site *site;
+    int annex_fd;                  /* memfd of conf/annex.h: files that its options name; -1: none */
+    uint64_t annex_stamp;          /* of those files */
     struct reread *options;        /* read for it; NULL: those of the start */
     uint32_t number;
     struct worker_user user;       /* whom its processes run as */

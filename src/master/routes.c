@@ -115,10 +115,11 @@ char *routes_text(const struct master_start *start, const json_t *report, char *
     note[0] = '\0';
     json_t *rows = json_array();
     if (rows && add_all(rows, start, report, note) == 0) {
-        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:O*, s:O*}", "mount", start->conf->mount, "name",
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:O*, s:O*, s:O*}", "mount", start->conf->mount, "name",
                                 start->project->name, "framework",
                                 json_text(report, "framework", ""), "static", rows, "wall",
-                                wall_of(report), "headers", json_object_get(report, "headers"));
+                                wall_of(report), "headers", json_object_get(report, "headers"),
+                                "hosts", json_object_get(report, "allowed_hosts"));
         text = all ? json_line(all) : NULL;
         json_decref(all);
     }

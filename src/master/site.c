@@ -18,6 +18,7 @@ void site_init(struct site *s, struct master *m)
     list_init(&s->waiting);
     list_init(&s->waiting_again);
     timer_init(&s->timer, renew);
+    annexes_init(&s->annexes, s);
     list_add_before(&m->sites, &s->node);
 }
 
@@ -146,6 +147,7 @@ void site_serves(struct site *s, struct generation *g)
     if (old)
         notify_reloaded(&s->master->notify, s->project->name, g->number, NULL);
     watcher_serves(s->master->watcher, g);
+    annexes_watch(&s->annexes);
     answer_serving(s, g);
     if (old)
         generation_retire(old);
@@ -230,5 +232,6 @@ bool site_is_empty(const struct site *s)
 void site_done(struct site *s)
 {
     timer_off(s->master->loop, &s->timer);
+    annexes_done(&s->annexes);
     list_remove(&s->node);
 }

@@ -2,6 +2,7 @@
  */
 #pragma once
 #include "loop/loop.h"
+#include "master/annexes.h"
 #include "master/backoff.h"
 #include "master/generation.h"
 #include "master/master.h"
@@ -22,6 +23,7 @@ struct site {
     struct list waiting;            /* control_client.waiting: who asked for `next` */
     struct list waiting_again;      /* who asked while `next` was under way: for the one after it */
     bool wants_another;
+    struct annexes annexes;         /* files that its options name */
     struct timer timer;             /* before a renewal is tried again */
     struct backoff backoff;
 };

@@ -3,6 +3,8 @@
 #include "base/sys.h"
 #include "http/path.h"
 #include "serve/gate.h"
+#include "serve/named.h"
+#include "serve/redirect.h"
 
 static void read_pattern(struct route *r, const char *pattern)
 {
@@ -13,34 +15,43 @@ static void read_pattern(struct route *r, const char *pattern)
 }
 
 /* 0 or -ENOMEM. */
-static int prepare(struct route *r, const struct conf *conf)
+static int prepare(struct route *r, const struct conf *conf, const struct named *named)
 {
     int rc;
     r->conf = conf;
     r->gate = gate_new(conf, &rc);
+    if (rc == 0)
+        r->redirect = redirect_new(conf, named_redirects(named, conf->redirects), &rc);
     return rc;
 }
 
 static void forget(struct route *r)
 {
     gate_free(r->gate);
+    redirect_free(r->redirect);
 }
 
-struct routes *routes_new(const struct conf *site, bool is_lent)
+struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent)
 {
     struct routes *r = sys_calloc(1, sizeof *r + site->routes_count * sizeof r->all[0]);
     if (!r)
         return NULL;
     r->holders = 1;
-    int rc = prepare(&r->site, site);
+    int rc = 0;
+    r->named = annex ? named_new(buf_span(annex), &rc) : NULL;
+    rc = rc < 0 ? rc : prepare(&r->site, site, r->named);
     for (size_t i = 0; i < site->routes_count && rc == 0; i++) {
         struct route *one = &r->all[r->count++];
         read_pattern(one, site->routes[i].pattern);
-        rc = prepare(one, site->routes[i].conf);
+        rc = prepare(one, site->routes[i].conf, r->named);
     }
     if (rc < 0) {
         routes_let(r);
         return NULL;
+    }
+    if (annex) {
+        r->annex = *annex;
+        *annex = (struct buf){ 0 };
     }
     r->conf = is_lent ? NULL : (struct conf *)(uintptr_t)site;
     return r;
@@ -59,6 +70,10 @@ void routes_let(struct routes *r)
     forget(&r->site);
     for (size_t i = 0; i < r->count; i++)
         forget(&r->all[i]);
+    named_free(r->named);
+    if (r->annex.block)
+        explicit_bzero(r->annex.block, r->annex.cap_bytes);
+    buf_done(&r->annex);
     conf_free(r->conf);
     sys_free(r);
 }

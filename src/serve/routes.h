@@ -5,11 +5,12 @@
  *        pattern with '*' (any bytes, also '/') is one of whole paths.  Of several that match, the one
  *        with most bytes other than '*'; of equals, the first.
  * Cost   each pattern is looked at once a request; none without sections.
- * Made   with what stages want to have read before the first request (gate).
+ * Made   with what stages want to have read before the first request (gate, redirect).
  * Owner  counted: who made it has it, and every exchange under its options.  The conf goes with the
  *        last one.
  */
 #pragma once
+#include "base/buf.h"
 #include "conf/conf.h"
 
 struct route {
@@ -18,18 +19,22 @@ struct route {
     size_t weight;                /* bytes of it other than '*' */
     bool is_glob;
     struct gate *gate;            /* NULL: everybody may do everything */
+    struct redirect *redirect;    /* NULL: nobody is sent elsewhere */
 };
 
 struct routes {
     unsigned holders;
     struct conf *conf;            /* of the site, which it frees; NULL: a lent one */
+    struct buf annex;             /* the files that options name */
+    struct named *named;          /* ... as they are read; NULL: none */
     struct route site;
     size_t count;
     struct route all[];
 };
 
-/* Of these options, which it owns from now on unless they are lent; NULL: no memory, nothing is owned. */
-struct routes *routes_new(const struct conf *site, bool is_lent);
+/* Of these options, which it owns from now on unless they are lent, and so the bytes of `annex` (NULL:
+ * none); NULL: no memory, nothing is owned. */
+struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent);
 struct routes *routes_hold(struct routes *r);
 void routes_let(struct routes *r);                  /* takes NULL */
 const struct route *routes_find(const struct routes *r, struct span path);

@@ -16,6 +16,7 @@
 #include "serve/finish.h"
 #include "serve/headers.h"
 #include "serve/rate.h"
+#include "serve/redirect.h"
 #include "serve/stage.h"
 #include "serve/wall.h"
 
@@ -28,6 +29,7 @@ static const struct stage {
     { "gate", stage_gate },
     { "opening", stage_opening },
     { "rate", stage_rate },
+    { "redirect", stage_redirect },
     { "wall", stage_wall },
     { "files", stage_files },
     { "application", stage_app },
@@ -44,7 +46,7 @@ int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, stru
     opening_init(s);
     s->files = files_new(loop, helpers, conf);
     s->plan = access_plan_new(conf);
-    s->routes = routes_new(conf, true);
+    s->routes = routes_new(conf, NULL, true);
     return s->files && s->routes && s->plan ? 0 : -ENOMEM;
 }
 
@@ -71,9 +73,9 @@ static void use(struct serve *s, struct routes *routes)
         log_error("no memory for rate limits, none counts now", "error=%d", rc);
 }
 
-int serve_options(struct serve *s, struct conf *conf, uint32_t generation)
+int serve_options(struct serve *s, struct conf *conf, struct buf *annex, uint32_t generation)
 {
-    struct routes *routes = routes_new(conf, false);
+    struct routes *routes = routes_new(conf, annex, false);
     if (!routes)
         return -ENOMEM;
     routes_let(s->next);
@@ -121,6 +123,7 @@ void serve_done(struct serve *s)
     timer_off(s->loop, &s->opening_timer);
     rate_free(s->rate);
     wall_free(s->wall);
+    hosts_done(&s->allowed);
     headers_free(s->headers);
     files_free(s->files);
     routes_let(s->next);
@@ -142,6 +145,7 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
     headers_free(s->headers);
     s->headers = headers_new(json_object_get(site, "headers"));
     (void)snprintf(s->name, sizeof s->name, "%s", json_text(site, "name", ""));
+    redirect_allow(&s->allowed, json_object_get(site, "hosts"));
     json_decref(site);
     wall_free(s->wall);
     s->wall = wall;

@@ -1,6 +1,6 @@
 /* serve.h - who answers: the stages, in one table in the order they run, then the application.
  *
- *     edge --serve_begin--> health > gate > opening > rate > wall > files > application --pool--> worker
+ *     edge --serve_begin--> health > host > gate > opening > rate > redirect > wall > files > application --pool--> worker
  *     edge <--answer_out--- head, body, file, cut
  *
  * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run
@@ -10,6 +10,7 @@
 #include "link/board.h"
 #include "loop/helpers.h"
 #include "serve/exchange.h"
+#include "serve/hosts.h"
 #include "serve/identity.h"
 #include "serve/routes.h"
 
@@ -37,6 +38,7 @@ struct serve {
     struct files *files;              /* static roots and open files */
     struct rate *rate;                /* NULL: no rate limits */
     struct wall *wall;                /* NULL: everybody may come in */
+    struct hosts allowed;             /* ALLOWED_HOSTS: the application takes them */
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
     bool has_site;                    /* the site's description came: files and wall are known */
     struct list opening_waits;           /* struct opening_wait */
@@ -64,8 +66,9 @@ struct serve {
 
 int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
                struct helpers *helpers, int access_fd);
-/* Its options from generation's switch on (0: at once); the conf is the callee's.  0 or -ENOMEM. */
-int serve_options(struct serve *s, struct conf *conf, uint32_t generation);
+/* Its options from generation's switch on (0: at once); the conf is the callee's, and so are the bytes of
+ * `annex` (conf/annex.h), the files that it names.  0, -ENOMEM, or -EBADMSG: no annex. */
+int serve_options(struct serve *s, struct conf *conf, struct buf *annex, uint32_t generation);
 void serve_switched(struct serve *s, uint32_t generation);
 /* Can requests be answered now?  Of the lobby: by every site. */
 bool serve_is_ready(const struct serve *s);

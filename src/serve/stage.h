@@ -15,6 +15,7 @@ enum stage_says stage_opening(struct exchange *x);
 void opening_init(struct serve *s);
 void opening_leave(struct exchange *x);             /* it does not wait for the site any more */
 void serve_opened(struct serve *s);       /* those who waited go on */
+enum stage_says stage_redirect(struct exchange *x);
 enum stage_says stage_wall(struct exchange *x);
 enum stage_says stage_files(struct exchange *x);
 void stage_files_leave(struct exchange *x);      /* nobody waits for the file any more */

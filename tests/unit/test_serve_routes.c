@@ -43,7 +43,7 @@ static const struct {
 UNIT_TEST(the_most_specific_pattern_counts)
 {
     struct conf *c = with_routes(patterns);
-    struct routes *r = routes_new(c, true);
+    struct routes *r = routes_new(c, NULL, true);
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         const struct route *found = routes_find(r, span_of(wanted[i].path));
         if (!span_eq(found->pattern, span_of(wanted[i].pattern)))
@@ -57,7 +57,7 @@ UNIT_TEST(the_most_specific_pattern_counts)
 UNIT_TEST(without_sections_the_site_counts)
 {
     struct conf *c = with_routes((const char *const[]){ NULL });
-    struct routes *r = routes_new(c, true);
+    struct routes *r = routes_new(c, NULL, true);
     assert_ptr_equal(routes_find(r, SPAN("/x"))->conf, c);
     routes_let(r);
     conf_free(c);
@@ -66,7 +66,7 @@ UNIT_TEST(without_sections_the_site_counts)
 UNIT_TEST(of_equals_the_first_counts)
 {
     struct conf *c = with_routes((const char *const[]){ "*ab", "/a*", NULL });
-    struct routes *r = routes_new(c, true);
+    struct routes *r = routes_new(c, NULL, true);
     assert_ptr_equal(routes_find(r, SPAN("/ab"))->conf, c->routes[0].conf);
     routes_let(r);
     conf_free(c);
@@ -82,7 +82,7 @@ UNIT_TEST(many_stars_cost_no_more_than_pairs_of_places)
         memcpy(pattern + i, "*a", 2);
     memcpy(pattern + sizeof pattern - 2, "b", 2);
     struct conf *c = with_routes((const char *const[]){ pattern, NULL });
-    struct routes *r = routes_new(c, true);
+    struct routes *r = routes_new(c, NULL, true);
     assert_ptr_equal(routes_find(r, span_of(path)), &r->site);
     routes_let(r);
     conf_free(c);

@@ -1,0 +1,148 @@
+/* annex.c - every option that names such a file is one row here. */
+#include "conf/annex.h"
+#include <errno.h>
+#include <stdio.h>
+#include "base/hash.h"
+#include "base/sys.h"
+#include "conf/folder.h"
+#include "conf/htpasswd.h"
+#include "conf/redirect_map.h"
+
+struct head {                     /* of one machine and one program: numbers as they are in memory */
+    uint32_t kind, path_bytes, text_bytes;
+};
+
+static const char *path_of(const struct conf *c, enum annex_kind kind)
+{
+    switch (kind) {
+    case ANNEX_PASSWORDS:
+        return c->basic_auth;
+    case ANNEX_REDIRECTS:
+        return c->redirects;
+    case ANNEX_KINDS:
+        break;
+    }
+    return "";
+}
+
+/* The site's options, then those of its routes. */
+static const struct conf *conf_at(const struct conf *site, size_t place)
+{
+    return place == 0 ? site : site->routes[place - 1].conf;
+}
+
+/* Named there for the first time? */
+static bool is_new(const struct conf *site, size_t place, enum annex_kind kind)
+{
+    const char *path = path_of(conf_at(site, place), kind);
+    for (size_t i = 0; i < place; i++)
+        if (strcmp(path_of(conf_at(site, i), kind), path) == 0)
+            return false;
+    return path[0] != '\0';
+}
+
+static int look_at(enum annex_kind kind, struct span text, const char *path, char *why)
+{
+    struct htpasswd passwords = { 0 };
+    struct redirect_map map = { .texts = NULL };
+    int rc = 0;
+    switch (kind) {
+    case ANNEX_PASSWORDS:
+        rc = htpasswd_read(&passwords, text, path, why);
+        htpasswd_done(&passwords);
+        break;
+    case ANNEX_REDIRECTS:
+        rc = redirect_map_read(&map, text, path, why);
+        redirect_map_done(&map);
+        break;
+    case ANNEX_KINDS:
+        break;
+    }
+    return rc;
+}
+
+static int add(struct buf *out, enum annex_kind kind, struct span path, struct span text)
+{
+    const struct head head = { kind, (uint32_t)path.len, (uint32_t)text.len };
+    int rc = buf_add(out, (struct span){ (const char *)&head, sizeof head });
+    rc = rc < 0 ? rc : buf_add(out, path);
+    return rc < 0 ? rc : buf_add(out, text);
+}
+
+static int read_one(enum annex_kind kind, const char *path, struct buf *out, char *why)
+{
+    static const size_t limits[ANNEX_KINDS] = { HTPASSWD_BYTES_MAX, REDIRECT_MAP_BYTES_MAX };
+    struct buf text = { 0 };
+    int rc = folder_read_file(path, limits[kind], &text);
+    if (rc < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot read %.300s: %s", path,
+                       rc == -EFBIG ? "it is too large" : strerror(-rc));
+    rc = rc < 0 ? rc : look_at(kind, buf_span(&text), path, why);
+    if (rc == 0) {
+        rc = add(out, kind, span_of(path), buf_span(&text));
+        if (rc < 0)
+            (void)snprintf(why, CONF_WHY_BYTES, "no memory for %.300s", path);
+    }
+    buf_done(&text);
+    return rc;
+}
+
+int annex_read(const struct conf *site, struct buf *out, char *why)
+{
+    int rc = 0;
+    for (size_t place = 0; place <= site->routes_count; place++)
+        for (enum annex_kind kind = 0; kind < ANNEX_KINDS && rc == 0; kind++)
+            if (is_new(site, place, kind))
+                rc = read_one(kind, path_of(conf_at(site, place), kind), out, why);
+    return rc;
+}
+
+/* ---- has it changed? ---- */
+
+static uint64_t mix(uint64_t before, const char *path)
+{
+    struct stat st = { 0 };
+    int rc = sys_stat(path, &st);
+    const uint64_t facts[] = { before, (uint64_t)-rc, st.st_dev, st.st_ino, (uint64_t)st.st_size,
+                               (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec,
+                               (uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec };
+    return hash_span((struct span){ (const char *)facts, sizeof facts }) | 1;
+}
+
+uint64_t annex_stamp(const struct conf *site)
+{
+    uint64_t stamp = 0;
+    for (size_t place = 0; place <= site->routes_count; place++)
+        for (enum annex_kind kind = 0; kind < ANNEX_KINDS; kind++)
+            if (is_new(site, place, kind))
+                stamp = mix(stamp, path_of(conf_at(site, place), kind));
+    return stamp;
+}
+
+/* ---- taking it apart ---- */
+
+static bool take(struct span *rest, size_t bytes, struct span *text)
+{
+    if (bytes > rest->len)
+        return false;
+    *text = (struct span){ rest->at, bytes };
+    *rest = span_skip(*rest, bytes);
+    return true;
+}
+
+int annex_next(struct span *rest, struct annex_item *item)
+{
+    struct head head;
+    struct span left = *rest, bytes;
+    if (left.len == 0)
+        return 0;
+    if (!take(&left, sizeof head, &bytes))
+        return -EBADMSG;
+    memcpy(&head, bytes.at, sizeof head);
+    if (head.kind >= ANNEX_KINDS || !take(&left, head.path_bytes, &item->path) ||
+        !take(&left, head.text_bytes, &item->text))
+        return -EBADMSG;
+    item->kind = (enum annex_kind)head.kind;
+    *rest = left;
+    return 1;
+}

@@ -1,0 +1,17 @@
+/* named.h - the files of an annex (conf/annex.h), read: each once, however many routes name it.
+ *
+ * Owner  struct routes; the annex's bytes must outlive it.
+ */
+#pragma once
+#include "conf/annex.h"
+#include "conf/htpasswd.h"
+#include "conf/redirect_map.h"
+
+struct named;
+
+/* NULL: there are none (then *why is 0), or -ENOMEM, -EBADMSG: not what the master reads. */
+struct named *named_new(struct span annex, int *why);
+void named_free(struct named *n);                /* takes NULL */
+/* The one of that path; NULL when there is none, also for "". */
+const struct htpasswd *named_passwords(const struct named *n, const char *path);
+const struct redirect_map *named_redirects(const struct named *n, const char *path);
