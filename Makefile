@@ -24,12 +24,16 @@ test:           ## unit tests, then the site tests (under ten minutes)
 	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/site
 
 test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (ten minutes)
-	@$(MAKE) --no-print-directory fuzz test-foreign test-strangers test-asan test-faults test-hooks
+	@$(MAKE) --no-print-directory fuzz test-foreign test-strangers test-hosts test-asan test-faults test-hooks
 
 test-foreign: build ## against the real nginx, curl and others
 	@tools/setup peers
-	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer --ignore=tests/peer/test_strangers.py
+	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer --ignore=tests/peer/test_strangers.py --ignore=tests/peer/test_systemd.py
 	@SLIPWAY=$(BUILD)/slipway SLIPWAY_EXAMPLES=10000 $(PYTEST) tests/site/test_dotenv.py
+
+test-hosts: build ## a unit of install-service in a Debian 12 that systemd-nspawn boots (two minutes; makes BUILD/debian12 once)
+	@tools/setup hosts
+	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/peer/test_systemd.py
 
 test-strangers: build ## eight Django projects from PyPI (installs 1.3 GB into BUILD/strangers once)
 	@tools/setup peers
@@ -90,5 +94,5 @@ install: build  ## install below PREFIX (/usr/local)
 clean:          ## remove what was built (the virtualenvs stay)
 	rm -rf build build-debug build-asan build-faults build-hooks build-clang build-fuzz
 
-.PHONY: help run test test-peers test-foreign test-strangers test-asan test-faults test-hooks build build-debug build-asan build-faults build-hooks \
+.PHONY: help run test test-peers test-foreign test-hosts test-strangers test-asan test-faults test-hooks build build-debug build-asan build-faults build-hooks \
 	bench lint fuzz install clean
