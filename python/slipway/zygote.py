@@ -236,6 +236,10 @@ def look_at(
     if "error" not in facts:
         facts["metrics_dir"] = os.environ.get(METRICS, "")
         is_safe = judge(before, facts, start.get("preload") or "auto")
+        if is_safe and not start.get("check"):
+            found = load("_slipway_pages", "pages.py").find()
+            facts["pages"] = found.get("pages", {})
+            facts["warnings"] += found.get("why", [])
     return worker.Project(application, collects), facts, is_safe
 
 

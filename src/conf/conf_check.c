@@ -4,6 +4,7 @@
 #include "conf/access_list.h"
 #include "conf/conf_private.h"
 #include "conf/listen.h"
+#include "conf/error_page.h"
 #include "conf/rate_rule.h"
 #include "conf/redirect_target.h"
 #include "conf/visitors.h"
@@ -238,6 +239,12 @@ static const char *check_traceparent(struct span *text)
     return span_eq(*text, SPAN("pass")) || span_eq(*text, SPAN("make")) ? NULL : "pass or make";
 }
 
+static const char *check_error_page(struct span *text)
+{
+    struct error_page page;
+    return error_page_parse(*text, &page) == 0 ? NULL : ERROR_PAGE_TAKES;
+}
+
 const char *conf_check_text(enum conf_option option, struct span *text)
 {
     static const struct {
@@ -246,7 +253,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
     } checks[] = {
         { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
         { CONF_request_id_field, check_field }, { CONF_traceparent, check_traceparent },
-        { CONF_tls_client, check_tls_client },
+        { CONF_tls_client, check_tls_client }, { CONF_error_page, check_error_page },
         { CONF_hosts, check_host },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static },   { CONF_app, check_app },

@@ -84,7 +84,8 @@ enum { CHANNEL_TEXT_MAX = 60 * 1024 };
  * root}], "name":SITE, "framework":"Django 5.2",
  * "hosts":ALLOWED_HOSTS,
  * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h),
- * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h)} */
+ * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h),
+ * "pages":{"rows":[...],"fd":which}, where there are some (serve/pages.h)} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
  * -EAGAIN (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "master/pages.h"
 #include "master/reread.h"
 #include "master/routes.h"
 #include "master/site.h"
@@ -70,6 +71,7 @@ static void free_now(struct loop_garbage *garbage)
     struct generation *g = container_of(garbage, struct generation, garbage);
     sys_free(g->workers);
     sys_free(g->text);
+    (void)sys_close(g->pages_fd);
     reread_free(g->options);
     json_decref(g->report);
     sys_free(g);
@@ -369,12 +371,25 @@ static void tell_error(const struct generation *g)
               sentence);
 }
 
+/* NULL: no memory.  A site without its pages for errors still serves. */
+static char *describe(struct generation *g, char *note)
+{
+    json_t *rows = NULL;
+    const struct master_start *start = generation_start(g);
+    g->pages_fd = pages_read(start->conf, g->report, &g->user, g->site->project->name, &rows);
+    if (g->pages_fd < 0 && g->pages_fd != -ENOENT)
+        log_warn("error pages left out", "site=%s error=\"%s\"", g->site->project->name, strerror(-g->pages_fd));
+    char *text = routes_text(start, g->report, rows, note);
+    json_decref(rows);
+    return text;
+}
+
 static void imported(struct generation *g, json_t *report)
 {
     char note[CONF_WHY_BYTES], sentence[160];
     struct site *site = g->site;
     g->report = json_incref(report);
-    g->text = routes_text(generation_start(g), report, note);
+    g->text = describe(g, note);
     int rc = make_workers(g);
     if (rc == 0)
         rc = g->text ? make_yard(g) : -ENOMEM;
@@ -560,7 +575,7 @@ struct generation *generation_new(struct site *site, const struct zygote_excuse 
     g->site = site;
     g->is_excuse = excuse != NULL;
     g->number = ++site->master->generations;
-    g->annex_fd = g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
+    g->annex_fd = g->zygote_fd = g->yard_fd = g->pages_fd = g->zygote_watch.fd = -1;
     g->started_us = sys_now_us();
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)
         g->bells[i] = -1;

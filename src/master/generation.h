@@ -44,6 +44,7 @@ struct generation {
     int bells[YARD_EDGES_MAX];     /* eventfd an edge, -1 before FORKING */
     json_t *report;                /* of the zygote, NULL before FORKING */
     char *text;                    /* of CHANNEL_FILES; heap */
+    int pages_fd;                  /* memfd of the pages for errors (pages.h); -1: none */
     unsigned workers_wanted, threads;
     unsigned workers_count;        /* 0 before FORKING */
     struct worker *workers;

@@ -13,6 +13,8 @@
 #include "serve/access.h"
 #include "serve/compress.h"
 #include "serve/finish.h"
+#include "serve/pages.h"
+#include "serve/refuse.h"
 #include "serve/stage.h"
 
 enum { RESPONSE_FIELDS_MAX = 500 };
@@ -45,6 +47,36 @@ static int read_head(struct exchange *x, unsigned status, struct span head)
                                 &x->arena);
 }
 
+/* By option a page of the project's stands for the application's own, but never for what a program is
+ * to read. */
+static bool is_replaced(const struct exchange *x)
+{
+    const struct response *res = &x->response;
+    struct page page;
+    bool is_for_people = true;
+    if (!x->conf->error_page_app || x->conf->error_page.count == 0 || res->status < 400)
+        return false;
+    for (size_t i = 0; i < res->fields_count; i++)
+        if (res->fields[i].id == FIELD_CONTENT_TYPE)
+            is_for_people = span_starts(res->fields[i].value, SPAN("text/html")) ||
+                            span_starts(res->fields[i].value, SPAN("text/plain"));
+    return is_for_people && pages_find(x, res->status, &page);
+}
+
+static void replace(struct exchange *x)
+{
+    static const struct span kept[] = { SPAN("Set-Cookie"), SPAN("WWW-Authenticate"), SPAN("Retry-After"), SPAN("Allow") };
+    const struct response *res = &x->response;
+    struct field extra[REFUSAL_FIELDS_MAX];
+    struct refusal refusal = { .status = res->status, .extra = extra };
+    for (size_t i = 0; i < res->fields_count; i++)
+        for (size_t k = 0; k < ARRAY_LEN(kept); k++)
+            if (refusal.extras < ARRAY_LEN(extra) && span_eq_nocase(res->fields[i].name, kept[k]))
+                extra[refusal.extras++] = res->fields[i];
+    x->is_with_pool = false;
+    refuse_with(x, &refusal);
+}
+
 static int app_head(struct call *c, unsigned status, struct span head, bool is_complete, int64_t body_bytes)
 {
     struct exchange *x = exchange_of(c);
@@ -57,6 +89,10 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
         log_error("bad response head", "worker_pid=%d error=%d", c->worker_pid, -rc);
         serve_refuse(x, rc == -ENOMEM ? 503 : 502);
         return rc;
+    }
+    if (is_replaced(x)) {
+        replace(x);
+        return -ECANCELED;
     }
     x->is_of_app = true;
     if (is_complete && x->response.body_bytes < 0 && !is_without_body(x, status))

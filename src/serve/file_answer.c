@@ -9,6 +9,7 @@
 #include "serve/finish.h"
 #include "serve/siblings.h"
 #include "serve/multipart.h"
+#include "serve/refuse.h"
 #include "serve/stage.h"
 
 enum { AT_ONCE_BYTES = 16 * 1024 };
@@ -91,7 +92,7 @@ static void answer_unsatisfiable(struct exchange *x, const struct file *file)
     char text[48];
     int len = snprintf(text, sizeof text, "bytes */%lld", (long long)file->bytes);
     const struct field range = { SPAN("Content-Range"), { text, (size_t)len }, FIELD_OTHER };
-    answer_small(x, 416, SPAN("text/plain; charset=utf-8"), &range, 1, status_page(416));
+    refuse_with(x, &(struct refusal){ .status = 416, .extra = &range, .extras = 1 });
 }
 
 /* Uploads come from anybody: the type is what we say, a page of theirs runs nothing, and what a
@@ -164,7 +165,7 @@ static void answer_content(struct exchange *x, struct file *of)
         answer_small(x, 304, SPAN(""), fields, count, SPAN(""));
         return;
     case CONDITION_FAILED:
-        answer_small(x, 412, SPAN("text/plain; charset=utf-8"), NULL, 0, status_page(412));
+        serve_refuse(x, 412);
         return;
     case CONDITION_SERVE:
         break;
@@ -192,7 +193,7 @@ static void answer_method(struct exchange *x)
     if (x->request.method == METHOD_OPTIONS)
         answer_small(x, 204, SPAN(""), &allow, 1, SPAN(""));
     else
-        answer_small(x, 405, SPAN("text/plain; charset=utf-8"), &allow, 1, status_page(405));
+        refuse_with(x, &(struct refusal){ .status = 405, .extra = &allow, .extras = 1 });
 }
 
 void file_answer(struct exchange *x, struct file *file)

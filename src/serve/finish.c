@@ -104,16 +104,28 @@ static size_t add_names(struct exchange *x, struct field *into)
     return count;
 }
 
+/* What cannot be read says no host; where there is but one site it was meant for that.  Another host
+ * is none of its business. */
+static const struct headers *headers_of(const struct exchange *x)
+{
+    const struct list *sites = x->serve->lobby_of;
+    bool is_only = sites && !list_empty(sites) && sites->next->next == sites;
+    if (!x->conf->security_headers || x->response.status == 421)
+        return NULL;
+    return is_only ? container_of(sites->next, struct serve, node)->headers : x->serve->headers;
+}
+
 int finish_head(struct exchange *x)
 {
+    const struct headers *headers = x->is_of_app ? NULL : headers_of(x);
     struct field added[ADDED_MAX];
     size_t count = 0;
     if (x->is_private)
         make_private(x);
     if (x->set_cookie.len > 0)
         added[count++] = (struct field){ SPAN("Set-Cookie"), x->set_cookie, FIELD_OTHER };
-    if (x->serve->headers && !x->is_of_app && x->conf->security_headers)
-        count += headers_missing(x->serve->headers, x, added + count);
+    if (headers)
+        count += headers_missing(headers, x, added + count);
     count += add_names(x, added + count);
     if (count > 0)
         add_fields(x, added, count);

@@ -8,6 +8,7 @@
  * Where the host is no site's (probes name addresses), of all sites together.
  * And, under `run --live`, what changes.c has.
  */
+#include "serve/refuse.h"
 #include "serve/stage.h"
 
 static enum stage_says answer_options(struct exchange *x)
@@ -48,7 +49,7 @@ enum stage_says stage_health(struct exchange *x)
         return x->serve->conf->live ? stage_changes(x, name) : STAGE_PASS;
     if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD) {
         const struct field allow = { SPAN("Allow"), SPAN("GET, HEAD"), FIELD_ALLOW };
-        answer_small(x, 405, SPAN("text/plain; charset=utf-8"), &allow, 1, status_page(405));
+        refuse_with(x, &(struct refusal){ .status = 405, .extra = &allow, .extras = 1 });
         return STAGE_ANSWERED;
     }
     x->is_logged = !good;

@@ -15,6 +15,7 @@
 #include "serve/files.h"
 #include "serve/finish.h"
 #include "serve/headers.h"
+#include "serve/pages.h"
 #include "serve/rate.h"
 #include "serve/redirect.h"
 #include "serve/stage.h"
@@ -125,6 +126,7 @@ void serve_done(struct serve *s)
     wall_free(s->wall);
     hosts_done(&s->allowed);
     headers_free(s->headers);
+    pages_free(s->pages);
     files_free(s->files);
     routes_let(s->next);
     routes_let(s->routes);
@@ -140,6 +142,8 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
         (void)sys_close(fds[i]);
     if (!site)
         return -EBADMSG;
+    pages_free(s->pages);
+    s->pages = pages_new(json_object_get(site, "pages"), fds, fds_count);
     int rc = files_set_roots(s->files, json_object_get(site, "static"), fds, fds_count), error;
     struct wall *wall = wall_new(json_object_get(site, "wall"), &error);
     headers_free(s->headers);

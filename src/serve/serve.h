@@ -39,6 +39,7 @@ struct serve {
     struct rate *rate;                /* NULL: no rate limits */
     struct wall *wall;                /* NULL: everybody may come in */
     struct hosts allowed;             /* ALLOWED_HOSTS: the application takes them */
+    struct pages *pages;              /* the project's own for errors; NULL: none */
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
     bool has_site;                    /* the site's description came: files and wall are known */
     struct list opening_waits;           /* struct opening_wait */

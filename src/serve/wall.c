@@ -17,6 +17,7 @@
 #include "link/bucket.h"
 #include "serve/exempt.h"
 #include "serve/rate.h"
+#include "serve/refuse.h"
 #include "serve/stage.h"
 #include "tls/mac.h"
 
@@ -247,7 +248,7 @@ static enum stage_says ask(struct exchange *x, const struct wall *w)
         { SPAN("WWW-Authenticate"), span_of(w->challenge), FIELD_OTHER },
         { SPAN("Cache-Control"), SPAN("no-store"), FIELD_CACHE_CONTROL },
     };
-    answer_small(x, 401, SPAN("text/plain; charset=utf-8"), fields, ARRAY_LEN(fields), status_page(401));
+    refuse_with(x, &(struct refusal){ .status = 401, .extra = fields, .extras = ARRAY_LEN(fields) });
     return STAGE_ANSWERED;
 }
 

@@ -1,6 +1,7 @@
 /* fuzz_values.c - dates, ranges, conditions, lists and traces: what is read makes sense, or is refused. */
 #include "fuzz.h"
 #include "conf/access_list.h"
+#include "http/accept.h"
 #include "http/condition.h"
 #include "http/date.h"
 #include "http/range.h"
@@ -91,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_fields(value);
     read_conditions(value);
     read_trace(value);
+    (void)accept_prefers_json(value);
     free((char *)value.at);
     return 0;
 }
