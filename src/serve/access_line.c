@@ -216,6 +216,7 @@ static void put_text(struct line *l, const struct access_item *item, bool is_wor
     case ACCESS_agent: text = known_header(x, FIELD_USER_AGENT); break;
     case ACCESS_upstream: text = upstream(x); break;
     case ACCESS_id: text = span_of(x->request_id); break;
+    case ACCESS_trace: text = x->trace_id; break;
     case ACCESS_failure: text = span_of(x->failure); break;
     case ACCESS_tls: text = span_of(x->request.from.tls_version); break;
     case ACCESS_time: case ACCESS_status: case ACCESS_bytes: case ACCESS_ms: case ACCESS_queue_ms:

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "conf/visitors.h"
 #include "serve/exempt.h"
+#include "serve/refuse.h"
 #include "serve/stage.h"
 
 enum { METHODS_BYTES = 300, LOGGED_AS_CLOSED = 444 };
@@ -103,6 +104,6 @@ enum stage_says stage_gate(struct exchange *x)
     if (methods.len == 0 || has_word(methods, x->request.method_name))
         return STAGE_PASS;
     const struct field allow = { SPAN("Allow"), methods, FIELD_ALLOW };
-    answer_small(x, 405, SPAN("text/plain; charset=utf-8"), &allow, 1, status_page(405));
+    refuse_with(x, &(struct refusal){ .status = 405, .extra = &allow, .extras = 1 });
     return STAGE_ANSWERED;
 }

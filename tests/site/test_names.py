@@ -162,6 +162,14 @@ def test_a_trace_is_passed_on_when_it_is_one(
     assert found.get("HTTP_TRACESTATE") == (", ".join(states) or None if is_passed else None)
 
 
+def test_the_access_log_can_say_the_trace(sites: Sites) -> None:
+    site = sites.start("named", "--access-fields", "target, trace, id")
+    said = seen(site, ("traceparent", PARENT), target="/?one")["HTTP_X_REQUEST_ID"]
+    site.out.wait(rf'^"?/\?one"? {TRACE} {said}$')
+    seen(site, target="/?two")
+    site.out.wait(r'^"?/\?two"? - [0-9a-f]{32}$')
+
+
 def test_a_trace_is_made_where_there_is_none(sites: Sites) -> None:
     site = sites.start("named", "--traceparent", "make")
     made = [seen(site)["HTTP_TRACEPARENT"] for _ in range(50)]
