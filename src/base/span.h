@@ -36,6 +36,11 @@ static inline bool span_starts(struct span s, struct span prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0);
 }
 
+static inline bool span_ends(struct span s, struct span ending)
+{
+    return s.len >= ending.len && memcmp(s.at + (s.len - ending.len), ending.at, ending.len) == 0;
+}
+
 static inline struct span span_skip(struct span s, size_t bytes)     /* bytes <= s.len */
 {
     /* NULL + 0 is undefined */

@@ -24,11 +24,17 @@ static const char *duration(char into[DURATION_BYTES], int64_t ms)
     return into;
 }
 
+static void print_urls(const json_t *answer)
+{
+    const json_t *url;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "url"), i, url)
+        (void)printf("  %s\n", json_string_value(url));
+}
+
 static void print_head(const json_t *answer)
 {
     char up[DURATION_BYTES];
-    const json_t *url;
-    size_t i;
     const char *application = json_text(answer, "application", "");
     (void)printf("%s: %s, %s%s%s, generation %lld, up %s, master %lld\n", json_text(answer, "site", "site"),
                  json_text(answer, "state", "serving"), json_text(answer, "framework", "WSGI"),
@@ -36,8 +42,7 @@ static void print_head(const json_t *answer)
                  (long long)json_int(answer, "generation", 0),
                  duration(up, json_int(answer, "uptime_s", 0) * 1000),
                  (long long)json_int(answer, "pid", 0));
-    json_array_foreach(json_object_get(answer, "url"), i, url)
-        (void)printf("  %s\n", json_string_value(url));
+    print_urls(answer);
 }
 
 static void print_worker(const json_t *w)
@@ -78,18 +83,54 @@ static void print_certificates(const json_t *rows)
         (void)printf("   %zu certificates\n", count);
 }
 
-static void print_tables(const json_t *answer)
+static void print_workers(const json_t *rows)
 {
     const json_t *row;
     size_t i;
     (void)printf("\n%6s %8s  %-9s %10s  %9s %12s  %10s %8s\n", "worker", "pid", "state", "requests",
                  "for", "memory", "generation", "restarts");
-    json_array_foreach(json_object_get(answer, "workers"), i, row)
+    json_array_foreach(rows, i, row)
         print_worker(row);
+}
+
+static void print_edges(const json_t *rows)
+{
+    const json_t *row;
+    size_t i;
     (void)printf("\n%6s %8s  %11s %9s %9s %9s\n", "edge", "pid", "connections", "requests",
                  "queued", "refused");
-    json_array_foreach(json_object_get(answer, "edges"), i, row)
+    json_array_foreach(rows, i, row)
         print_edge(row);
+}
+
+static void print_hosts(const json_t *hosts)
+{
+    const json_t *host;
+    size_t i;
+    json_array_foreach(hosts, i, host)
+        (void)printf("%s%s", i == 0 ? "  " : ", ", json_string_value(host));
+    (void)puts(json_array_size(hosts) == 0 ? "  every other host" : "");
+}
+
+/* Of one that has several sites. */
+static void print_server(const json_t *answer)
+{
+    char up[DURATION_BYTES];
+    const json_t *site, *sites = json_object_get(answer, "sites");
+    size_t i;
+    (void)printf("%zu site%s, %s, up %s, master %lld\n", json_array_size(sites), json_array_size(sites) == 1 ? "" : "s",
+                 json_text(answer, "state", "serving"), duration(up, json_int(answer, "uptime_s", 0) * 1000),
+                 (long long)json_int(answer, "pid", 0));
+    print_urls(answer);
+    print_certificates(json_object_get(answer, "certificates"));
+    json_array_foreach(sites, i, site) {
+        (void)printf("\n%s: %s, %s, generation %lld, %s\n", json_text(site, "site", ""), json_text(site, "state", ""),
+                     json_text(site, "framework", ""), (long long)json_int(site, "generation", 0),
+                     json_text(site, "folder", ""));
+        print_hosts(json_object_get(site, "hosts"));
+        print_workers(json_object_get(site, "workers"));
+    }
+    print_edges(json_object_get(answer, "edges"));
 }
 
 static int print_json(const json_t *answer)
@@ -113,10 +154,13 @@ int verb_status(int argc, char **argv)
         status = verbs_refused(answer, "no status");
     } else if (is_json) {
         status = print_json(answer);
+    } else if (json_object_get(answer, "sites")) {
+        print_server(answer);
     } else {
         print_head(answer);
         print_certificates(json_object_get(answer, "certificates"));
-        print_tables(answer);
+        print_workers(json_object_get(answer, "workers"));
+        print_edges(json_object_get(answer, "edges"));
     }
     json_decref(answer);
     return status;

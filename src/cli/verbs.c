@@ -1,4 +1,4 @@
-/* verbs.c - the table of verbs, and the short ones: run, serve, reload, stop, version. */
+/* verbs.c - the table of verbs, and the short ones: run, serve, stop, version. */
 #include "cli/verbs.h"
 #include "cli/local_certificate.h"
 #include <errno.h>
@@ -138,6 +138,23 @@ static int find_around(struct project *p, struct conf *c, char *why)
     return rc;
 }
 
+/* A server of several sites has no project of its own, but a control socket where its file is. */
+static int serve_sites(struct master_start *start, struct conf *c)
+{
+    char why[CONF_WHY_BYTES];
+    struct project project = { 0 };
+    if (start->is_development || start->excuse)
+        return verbs_fail(EXIT_WRONG, "%s", start->excuse ? start->excuse : "run serves one project; `slipway serve` has option sites");
+    if (c->app[0] || c->routes_count > 0)
+        return verbs_fail(EXIT_WRONG, "%s stands in the file of a site, not beside option sites",
+                          c->app[0] ? "an application" : "a section [route ...]");
+    (void)snprintf(project.folder, sizeof project.folder, "%s", c->chdir);
+    (void)snprintf(project.name, sizeof project.name, "server");
+    start->conf = c;
+    start->project = &project;
+    return project_control(project.control, c, true, why) < 0 ? verbs_fail(EXIT_WRONG, "%s", why) : master_run(start);
+}
+
 static int serve_with(struct master_start *start, struct conf *c)
 {
     char why[CONF_WHY_BYTES];
@@ -173,7 +190,7 @@ static int serve(int argc, char **argv, bool is_development)
     c->tls = c->tls && is_development;
     if (is_development)
         conf_use_for_development(c);
-    status = serve_with(&start, c);
+    status = c->sites[0] ? serve_sites(&start, c) : serve_with(&start, c);
     conf_free(c);
     return status;
 }
@@ -188,14 +205,17 @@ int verb_serve(int argc, char **argv)
     return serve(argc, argv, false);
 }
 
-/* ---- reload, stop ---- */
+/* ---- asking who serves ---- */
 
-/* The answer to one word, new, or NULL after a sentence. */
-static json_t *ask(const struct conf *c, const char *verb)
+json_t *verbs_ask_site(struct conf *c, const char *verb, const char *site)
 {
     char path[CONTROL_PATH_BYTES], why[CONF_WHY_BYTES];
-    json_t *request = json_pack("{s:s}", "verb", verb);
+    json_t *request = json_pack("{s:s, s:s}", "verb", verb, "site", site);
+    const char *name = c->site;
+    if (c->sites[0])
+        c->site = "";                                  /* the socket is the server's */
     int rc = request ? project_control(path, c, false, why) : -ENOMEM;
+    c->site = name;
     json_t *answer = rc < 0 ? NULL : control_call(path, request, why);
     if (!answer)
         (void)verbs_fail(EXIT_WRONG, "%s", request ? why : "out of memory");
@@ -206,7 +226,7 @@ static json_t *ask(const struct conf *c, const char *verb)
 json_t *verbs_ask(int argc, char **argv, const char *verb, int *status)
 {
     struct conf *c = verbs_load(argc, argv, false, status);
-    json_t *answer = c ? ask(c, verb) : NULL;
+    json_t *answer = c ? verbs_ask_site(c, verb, "") : NULL;
     if (c && !answer)
         *status = EXIT_WRONG;
     conf_free(c);
@@ -222,21 +242,6 @@ int verbs_refused(const json_t *answer, const char *what)
     if (len > 0)
         (void)fprintf(stderr, "%s%s", traceback, traceback[len - 1] == '\n' ? "" : "\n");
     return EXIT_WRONG;
-}
-
-int verb_reload(int argc, char **argv)
-{
-    int status;
-    json_t *answer = verbs_ask(argc, argv, "reload", &status);
-    if (!answer)
-        return status;
-    if (json_flag(answer, "ok", false))
-        (void)printf("reloaded: generation %lld serves\n",
-                     (long long)json_int(answer, "generation", 0));
-    else
-        status = verbs_refused(answer, "the reload was refused, the site serves on as it was");
-    json_decref(answer);
-    return status;
 }
 
 int verb_stop(int argc, char **argv)

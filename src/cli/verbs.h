@@ -41,6 +41,9 @@ struct conf *verbs_load_quietly(int argc, char **argv, int *status, char *why);
 
 /* The answer of the running site to one word of control.h, new; NULL after a sentence and with
  * *status. */
+/* The answer of who serves by these options to one word about a site ("": the only one), new; NULL after
+ * a sentence. */
+json_t *verbs_ask_site(struct conf *c, const char *verb, const char *site);
 json_t *verbs_ask(int argc, char **argv, const char *verb, int *status);
 /* Says why an answer is not ok, with its traceback: EXIT_WRONG. */
 int verbs_refused(const json_t *answer, const char *what);

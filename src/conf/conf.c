@@ -89,6 +89,18 @@ struct conf *conf_new(void)
     return c;
 }
 
+void conf_copy_value(struct conf *c, const struct conf *from, enum conf_option option)
+{
+    static const size_t sizes[] = {
+        [CONF_KIND_TEXT] = sizeof(const char *), [CONF_KIND_LIST] = sizeof(struct conf_list),
+        [CONF_KIND_COUNT] = sizeof(int64_t),     [CONF_KIND_MS] = sizeof(int64_t),
+        [CONF_KIND_BYTES] = sizeof(int64_t),     [CONF_KIND_FLAG] = sizeof(bool),
+    };
+    size_t at = rows[option].offset;
+    memcpy((char *)c + at, (const char *)from + at, sizes[rows[option].kind]);
+    c->origin[option] = from->origin[option];
+}
+
 /* ---- one value ---- */
 
 /* What is being set: carried to where a sentence may become necessary. */

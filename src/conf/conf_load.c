@@ -55,7 +55,7 @@ static int keep_paths(struct conf *c, char *why)
 {
     const struct span unix_prefix = SPAN("unix:");
     struct conf_list *const lists[] = { &c->tls_certificate, &c->tls_key };
-    const char **const paths[] = { &c->tls_client_ca, &c->venv, &c->spool_dir, &c->access_log, &c->log, &c->python,
+    const char **const paths[] = { &c->tls_client_ca, &c->venv, &c->spool_dir, &c->sites, &c->access_log, &c->log, &c->python,
                                    &c->basic_auth, &c->redirects };
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(paths) && rc == 0; i++) {
@@ -217,6 +217,16 @@ static int load_env_file(struct loading *l, char path[FOLDER_BYTES])
 
 /* ---- the order ---- */
 
+/* A server of several sites lives where its file is: there its control socket is looked for. */
+static int settle_server(struct conf *c, char *why)
+{
+    char folder[FOLDER_BYTES];
+    if (c->sites[0] == '\0' || c->config[0] == '\0' || is_set(c, CONF_chdir))
+        return 0;
+    int rc = folder_parent(folder, c->config);
+    return rc < 0 ? rc : keep_found(c, &c->chdir, folder, why);
+}
+
 static int make_routes(struct loading *l)
 {
     char why[CONF_WHY_BYTES] = "";
@@ -252,6 +262,7 @@ static int load(struct loading *l, int argc, char **argv)
     rc = rc < 0 ? rc : keep_found(c, &c->chdir, l->scout->chdir, l->why);
     rc = rc < 0 ? rc : keep_found(c, &c->config, ini, l->why);
     rc = rc < 0 ? rc : keep_found(c, &c->env_file, env_file, l->why);
+    rc = rc < 0 ? rc : settle_server(c, l->why);
     rc = rc < 0 ? rc : keep_paths(c, l->why);
     rc = rc < 0 ? rc : make_routes(l);
     for (size_t i = 0; i < c->routes_count && rc == 0; i++)

@@ -21,6 +21,7 @@ void conf_drop_texts(struct conf *c, const struct conf_text *mark);
 void conf_drop_routes(struct conf *c);
 int conf_write_routes(const struct conf *c, struct buf *out);     /* as conf_write */
 
+void conf_copy_value(struct conf *c, const struct conf *from, enum conf_option option);      /* and its origin */
 enum conf_kind conf_kind(enum conf_option option);
 enum conf_option conf_find(struct span name);             /* CONF_OPTIONS: there is none */
 

@@ -306,7 +306,7 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
             return obey_for(e, &site->serve, msg, text, fds, fds_count);
         for (size_t i = 0; i < fds_count; i++)
             (void)sys_close(fds[i]);
-        return -EBADMSG;
+        return 0;               /* it is gone */
     case CHANNEL_DRAIN:
         e->serve.is_replaced = msg->a == 1;
         for (struct list *n = e->sites.next; n != &e->sites; n = n->next)

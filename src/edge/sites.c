@@ -48,7 +48,7 @@ struct edge_site *edge_site(struct edge *e, uint32_t id)
 {
     for (struct list *n = e->sites.next; n != &e->sites; n = n->next) {
         struct edge_site *s = container_of(n, struct edge_site, serve.node);
-        if (s->id == id && !s->is_gone)
+        if (s->id == id)
             return s;
     }
     return NULL;
@@ -137,7 +137,7 @@ int edge_site_gone(struct edge *e, uint32_t id)
 {
     struct edge_site *s = edge_site(e, id);
     if (!s)
-        return -EBADMSG;
+        return 0;
     hosts_remove(&e->hosts, s);
     s->is_gone = e->has_gone_sites = true;
     return 0;
@@ -161,7 +161,7 @@ void edge_sites_sweep(struct edge *e)
         next = n->next;
         if (!s->is_gone)
             continue;
-        if (s->serve.exchanges == 0 && pool_is_idle(s->serve.pool))
+        if (s->serve.exchanges == 0 && pool_is_empty(s->serve.pool))
             free_site(s);
         else
             e->has_gone_sites = true;

@@ -20,7 +20,6 @@ struct edge_site {
  * 0, -EBADMSG, -errno. */
 int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *fds, size_t fds_count);
 int edge_site_gone(struct edge *e, uint32_t id);
-/* All other messages about a site. */
 struct edge_site *edge_site(struct edge *e, uint32_t id);     /* or NULL */
 
 /* Who serves a request for this host: a site, or the lobby.  A name that was asked for by TLS (SNI)

@@ -248,6 +248,11 @@ static void woken(struct loop_hook *h)
 
 /* ---- life ---- */
 
+bool pool_is_empty(const struct pool *p)
+{
+    return list_empty(&p->generations) && pool_is_idle(p);
+}
+
 void pool_options(struct pool *p, const struct conf *conf)
 {
     p->conf = conf;

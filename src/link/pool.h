@@ -110,6 +110,7 @@ int pool_message(struct pool *p, const struct channel_msg *msg, struct span text
 
 bool pool_is_ready(const struct pool *p);                /* a generation serves and has a worker */
 bool pool_is_idle(const struct pool *p);                 /* nobody waits for anything */
+bool pool_is_empty(const struct pool *p);                /* ... and it knows no generation */
 struct pool_stats {
     uint64_t queued, in_hand;                            /* now */
     uint64_t served, retried, failed, refused, lost_bells, withdrawn;

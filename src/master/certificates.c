@@ -12,6 +12,7 @@
 #include <time.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "master/sites.h"
 #include "master/supervise.h"
 
 enum { WARN_DAYS = 7, DATE_BYTES = 16 };
@@ -229,7 +230,10 @@ int certificates_open(struct certificates *c, struct master *m, char *why)
         has_tls = has_tls || m->listeners.all[i].is_tls;
     if (!has_tls)
         return 0;
-    int rc = read_all(c, m->conf, why);
+    struct conf all;
+    int rc = sites_certificates(m, NULL, NULL, &all, why);
+    if (rc == 0)
+        rc = read_all(c, &all, why);
     if (rc == 0)
         c->master = m;
     return rc;

@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "master/site.h"
+#include "master/sites.h"
 #include "master/status.h"
 #include "master/supervise.h"
 
@@ -82,16 +83,6 @@ static void refuse(struct control_client *c, const char *sentence)
 
 /* ---- verbs ---- */
 
-static struct site *find_site(const struct master *m, const char *name)
-{
-    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
-        struct site *s = container_of(n, struct site, node);
-        if (!name[0] || strcmp(s->project->name, name) == 0)
-            return s;
-    }
-    return NULL;
-}
-
 static void do_status(struct control_client *c, struct site *site)
 {
     struct control_server *s = c->server;
@@ -120,6 +111,19 @@ static void do_stop(struct control_client *c, struct site *site)
     master_stop(c->server->master, false);
 }
 
+/* Files came and went.  Who asked reloads what is there, one after the other. */
+static void do_sites(struct control_client *c, const char *only)
+{
+    json_t *reply = sites_read_again(c->server->master, only);
+    control_answer(c, reply);
+    json_decref(reply);
+}
+
+static void do_await(struct control_client *c, struct site *site)
+{
+    site_await(site, c);
+}
+
 static const struct verb {
     const char *name;
     enum control_verb verb;
@@ -128,6 +132,8 @@ static const struct verb {
     { "status", CONTROL_STATUS, do_status },
     { "reload", CONTROL_RELOAD, do_reload },
     { "stop", CONTROL_STOP, do_stop },
+    { "sites", CONTROL_SITES, NULL },
+    { "await", CONTROL_AWAIT, do_await },
 };
 
 static void act_on(struct control_client *c, const json_t *request)
@@ -138,15 +144,18 @@ static void act_on(struct control_client *c, const json_t *request)
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         if (strcmp(verbs[i].name, wanted) != 0)
             continue;
-        struct site *site = find_site(c->server->master, site_name);
-        if (!site) {
+        struct site *site = sites_find(c->server->master, site_name);
+        if (!site && verbs[i].verb != CONTROL_SITES) {
             (void)snprintf(sentence, sizeof sentence, "no site is called %s",
                            log_escape(name, sizeof name, span_of(site_name)));
             refuse(c, sentence);
             return;
         }
         c->under_way = verbs[i].verb;
-        verbs[i].act(c, site);
+        if (verbs[i].act)
+            verbs[i].act(c, site);
+        else
+            do_sites(c, site_name);
         return;
     }
     (void)snprintf(sentence, sizeof sentence, "no verb is called \"%s\"",

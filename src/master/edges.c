@@ -205,6 +205,19 @@ void edges_tell(struct edges *all, enum channel_kind kind, const struct generati
             post_about(&all->places[i], kind, g);
 }
 
+void edges_tell_site(struct edges *all, const struct site *s)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->places[i].channel_fd >= 0)
+            post_site(&all->places[i], s, site_conf(s), -1, 0);
+}
+
+void edges_tell_site_gone(struct edges *all, const struct site *s)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        post(&all->places[i], (struct channel_msg){ .kind = CHANNEL_SITE_GONE, .site = s->id }, SPAN(""), NULL, 0);
+}
+
 static void post_changed(struct edge_place *e, const struct generation *g)
 {
     post(e, (struct channel_msg){ .kind = CHANNEL_CHANGED, .site = g->site->id, .generation = g->number,
@@ -395,10 +408,12 @@ static void tell_everything(struct edge_place *e)
     struct channel_msg welcome = { .kind = CHANNEL_WELCOME, .a = m->edges.count,
                                    .b = edge_user_word(&m->edge_user) };
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next)
-        welcome.site++;
+        welcome.site += !container_of(s, struct site, node)->is_gone;
     post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
+        if (site->is_gone)
+            continue;
         if (site->current)
             post_options(e, site->current, 0);
         else

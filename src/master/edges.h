@@ -16,6 +16,7 @@
 #include "master/child.h"
 
 struct master;
+struct site;
 struct generation;
 struct worker;
 
@@ -48,6 +49,10 @@ void edges_done(struct edges *e);
 uint32_t edges_wanted(const struct edges *e);   /* a bit each edge that is to serve */
 unsigned edges_running(const struct edges *e);
 void edges_kill(struct edges *e);
+
+/* A site that came while they run, and one that is to be served no more. */
+void edges_tell_site(struct edges *e, const struct site *s);
+void edges_tell_site_gone(struct edges *e, const struct site *s);
 
 /* What concerns a generation goes to the edges that were told of it; g NULL: to all. */
 void edges_tell(struct edges *e, enum channel_kind kind, const struct generation *g);

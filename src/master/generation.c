@@ -17,6 +17,7 @@
 #include "master/reread.h"
 #include "master/routes.h"
 #include "master/site.h"
+#include "master/sites.h"
 #include "master/supervise.h"
 #include "master/watcher.h"
 #include "master/workers.h"
@@ -95,6 +96,8 @@ static void bury(struct generation *g)
     (void)sys_close(g->annex_fd);
     log_debug("generation ended", "generation=%u", g->number);
     loop_free_later(m->loop, &g->garbage, free_now);
+    if (site->is_gone)
+        sites_sweep(m);
     master_step(m);
 }
 
@@ -532,14 +535,19 @@ static void time_up(struct timer *t)
 static int read_options(struct generation *g, char *why)
 {
     struct master *m = g->site->master;
-    bool is_read = g->number > 1 && !g->is_excuse;       /* what cannot be read may be the excuse */
+    struct conf all;
+    bool is_read = g->site->attempts++ > 0 && !g->is_excuse; /* what cannot be read may be the excuse */
     if (is_read)
-        g->options = reread_new(m->start, why);
+        g->options = reread_new(g->site->start, why);
     if (is_read && !g->options)
         return -EINVAL;
     int rc = g->is_excuse ? 0 : annexes_read(g, why);
     if (rc == 0 && is_read)
-        rc = certificates_reload(&m->certificates, g->options->conf, why);
+        rc = sites_compare(m, g->site, g->options, why);
+    if (rc == 0 && (is_read || m->is_announced))
+        rc = sites_certificates(m, g->site, generation_start(g)->conf, &all, why);
+    if (rc == 0 && (is_read || m->is_announced))
+        rc = certificates_reload(&m->certificates, &all, why);
     if (rc < 0)
         return rc;
     g->workers_wanted = project_workers(generation_start(g)->conf);

@@ -17,6 +17,7 @@
 #include "edge/sandbox.h"
 #include "master/browser.h"
 #include "master/site.h"
+#include "master/sites.h"
 #include "master/supervise.h"
 #include "master/watcher.h"
 
@@ -91,34 +92,75 @@ static void say_preload(const struct master *m, const struct generation *g)
         logs_say(&m->logs, "Each worker imports the project by itself: %s.\n", why);
 }
 
-void master_announce(struct master *m, const struct generation *g)
+static void describe(char *what, size_t cap_bytes, const struct generation *g)
 {
-    char where[1024] = "", what[512] = "";
-    if (m->is_announced)
-        return;
-    m->is_announced = true;
-    notify_look(&m->notify);
-    say_preload(m, g);
+    char count[64];
+    add(what, cap_bytes, ", ", json_text(g->report, "framework", ""));
+    const char *settings = json_text(g->report, "settings", "");
+    add(what, cap_bytes, ", ", settings[0] ? settings : json_text(g->report, "application", ""));
+    (void)snprintf(count, sizeof count, "%u worker%s x %u thread%s", g->workers_count, g->workers_count == 1 ? "" : "s",
+                   g->threads, g->threads == 1 ? "" : "s");
+    add(what, cap_bytes, ", ", count);
+}
+
+/* False while one of several sites is still on its way. */
+static bool describe_all(const struct master *m, char *what, size_t cap_bytes)
+{
+    unsigned serve = 0, fail = 0;
+    char name[96];
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *s = container_of(n, struct site, node);
+        if (!s->current && (s->next || s->attempts == 0))
+            return false;
+        serve += s->current != NULL;
+        fail += !s->current;
+    }
+    (void)snprintf(what, cap_bytes, "%u site%s:", serve, serve == 1 ? "" : "s");
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *s = container_of(n, struct site, node);
+        (void)snprintf(name, sizeof name, "%s%s", s->project->name, s->current ? "" : " (cannot be served)");
+        add(what, cap_bytes, n == m->sites.next ? " " : ", ", name);
+    }
+    return true;
+}
+
+static void say_ready(const struct master *m, const char *what, int64_t took_ms)
+{
+    char where[1024] = "";
     for (size_t i = 0; i < m->listeners.count; i++)
         add(where, sizeof where, " ", m->listeners.all[i].url);
-    add(what, sizeof what, ", ", json_text(g->report, "framework", ""));
-    const char *settings = json_text(g->report, "settings", "");
-    add(what, sizeof what, ", ", settings[0] ? settings : json_text(g->report, "application", ""));
-    int64_t took_ms = (sys_now_us() - m->started_us) / 1000;
-    logs_say(&m->logs,
-             "slipway %s: %s  %s, %u worker%s x %u thread%s (pid %d, ready in %" PRId64 " ms)\n",
-             SLIPWAY_VERSION, where, what, g->workers_count, g->workers_count == 1 ? "" : "s",
-             g->threads, g->threads == 1 ? "" : "s", (int)getpid(), took_ms);
+    logs_say(&m->logs, "slipway %s: %s  %s (pid %d, ready in %" PRId64 " ms)\n", SLIPWAY_VERSION, where, what,
+             (int)getpid(), took_ms);
     if (m->conf->tls && m->conf->origin[CONF_tls_certificate].source == CONF_BUILT_IN)
         logs_say(&m->logs, "A browser asks once about the certificate, which nobody vouches for: %s\n",
                  m->conf->tls_certificate.items[0]);
     if (m->start->is_development)
         logs_say(&m->logs, "Ctrl-C stops it.\n");
+}
+
+void master_announce(struct master *m, const struct generation *g)
+{
+    char what[2048] = "";
+    int64_t took_ms = (sys_now_us() - m->started_us) / 1000;
+    bool is_one = !m->conf->sites[0];
+    if (m->is_announced)
+        return;
+    if (g)
+        say_preload(m, g);
+    if (is_one)
+        describe(what, sizeof what, g);
+    else if (!describe_all(m, what, sizeof what))
+        return;
+    m->is_announced = true;
+    notify_look(&m->notify);
+    say_ready(m, what, took_ms);
     if (m->start->is_development && m->conf->open)
         browser_open(m);
-    if (strcmp(m->conf->log, "-") != 0)           /* else the same place has just been told */
+    if (strcmp(m->conf->log, "-") != 0 && is_one)           /* else the same place has just been told */
         log_info("ready", "site=%s generation=%u workers=%u threads=%u ready_in_ms=%" PRId64,
                  m->start->project->name, g->number, g->workers_count, g->threads, took_ms);
+    else if (strcmp(m->conf->log, "-") != 0)
+        log_info("ready", "sites=\"%s\" ready_in_ms=%" PRId64, what, took_ms);
 }
 
 /* ---- stopping ---- */
@@ -371,7 +413,7 @@ static void start_parts(struct master *m)
     if (rc == 0 && m->start->is_development)
         m->watcher = watcher_new(m);
     if (rc == 0) {
-        site_start(container_of(m->sites.next, struct site, node));
+        sites_start(m);
         return;
     }
     (void)snprintf(sentence, sizeof sentence, "cannot start the processes: %s", strerror(-rc));
@@ -418,11 +460,7 @@ static void close_down(struct master *m)
     if (m->phase == MASTER_OVER)
         control_server_finish(&m->control);
     control_server_done(&m->control);
-    while (!list_empty(&m->sites)) {
-        struct site *s = container_of(m->sites.next, struct site, node);
-        site_done(s);
-        sys_free(s);
-    }
+    sites_done(m);
     if (m->loop)
         loop_free(m->loop);
     say_last_words(m);
@@ -433,10 +471,7 @@ static void close_down(struct master *m)
 static int run(struct master *m)
 {
     char why[CONF_WHY_BYTES] = "no memory";
-    struct site *site = sys_calloc(1, sizeof *site);
-    int rc = site ? 0 : -ENOMEM;
-    if (site)
-        site_init(site, m);
+    int rc = sites_open(m, why);
     if (rc == 0)
         rc = prepare(m, why);
     if (rc == 0)

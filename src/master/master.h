@@ -10,6 +10,8 @@ struct master_start {
     char *const *envp;           /* as we were started */
     int argc;                    /* the arguments behind the verb: read again at a reload */
     char **argv;
+    const struct conf *server;   /* of one site of several: that of all; else NULL */
+    const char *site_file;       /* ... and its own file; else NULL */
     const char *excuse;          /* why there is nothing to import before a save (`run`); or NULL */
 };
 

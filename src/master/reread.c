@@ -25,7 +25,8 @@ static void say_what_waits(const struct conf *was, const struct conf *is)
 
 static int read_again(struct reread *r, const struct master_start *first, char *why)
 {
-    int rc = conf_load(r->conf, first->argc, first->argv, first->envp, why);
+    int rc = first->server ? conf_load_site(r->conf, first->server, first->site_file, first->envp, why)
+                           : conf_load(r->conf, first->argc, first->argv, first->envp, why);
     if (rc == 0 && first->is_development)
         conf_use_for_development(r->conf);
     if (rc == 0 && first->is_development)
@@ -34,6 +35,8 @@ static int read_again(struct reread *r, const struct master_start *first, char *
         rc = project_find(&r->project, r->conf, first->envp, true, why);
     if (rc < 0)
         return rc;
+    if (!first->project)
+        return 0;
     if (strcmp(r->project.folder, first->project->folder) != 0) {
         (void)snprintf(why, CONF_WHY_BYTES, "the project's folder is now %.*s; start slipway again for that",
                        CONF_WHY_BYTES / 2, r->project.folder);

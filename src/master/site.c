@@ -5,21 +5,27 @@
 #include "base/log.h"
 #include "master/metrics.h"
 #include "master/supervise.h"
+#include "master/sites.h"
 #include "master/watcher.h"
 #include "master/zygote.h"
 
 static void renew(struct timer *t);
 
-void site_init(struct site *s, struct master *m)
+void site_init(struct site *s, struct master *m, const struct master_start *start)
 {
-    *s = (struct site){ .master = m, .id = ++m->site_ids, .start = m->start, .conf = m->conf,
-                        .project = m->start->project };
+    *s = (struct site){ .master = m, .id = ++m->site_ids, .start = start, .conf = start->conf,
+                        .project = start->project };
     list_init(&s->generations);
     list_init(&s->waiting);
     list_init(&s->waiting_again);
     timer_init(&s->timer, renew);
     annexes_init(&s->annexes, s);
     list_add_before(&m->sites, &s->node);
+}
+
+const struct conf *site_conf(const struct site *s)
+{
+    return s->current ? generation_start(s->current)->conf : s->conf;
 }
 
 static void answer(struct list *waiting, const json_t *reply)
@@ -70,8 +76,8 @@ void site_sweep(struct site *s)
 void site_start(struct site *s)
 {
     site_sweep(s); /* the last one may have been killed */
-    if (s->master->start->excuse)
-        site_failed(s, NULL, s->master->start->excuse, "");
+    if (s->start->excuse)
+        site_failed(s, NULL, s->start->excuse, "");
     else
         begin(s);
 }
@@ -106,10 +112,35 @@ void site_reload_now(struct site *s)
     begin(s);
 }
 
+void site_await(struct site *s, struct control_client *client)
+{
+    if (s->next) {
+        list_add_before(&s->waiting, &client->waiting);
+        return;
+    }
+    json_t *reply = s->current ? json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)s->current->number)
+                               : json_pack("{s:b, s:s}", "ok", 0, "error", "it could not be started");
+    control_answer(client, reply);
+    json_decref(reply);
+}
+
+void site_go(struct site *s)
+{
+    s->is_gone = true;
+    site_give_up_next(s);
+    edges_tell_site_gone(&s->master->edges, s);
+    if (s->current)
+        generation_retire(s->current);
+    sites_sweep(s->master);
+}
+
 static void renew(struct timer *t)
 {
     struct site *s = container_of(t, struct site, timer);
-    if (!s->next && s->master->phase == MASTER_SERVING) {
+    if (!s->next && !s->current && !s->is_gone && s->master->phase == MASTER_SERVING) {
+        log_info("site is tried again", "site=%s", s->project->name);
+        begin(s);
+    } else if (!s->next && !s->is_gone && s->master->phase == MASTER_SERVING) {
         log_info("new generation", "site=%s reason=\"the zygote that forks workers is gone\"",
                  s->project->name);
         begin(s);
@@ -179,8 +210,15 @@ void site_failed(struct site *s, struct generation *g, const char *sentence, con
     json_decref(reply);
     if (s->master->phase != MASTER_SERVING || show_error(s, g, sentence, traceback))
         return;
-    if (!s->current) {
+    if (!s->current && !s->file) {
         master_fail(s->master, sentence, traceback);
+        return;
+    }
+    if (!s->current) {
+        logs_write(&s->master->logs, span_of(traceback));
+        log_error("site cannot be served", "site=%s error=\"%s\"", s->project->name, sentence);
+        site_needs_workers(s);                   /* after a while again: a database may come up */
+        master_announce(s->master, NULL);
         return;
     }
     logs_write(&s->master->logs, span_of(traceback));

@@ -22,13 +22,22 @@ struct site {
     struct generation *next;        /* STARTING to SWITCHING; NULL while there is none */
     struct list waiting;            /* control_client.waiting: who asked for `next` */
     struct list waiting_again;      /* who asked while `next` was under way: for the one after it */
+    struct reread *first;           /* owns *start: of one of several sites; else NULL */
+    char *file;                     /* ... its file; heap */
+    unsigned attempts;              /* generations begun so far */
+    bool is_gone;                   /* its file is: it ends */
     bool wants_another;
     struct annexes annexes;         /* files that its options name */
     struct timer timer;             /* before a renewal is tried again */
     struct backoff backoff;
 };
 
-void site_init(struct site *s, struct master *m);
+void site_init(struct site *s, struct master *m, const struct master_start *start);
+const struct conf *site_conf(const struct site *s);     /* by which it serves now */
+/* It is to be served no more: requests under way end, then its processes. */
+void site_go(struct site *s);
+/* The client is answered when it serves, or cannot: at once, when nothing is under way. */
+void site_await(struct site *s, struct control_client *client);
 void site_start(struct site *s);
 /* A new generation; client NULL: nobody waits for the answer.  One that comes while another is
  * under way is made after it, once for all that asked. */

@@ -115,9 +115,39 @@ static const char *phase_name(const struct master *m, const struct site *s)
     return m->phase != MASTER_SERVING ? "draining" : s->current ? "serving" : "starting";
 }
 
+static json_t *site_row(const struct master *m, const struct site *s)
+{
+    const struct generation *g = s->current;
+    const json_t *report = g ? g->report : NULL;
+    const struct conf *c = site_conf(s);
+    json_t *hosts = json_array();
+    for (size_t i = 0; i < c->hosts.count; i++)
+        (void)json_array_append_new(hosts, json_string(c->hosts.items[i]));
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o}", "site", s->project->name,
+                     "state", s->is_gone ? "going" : s->current || s->next ? phase_name(m, s) : "failed",
+                     "generation", (json_int_t)(g ? g->number : 0), "framework", json_text(report, "framework", ""),
+                     "application", json_text(report, "application", ""), "folder", s->project->folder,
+                     "hosts", hosts, "generations", generation_rows(s), "workers", worker_rows(s));
+}
+
+/* Of a server of several sites. */
+static json_t *server_status(const struct master *m)
+{
+    json_t *sites = json_array();
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next)
+        (void)json_array_append_new(sites, site_row(m, container_of(n, struct site, node)));
+    return json_pack("{s:b, s:s, s:i, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "ok", 1, "version", SLIPWAY_VERSION,
+                     "pid", (int)getpid(), "state", m->phase == MASTER_SERVING ? "serving" : "draining",
+                     "url", urls(&m->listeners), "uptime_s", (json_int_t)((sys_now_us() - m->started_us) / 1000000),
+                     "restarts", (json_int_t)m->restarts, "reloads", (json_int_t)m->reloads, "edges",
+                     edge_rows(&m->edges), "certificates", certificates_rows(&m->certificates), "sites", sites);
+}
+
 json_t *status_make(const struct master *m)
 {
     const struct site *s = container_of(m->sites.next, struct site, node);
+    if (m->conf->sites[0])
+        return server_status(m);
     const struct generation *g = s->current;
     const json_t *report = g ? g->report : NULL;
     return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, "

@@ -41,6 +41,7 @@ struct master {
     struct edge_user edge_user;      /* whom they become */
     struct edges edges;
     struct list sites;               /* struct site */
+    char **site_envp;                /* environment of each of several sites; heap */
     struct control_server control;
     struct notify notify;            /* of the service manager */
     struct terminal terminal;        /* who has it: breakpoint() */
@@ -53,7 +54,8 @@ struct master {
 
 struct generation;
 
-void master_announce(struct master *m, const struct generation *g);     /* the ready line, once */
+/* The ready line, once: g serves now, or (NULL) one of several sites cannot. */
+void master_announce(struct master *m, const struct generation *g);
 void master_stop(struct master *m, bool is_hurried);
 /* The first generation failed, or something without which there is no serving: exit status 1. */
 void master_fail(struct master *m, const char *sentence, const char *traceback);

@@ -34,8 +34,8 @@ NOT_INHERITED = re.compile(
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
 NEVER_SAID = (*SANITIZER_REPORTS, "a system call was refused")
 READY_LINE = re.compile(
-    r"^slipway \S+: (?P<urls>.+?)  (?P<what>.+), (?P<workers>\d+) workers? x "
-    r"(?P<threads>\d+) threads? \(pid (?P<pid>\d+), ready in \d+ ms\)$",
+    r"^slipway \S+: (?P<urls>.+?)  (?P<what>.+?)(?:, (?P<workers>\d+) workers? x "
+    r"(?P<threads>\d+) threads?)? \(pid (?P<pid>\d+), ready in \d+ ms\)$",
     re.MULTILINE,
 )
 

@@ -1,0 +1,62 @@
+/* conf_site.c - the file of one site of a server that has several. */
+#include <errno.h>
+#include <stdio.h>
+#include "conf/conf_private.h"
+#include "conf/folder.h"
+
+/* What one site is, and another is not: not inherited from the server. */
+static const enum conf_option own[] = {
+    CONF_app, CONF_settings, CONF_chdir, CONF_config, CONF_env_file, CONF_site, CONF_sites, CONF_hosts,
+    CONF_venv, CONF_static_map, CONF_mount, CONF_control, CONF_tls_certificate, CONF_tls_key,
+};
+
+static void inherit(struct conf *c, const struct conf *server)
+{
+    const struct conf fresh = *c;
+    *c = *server;
+    c->texts = fresh.texts;
+    c->route_lines = NULL;
+    c->routes = NULL;
+    c->routes_count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        conf_copy_value(c, &fresh, own[i]);
+    for (enum conf_option i = 0; i < CONF_OPTIONS; i++)
+        c->origin[i].source = CONF_BUILT_IN;
+}
+
+static int name_it(struct conf *c, const char *file, char *why)
+{
+    struct span name = span_of(folder_name(file));
+    const struct span ending = SPAN(".ini");
+    if (c->origin[CONF_site].source > CONF_BUILT_IN)
+        return 0;
+    if (name.len > ending.len && span_ends(name, ending))
+        name.len -= ending.len;
+    return conf_set(c, SPAN("site"), name, CONF_INI, folder_name(file), why);
+}
+
+static int check(const struct conf *c, const char *file, char *why)
+{
+    for (enum conf_option i = 0; i < CONF_OPTIONS; i++) {
+        if (c->origin[i].source != CONF_INI || conf_row(i)->where != CONF_OF_SERVER)
+            continue;
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: '%s' is an option of the whole server: it stands in its file, not in "
+                       "that of a site", conf_origin_text(c, i), conf_row(i)->name);
+        return -EBADMSG;
+    }
+    if (c->origin[CONF_chdir].source > CONF_BUILT_IN)
+        return 0;
+    (void)snprintf(why, CONF_WHY_BYTES, "%s: it does not say where the project is: chdir = DIR", folder_name(file));
+    return -EBADMSG;
+}
+
+int conf_load_site(struct conf *c, const struct conf *server, const char *file, char *const *envp, char *why)
+{
+    char option[] = "--config", path[FOLDER_BYTES];
+    char *arguments[] = { option, path };
+    (void)snprintf(path, sizeof path, "%s", file);
+    inherit(c, server);
+    int rc = conf_load(c, 2, arguments, envp, why);
+    rc = rc < 0 ? rc : check(c, file, why);
+    return rc < 0 ? rc : name_it(c, file, why);
+}

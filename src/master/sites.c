@@ -1,0 +1,339 @@
+/* sites.c - see sites.h. */
+#include "master/sites.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/sys.h"
+#include "conf/folder.h"
+#include "master/reread.h"
+#include "master/site.h"
+#include "master/supervise.h"
+
+/* ---- the environment of a site: ours, without what was meant for the server ---- */
+
+static bool is_for_server(const char *variable)
+{
+    static const struct span names[] = { SPAN("SLIPWAY_"), SPAN("PORT="), SPAN("WEB_CONCURRENCY="),
+                                         SPAN("DJANGO_SETTINGS_MODULE="), SPAN("VIRTUAL_ENV=") };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (span_starts(span_of(variable), names[i]))
+            return true;
+    return false;
+}
+
+static int make_environment(struct master *m)
+{
+    size_t count = 0, kept = 0;
+    while (m->start->envp[count])
+        count++;
+    m->site_envp = sys_calloc(count + 1, sizeof *m->site_envp);
+    for (size_t i = 0; m->site_envp && i < count; i++)
+        if (!is_for_server(m->start->envp[i]))
+            m->site_envp[kept++] = m->start->envp[i];
+    return m->site_envp ? 0 : -ENOMEM;
+}
+
+/* ---- one file ---- */
+
+static struct site *of_file(const struct master *m, const char *file)
+{
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        struct site *s = container_of(n, struct site, node);
+        if (!s->is_gone && s->file && strcmp(s->file, file) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+struct site *sites_find(const struct master *m, const char *name)
+{
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        struct site *s = container_of(n, struct site, node);
+        if (!s->is_gone && (!name[0] || strcmp(s->project->name, name) == 0))
+            return s;
+    }
+    return NULL;
+}
+
+static bool has_host(const struct conf *c, const char *host)
+{
+    if (c->hosts.count == 0)
+        return strcmp(host, "*") == 0;
+    for (size_t i = 0; i < c->hosts.count; i++)
+        if (span_eq_nocase(span_of(c->hosts.items[i]), span_of(host)))
+            return true;
+    return false;
+}
+
+static int compare_hosts(const struct conf *c, const struct site *other, char *why)
+{
+    const struct conf *theirs = site_conf(other);
+    for (size_t i = 0; i == 0 || i < c->hosts.count; i++) {
+        const char *host = c->hosts.count == 0 ? "*" : c->hosts.items[i];
+        if (!has_host(theirs, host))
+            continue;
+        (void)snprintf(why, CONF_WHY_BYTES,
+                       strcmp(host, "*") == 0
+                           ? "the site %.63s has every host already: hosts = NAME in its file or this one"
+                           : "the site %.63s has the host %.200s already",
+                       other->project->name, host);
+        return -EEXIST;
+    }
+    return 0;
+}
+
+int sites_compare(const struct master *m, const struct site *site, const struct reread *r, char *why)
+{
+    int rc = 0;
+    for (struct list *n = m->sites.next; n != &m->sites && rc == 0; n = n->next) {
+        const struct site *other = container_of(n, struct site, node);
+        if (other == site || other->is_gone)
+            continue;
+        rc = compare_hosts(r->conf, other, why);
+        if (rc == 0 && strcmp(other->project->name, r->project.name) == 0) {
+            (void)snprintf(why, CONF_WHY_BYTES, "another site is called %.63s, too: site = NAME", r->project.name);
+            rc = -EEXIST;
+        }
+    }
+    return rc;
+}
+
+static struct site *add_file(struct master *m, const char *file, char *why)
+{
+    struct master_start seed = *m->start;
+    seed.server = m->conf;
+    seed.site_file = sys_strdup(file);
+    seed.project = NULL;
+    seed.envp = m->site_envp;
+    struct site *s = sys_calloc(1, sizeof *s);
+    (void)snprintf(why, CONF_WHY_BYTES, "no memory");
+    struct reread *r = s && seed.site_file ? reread_new(&seed, why) : NULL;
+    if (!r || sites_compare(m, NULL, r, why) < 0) {
+        reread_free(r);
+        sys_free(s);
+        sys_free((char *)(uintptr_t)seed.site_file);
+        return NULL;
+    }
+    site_init(s, m, &r->start);
+    s->first = r;
+    s->file = (char *)(uintptr_t)seed.site_file;
+    return s;
+}
+
+/* ---- the folder ---- */
+
+struct listing {
+    char **files;
+    size_t count;
+    const char *folder;
+};
+
+static int add_name(void *ctx, const char *name)
+{
+    struct listing *l = ctx;
+    char path[FOLDER_BYTES];
+    const struct span ending = SPAN(".ini");
+    if (name[0] == '.' || !span_ends(span_of(name), ending) || folder_join(path, l->folder, name) < 0)
+        return 0;
+    char **files = sys_realloc(l->files, (l->count + 1) * sizeof *files);
+    if (!files)
+        return -ENOMEM;
+    l->files = files;
+    files[l->count] = sys_strdup(path);
+    if (!files[l->count])
+        return -ENOMEM;
+    l->count++;
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void listing_done(struct listing *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        sys_free(l->files[i]);
+    sys_free(l->files);
+}
+
+static int list_files(struct listing *l, const char *folder)
+{
+    *l = (struct listing){ .folder = folder };
+    int rc = folder_each(folder, add_name, l);
+    if (rc == 0 && l->count > 1)
+        qsort(l->files, l->count, sizeof *l->files, by_name);
+    return rc;
+}
+
+static bool has_file(const struct listing *l, const char *file)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (strcmp(l->files[i], file) == 0)
+            return true;
+    return false;
+}
+
+/* Of FOLDER/NAME.ini. */
+static bool is_called(const char *file, const char *name)
+{
+    struct span own = span_of(folder_name(file));
+    own.len -= strlen(".ini");
+    return !name[0] || span_eq(own, span_of(name));
+}
+
+/* The first of several sentences stays in `why`. */
+static void add_new(struct master *m, const struct listing *l, const char *only, json_t *errors, char *why)
+{
+    char sentence[CONF_WHY_BYTES];
+    for (size_t i = 0; i < l->count; i++) {
+        if (of_file(m, l->files[i]) || !is_called(l->files[i], only))
+            continue;
+        struct site *s = add_file(m, l->files[i], sentence);
+        if (s && errors) {
+            edges_tell_site(&m->edges, s);
+            site_start(s);
+        }
+        if (s)
+            continue;
+        log_error("site is not served", "file=%s error=\"%s\"", l->files[i], sentence);
+        (void)json_array_append_new(errors, json_sprintf("%s: %s", folder_name(l->files[i]), sentence));
+        if (why && !why[0])
+            (void)snprintf(why, CONF_WHY_BYTES, "%.480s", sentence);
+    }
+}
+
+int sites_open(struct master *m, char *why)
+{
+    struct listing l;
+    char first[CONF_WHY_BYTES] = "";
+    if (!m->conf->sites[0]) {
+        struct site *site = sys_calloc(1, sizeof *site);
+        if (site)
+            site_init(site, m, m->start);
+        return site ? 0 : -ENOMEM;
+    }
+    int rc = make_environment(m);
+    if (rc == 0)
+        rc = list_files(&l, m->conf->sites);
+    if (rc < 0) {
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: cannot read the folder %.300s: %s",
+                       conf_origin_text(m->conf, CONF_sites), m->conf->sites, strerror(-rc));
+        return rc;
+    }
+    add_new(m, &l, "", NULL, first);
+    listing_done(&l);
+    if (!list_empty(&m->sites))
+        return 0;
+    (void)snprintf(why, CONF_WHY_BYTES, first[0] ? "no site can be served: %.400s%s" : "%.400s has no file NAME.ini%s",
+                   first[0] ? first : m->conf->sites, "");
+    return -ENOENT;
+}
+
+void sites_start(struct master *m)
+{
+    struct list *next;
+    for (struct list *n = m->sites.next; n != &m->sites && m->phase == MASTER_SERVING; n = next) {
+        next = n->next;
+        site_start(container_of(n, struct site, node));
+    }
+}
+
+json_t *sites_read_again(struct master *m, const char *only)
+{
+    struct listing l = { 0 };
+    json_t *names = json_array(), *errors = json_array();
+    int rc = m->conf->sites[0] ? list_files(&l, m->conf->sites) : 0;
+    if (rc < 0)
+        (void)json_array_append_new(errors, json_sprintf("%s: %s", m->conf->sites, strerror(-rc)));
+    if (rc == 0 && m->conf->sites[0])
+        add_new(m, &l, only, errors, NULL);
+    for (struct list *n = m->sites.next, *next; n != &m->sites; n = next) {
+        struct site *s = container_of(n, struct site, node);
+        next = n->next;
+        if (s->is_gone || (only[0] && strcmp(only, s->project->name) != 0))
+            continue;
+        if (rc == 0 && s->file && !has_file(&l, s->file))
+            site_go(s);
+        else
+            (void)json_array_append_new(names, json_string(s->project->name));
+    }
+    listing_done(&l);
+    return json_pack("{s:b, s:o, s:o}", "ok", 1, "sites", names, "errors", errors);
+}
+
+static void free_site(struct site *s)
+{
+    site_done(s);
+    reread_free(s->first);
+    sys_free(s->file);
+    sys_free(s);
+}
+
+void sites_sweep(struct master *m)
+{
+    for (struct list *n = m->sites.next, *next; n != &m->sites; n = next) {
+        struct site *s = container_of(n, struct site, node);
+        next = n->next;
+        if (!s->is_gone || !site_is_empty(s))
+            continue;
+        log_info("site is gone", "site=%s", s->project->name);
+        free_site(s);
+    }
+}
+
+void sites_done(struct master *m)
+{
+    while (!list_empty(&m->sites))
+        free_site(container_of(m->sites.next, struct site, node));
+    sys_free(m->site_envp);
+}
+
+/* ---- certificates ---- */
+
+static int add_item(struct conf_list *list, const char *item, char *why)
+{
+    if (list->count == CONF_LIST_MAX) {
+        (void)snprintf(why, CONF_WHY_BYTES, "the sites name more than %d certificates: put some into one folder",
+                       CONF_LIST_MAX);
+        return -EINVAL;
+    }
+    list->items[list->count++] = item;
+    return 0;
+}
+
+/* First those with a key of their own, so that both lists go on in step. */
+static int add_certificates(struct conf *into, const struct conf *from, bool with_key, char *why)
+{
+    int rc = 0;
+    for (size_t i = 0; i < from->tls_certificate.count && rc == 0; i++) {
+        if ((i < from->tls_key.count) != with_key)
+            continue;
+        rc = add_item(&into->tls_certificate, from->tls_certificate.items[i], why);
+        if (rc == 0 && with_key)
+            rc = add_item(&into->tls_key, from->tls_key.items[i], why);
+    }
+    return rc;
+}
+
+int sites_certificates(const struct master *m, const struct site *site, const struct conf *conf,
+                       struct conf *into, char *why)
+{
+    int rc = 0;
+    *into = m->conf->sites[0] || !conf ? *m->conf : *conf;
+    if (!m->conf->sites[0])
+        return 0;
+    into->tls_certificate.count = into->tls_key.count = 0;
+    for (int with_key = 1; with_key >= 0 && rc == 0; with_key--) {
+        rc = add_certificates(into, m->conf, with_key, why);
+        for (struct list *n = m->sites.next; n != &m->sites && rc == 0; n = n->next) {
+            const struct site *s = container_of(n, struct site, node);
+            if (!s->is_gone)
+                rc = add_certificates(into, s == site ? conf : site_conf(s), with_key, why);
+        }
+    }
+    return rc;
+}

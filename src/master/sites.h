@@ -1,0 +1,33 @@
+/* sites.h - which sites a server has: the one that it was started for, or one a file NAME.ini in the
+ * folder of option sites.
+ *
+ * A file that is wrong, or names a host that another site has, keeps only its own site from being
+ * served; the log says why.  The folder is read at the start and by sites_read_again (`slipway
+ * reload`): files that came are served, the sites of those that went finish what they have.
+ */
+#pragma once
+#include "base/json.h"
+#include "conf/conf.h"
+
+struct master;
+struct site;
+
+/* Before anything runs.  0, or -errno with a sentence (CONF_WHY_BYTES): there is no site at all. */
+int sites_open(struct master *m, char *why);
+void sites_start(struct master *m);
+void sites_done(struct master *m);
+/* only: "", or the one name that may come or go.  {"ok":true,"sites":[NAME],"errors":[SENTENCE]}; NULL:
+ * no memory. */
+json_t *sites_read_again(struct master *m, const char *only);
+/* Frees those that are gone and have no process any more. */
+void sites_sweep(struct master *m);
+struct reread;
+/* New options of a site (NULL: of one that comes) beside those of the others: 0, or -EEXIST and a
+ * sentence. */
+int sites_compare(const struct master *m, const struct site *site, const struct reread *r, char *why);
+
+struct site *sites_find(const struct master *m, const char *name);      /* "": the first; or NULL */
+/* The certificates of all sites, as one conf that lives as long as theirs: `site`'s (or NULL) are those
+ * of `conf`.  0, or -errno with a sentence. */
+int sites_certificates(const struct master *m, const struct site *site, const struct conf *conf,
+                       struct conf *into, char *why);

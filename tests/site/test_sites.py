@@ -1,0 +1,240 @@
+"""Several sites under one master: files in a folder, chosen by host."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import make as make_certificate
+from conftest import Sites
+from http1 import Peer, Response, build
+from program import APPS, Site, wait_gone
+from projects import make_django, make_wsgi, write
+from tls_client import TlsPeer
+
+ENV = """
+import os
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [repr(sorted(os.environ.items())).encode()]
+"""
+
+
+def ask(site: Site, host: str, target: str = "/") -> Response:
+    with Peer(site.address) as one:
+        one.send(build("GET", target, [("Host", host)]))
+        return one.response()
+
+
+class Server:
+    """A folder with slipway.ini and sites/, and one project a site."""
+
+    def __init__(self, sites: Sites):
+        self._sites, self.folder = sites, sites.folder / "server"
+        write(self.folder / "slipway.ini", "sites = sites\nworkers = 1\n")
+        (self.folder / "sites").mkdir()
+        self.site: Site | None = None
+
+    def file(self, name: str, *lines: str, hosts: tuple[str, ...] = (), app: bool = True) -> Path:
+        project = self.folder / name
+        if not project.exists():
+            project.mkdir()
+            make_wsgi(project, name)
+        text = [f"chdir = ../{name}", *(["app = own:application"] if app else []), *lines]
+        text[1:1] = [f"hosts = {host}" for host in hosts or (f"{name}.test",)]
+        return write(self.folder / "sites" / f"{name}.ini", "\n".join(text) + "\n")
+
+    def start(self, *options: str, **more: Any) -> Site:
+        self.site = self._sites.start(
+            None, *options, chdir=self.folder, options_of_count=False, **more
+        )
+        return self.site
+
+    def reload(self, *arguments: str, status: int = 0) -> tuple[str, str]:
+        assert self.site
+        done = self.site.verb("reload", "--chdir", str(self.folder), *arguments)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def rows(self) -> dict[str, Any]:
+        assert self.site
+        return {row["site"]: row for row in self.site.status()["sites"]}
+
+    def pid(self, name: str) -> int:
+        return self.rows()[name]["workers"][-1]["pid"]  # of the newest generation
+
+
+@pytest.fixture
+def server(sites: Sites) -> Server:
+    return Server(sites)
+
+
+def test_a_host_leads_to_its_site(server: Server) -> None:
+    server.file("shop", hosts=("shop.test", "*.shop.test"))
+    server.file("rest", hosts=("*",))
+    make_django(server.folder / "blog", "blog")
+    server.file("blog", app=False)
+    site = server.start()
+    assert site.ready and "3 sites: blog, rest, shop" in site.log()
+    assert ask(site, "shop.test").body.startswith(b"shop ")
+    assert ask(site, "www.SHOP.test:99").body.startswith(b"shop ")
+    assert ask(site, "blog.test").body.startswith(b"blog ")
+    assert ask(site, "blog.test", "/static/a.css").body.startswith(b"a {")
+    assert ask(site, "shop.test", "/static/a.css").body.startswith(b"shop ")
+    assert ask(site, "other.test").body.startswith(b"rest ")
+    assert server.pid("shop") != server.pid("blog")
+
+
+def test_other_hosts_are_nobody_s(server: Server) -> None:
+    server.file("shop")
+    site = server.start()
+    assert ask(site, "x.shop.test").status == 421
+    assert ask(site, "127.0.0.1", "/.slipway/ready").status == 200
+
+
+def test_one_comes_and_goes(server: Server) -> None:
+    server.file("shop")
+    server.file("blog")
+    site = server.start()
+    shop, blog = server.pid("shop"), server.pid("blog")
+    file = server.file("third")
+    out, _ = server.reload("--site", "third")
+    assert out.startswith("third: started: generation ")
+    assert ask(site, "third.test").body.startswith(b"third ")
+    third = server.pid("third")
+    file.unlink()
+    assert server.reload("--site", "third")[0] == "third: gone\n"
+    assert ask(site, "third.test").status == 421
+    wait_gone([third])
+    assert (server.pid("shop"), server.pid("blog")) == (shop, blog)
+    assert server.reload()[0].count("reloaded: generation") == 2
+    assert server.pid("shop") != shop
+
+
+def test_requests_under_way_outlive_their_site(sites: Sites, server: Server) -> None:
+    server.file("shop")
+    file = write(
+        server.folder / "sites" / "work.ini",
+        f"chdir = {APPS}\napp = work:application\nhosts = work.test\n",
+    )
+    site = server.start()
+    gate = sites.gate("last")
+    with Peer(site.address) as one:
+        one.send(build("GET", "/gate?name=last", [("Host", "work.test")]))
+        worker = int(gate.wait_reached())
+        file.unlink()
+        server.reload()
+        assert ask(site, "work.test", "/hello").status == 421
+        gate.open()
+        assert one.response().status == 200
+    wait_gone([worker])
+    site.err.wait("site is gone: site=work")
+    file.write_text(f"chdir = {APPS}\napp = work:application\nhosts = work.test\n")
+    server.reload()
+    assert ask(site, "work.test", "/hello").status == 200
+
+
+def test_options_are_each_site_s_own(server: Server) -> None:
+    write(server.folder / "slipway.ini", "sites = sites\nworkers = 1\nbody-limit = 5\n")
+    server.file("shop", "[route /up]", "body-limit = 100")
+    server.file("blog", "body-limit = 10", "workers = 2")
+    write(server.folder / "blog" / ".env", "NAME=blog\nPORT=9\n")
+    for name in ["shop", "blog"]:
+        write(server.folder / name / "own.py", ENV)
+    site = server.start(env={"SLIPWAY_HARAKIRI": "59s", "DJANGO_SETTINGS_MODULE": "x", "MINE": "1"})
+
+    def limit(host: str, target: str, length: int) -> int:
+        with Peer(site.address) as one:
+            one.send(build("POST", target, [("Host", host)], b"x" * length))
+            return one.response().status
+
+    assert [limit("shop.test", "/", 5), limit("shop.test", "/", 6)] == [200, 413]
+    assert [limit("shop.test", "/up", 100), limit("shop.test", "/up", 101)] == [200, 413]
+    assert [limit("blog.test", "/up", 10), limit("blog.test", "/up", 11)] == [200, 413]
+    assert len(server.rows()["blog"]["workers"]) == 2
+    blog, shop = (dict(eval(ask(site, f"{n}.test").body)) for n in ["blog", "shop"])
+    assert blog["NAME"] == "blog" and "NAME" not in shop and shop["MINE"] == "1"
+    assert "DJANGO_SETTINGS_MODULE" not in shop and "SLIPWAY_HARAKIRI" not in shop
+
+
+def test_a_site_that_cannot_be_imported_is_alone(server: Server) -> None:
+    server.file("shop")
+    server.file("bad")
+    good = (server.folder / "bad" / "own.py").read_text()
+    write(server.folder / "bad" / "own.py", "raise RuntimeError('no luck')\n")
+    site = server.start()
+    assert "1 site: bad (cannot be served), shop" in site.log()
+    site.err.wait("no luck")
+    assert ask(site, "shop.test").status == 200
+    assert server.rows()["bad"]["state"] in ("failed", "starting")
+    write(server.folder / "bad" / "own.py", good)
+    server.reload("--site", "bad")
+    assert ask(site, "bad.test").body.startswith(b"bad ")
+
+
+WRONG = [
+    (("listen = :1",), "wrong.ini:4: 'listen' is an option of the whole server"),
+    (("body-limit = x",), "wrong.ini:4: body-limit takes a size"),
+    (("hosts = shop.test",), "the site shop has the host shop.test already"),
+    (("site = shop",), "another site is called shop, too"),
+]
+
+
+@pytest.mark.parametrize(("lines", "sentence"), WRONG)
+def test_a_wrong_file_is_alone(server: Server, lines: tuple[str, ...], sentence: str) -> None:
+    server.file("shop")
+    site = server.start()
+    server.file("wrong", *lines, hosts=("wrong.test",))
+    _, err = server.reload("--site", "wrong", status=1)
+    assert sentence in err
+    assert ask(site, "shop.test").status == 200 and ask(site, "wrong.test").status == 421
+    site.stop()
+    site = server.start()
+    assert sentence in site.log()
+    assert ask(site, "shop.test").status == 200 and ask(site, "wrong.test").status == 421
+
+
+def test_without_any_site_nothing_starts(server: Server) -> None:
+    site = server.start(waits=False)
+    site.err.wait(r"slipway: .*/sites has no file NAME\.ini")
+    assert site.wait() == 1
+    server.file("bad", "listen = :1")
+    site = server.start(waits=False)
+    site.err.wait(r"slipway: no site can be served: .*'listen'")
+    assert site.wait() == 1
+
+
+def test_an_edge_that_follows_knows_all(server: Server) -> None:
+    server.file("shop")
+    server.file("blog")
+    site = server.start()
+    edge = site.pids("edge")[0]
+    os.kill(edge, signal.SIGKILL)
+    wait_gone([edge])
+    assert ask(site, "blog.test").body.startswith(b"blog ")
+    assert ask(site, "shop.test").body.startswith(b"shop ")
+
+
+def test_each_has_its_certificates(server: Server) -> None:
+    """The name asked for by TLS and Host lead to one site, or 421."""
+    made = {n: make_certificate(server.folder, n) for n in ["shop", "blog"]}
+    for name, pair in made.items():
+        server.file(name, f"tls-certificate = {pair.certificate}", f"tls-key = {pair.key}")
+    site = server.start(listen="127.0.0.1:0 tls")
+    for name, other in [("shop", "blog"), ("blog", "shop")]:
+        with TlsPeer(site.address, host=f"{name}.test") as one:
+            one.send(build("GET", "/", [("Host", f"{name}.test")]))
+            assert one.response().body.startswith(name.encode())
+            one.send(build("GET", "/", [("Host", f"{other}.test")]))
+            assert one.response().status == 421
+
+
+def test_status_is_of_all(server: Server) -> None:
+    server.file("shop")
+    server.file("blog")
+    site = server.start()
+    shown = site.verb("status", "--chdir", str(server.folder)).stdout
+    assert "2 sites, serving" in shown and "blog.test" in shown and "shop.test" in shown
+    assert json.dumps(site.status())
