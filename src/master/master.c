@@ -106,14 +106,13 @@ static void describe(char *what, size_t cap_bytes, const struct generation *g)
 /* False while one of several sites is still on its way. */
 static bool describe_all(const struct master *m, char *what, size_t cap_bytes)
 {
-    unsigned serve = 0, fail = 0;
+    unsigned serve = 0;
     char name[96];
     for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
         const struct site *s = container_of(n, struct site, node);
         if (!s->current && (s->next || s->attempts == 0))
             return false;
         serve += s->current != NULL;
-        fail += !s->current;
     }
     (void)snprintf(what, cap_bytes, "%u site%s:", serve, serve == 1 ? "" : "s");
     for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
