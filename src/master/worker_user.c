@@ -132,8 +132,8 @@ static int reach_all(const struct worker_user *u, const char *file, char *why)
     bool has_links = sys_realpath(file, real) == 0 && strcmp(real, file) != 0;
     int rc = worker_user_begin(u, &turn);
     if (rc < 0) {
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot look with the rights of %.64s: %s", u->account.name,
-                       strerror(-rc));
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot run the project as %.64s: %s%s", u->account.name,
+                       strerror(-rc), rc == -EPERM ? " (root without CAP_SETUID and CAP_SETGID? then: user = root)" : "");
         return rc;
     }
     rc = has_links ? reach(u, real, why) : 0;
