@@ -41,6 +41,7 @@ ALONE = (
     ("crypt.h", ("src/serve/*",)),
     ("zlib.h", ("src/serve/*",)),
     ("brotli/*", ("src/serve/*",)),
+    ("zstd.h", ("src/serve/*",)),
     ("zstd*.h", ("src/serve/*",)),
     ("seccomp.h", ("src/edge/*",)),
     ("linux/seccomp.h", ("src/edge/*", "src/base/sys_confine.c")),

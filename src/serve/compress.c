@@ -148,7 +148,7 @@ static struct compression *new_compression(struct exchange *x, enum encoding enc
     c->x = x;
     c->fd = -1;
     c->out.limit_bytes = OUT_BYTES_MAX;
-    c->encoder = encoder_new(encoding);
+    c->encoder = encoder_new(encoding, ENCODER_PAGE);
     if (c->encoder)
         return c;
     free_compression(c);
@@ -157,7 +157,7 @@ static struct compression *new_compression(struct exchange *x, enum encoding enc
 
 void compress_begin(struct exchange *x)
 {
-    static const enum encoding order[] = { ENCODING_BROTLI, ENCODING_GZIP };
+    static const enum encoding order[] = { ENCODING_ZSTD, ENCODING_BROTLI, ENCODING_GZIP };
     struct compression *c = NULL;
     if (!is_worth_it(x) || add_vary(x) < 0)
         return;

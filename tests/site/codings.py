@@ -48,7 +48,6 @@ class ZstdReader:
         room = ctypes.create_string_buffer(1 << 16)
         out = b""
         while True:
-            assert not (self.is_over and given.pos < given.size), "bytes behind the frame"
             got = Buffer(ctypes.cast(room, ctypes.c_void_p), len(room), 0)
             left = libzstd().ZSTD_decompressStream(
                 self._stream, ctypes.byref(got), ctypes.byref(given)
@@ -56,7 +55,8 @@ class ZstdReader:
             assert not libzstd().ZSTD_isError(left), "not zstd"
             out += room.raw[: got.pos]
             self.is_over = left == 0
-            if given.pos == given.size and got.pos < got.size:
+            assert not (self.is_over and given.pos < given.size), "bytes behind the frame"
+            if self.is_over or given.pos == given.size and got.pos < got.size:
                 return out
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import brotli
 import pytest
+from codings import ZstdReader, decode
 from conftest import Sites
 from http1 import Peer, Response, build, get
 from hypothesis import HealthCheck, given, settings
@@ -58,13 +59,6 @@ def text(count: int) -> bytes:
     return made
 
 
-def decode(response: Response) -> bytes:
-    coding = response.get("Content-Encoding")
-    if coding == "gzip":
-        return gzip.decompress(response.body)
-    return brotli.decompress(response.body) if coding == "br" else response.body
-
-
 @pytest.fixture(scope="module")
 def site(shared: Sites) -> Site:
     folder = shared.folder / "squeeze"
@@ -79,8 +73,9 @@ def ask(site: Site, query: str = "", accepts: str | None = "gzip", method: str =
 
 
 @pytest.mark.parametrize(("accepts", "coding"), [
-    ("gzip", "gzip"), ("br", "br"), ("gzip, deflate, br, zstd", "br"), ("br;q=0, gzip", "gzip"),
-    ("*", "br"), ("zstd", None), ("deflate", None), ("identity", None), ("gzip;q=0", None),
+    ("gzip", "gzip"), ("br", "br"), ("gzip, deflate, br, zstd", "zstd"), ("br;q=0, gzip", "gzip"),
+    ("*", "zstd"), ("zstd", "zstd"), ("gzip, br", "br"), ("zstd;q=0.5, br;q=0.5", "zstd"),
+    ("zstd;q=0.4, gzip;q=0.5", "gzip"), ("deflate", None), ("identity", None), ("gzip;q=0", None),
     ("", None), (None, None),
 ])  # fmt: skip
 def test_what_the_client_takes(site: Site, accepts: str | None, coding: str | None) -> None:
@@ -115,7 +110,7 @@ def test_what_stays_as_it_is(site: Site, query: str) -> None:
     "type=image/svg%2Bxml", "type=application/problem%2Bjson", "length=1", "piece=7", "piece=5000",
     "bytes=2000000", "bytes=2000000&length=1", "bytes=300000&noise=1", "bytes=1024",
 ])  # fmt: skip
-@pytest.mark.parametrize("coding", ["gzip", "br"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_what_is_encoded(site: Site, query: str, coding: str) -> None:
     query = query.replace(" ", "%20")
     response = ask(site, query, coding)
@@ -169,15 +164,18 @@ def test_a_file_of_the_application(site: Site, tmp_path: Path, count: int, lengt
 
 def test_a_stream_is_not_held_back(site: Site, shared: Sites) -> None:
     """The client can read the first half while the application waits before the second."""
-    for coding in ("gzip", "br"):
+    for coding in ("gzip", "br", "zstd"):
         gate = shared.gate(f"half-{coding}")
         with Peer(site.address) as peer:
             target = f"/?bytes=50000&gate={gate.name}"
             peer.send(build("GET", target, [("Accept-Encoding", coding)]))
             head = peer.head()
             assert head.get("Content-Encoding") == coding
-            unpack = zlib.decompressobj(31) if coding == "gzip" else brotli.Decompressor()
-            turn = unpack.decompress if coding == "gzip" else unpack.process
+            turn = {
+                "gzip": zlib.decompressobj(31).decompress,
+                "br": brotli.Decompressor().process,
+                "zstd": ZstdReader().read,
+            }[coding]
             plain = b""
             while len(plain) < 25000:
                 piece = peer.chunk()
@@ -204,14 +202,14 @@ def test_a_slow_client_gets_all_of_it(site: Site, tmp_path: Path) -> None:
 def test_a_connection_goes_on(site: Site) -> None:
     with Peer(site.address) as peer:
         for turn in range(20):
-            coding = ("gzip", "br", "identity")[turn % 3]
+            coding = ("gzip", "br", "zstd", "identity")[turn % 4]
             response = peer.ask("GET", f"/?bytes={turn * 3000}", [("Accept-Encoding", coding)])
             assert decode(response) == text(turn * 3000)
 
 
 def test_the_length_tells_nothing(site: Site) -> None:
     """BREACH: the same page has many lengths."""
-    for coding in ("gzip", "br"):
+    for coding in ("gzip", "br", "zstd"):
         assert len({len(ask(site, "", coding).body) for _ in range(30)}) > 5
 
 
@@ -226,7 +224,7 @@ def test_off_by_option(sites: Sites) -> None:
 @given(
     count=st.integers(0, 300_000),
     piece=st.integers(1, 200_000),
-    coding=st.sampled_from(["gzip", "br"]),
+    coding=st.sampled_from(["gzip", "br", "zstd"]),
 )
 def test_any_size_in_any_pieces(site: Site, count: int, piece: int, coding: str) -> None:
     piece = max(piece, count // 500 + 1)
