@@ -105,17 +105,25 @@ static void look_at_limits(const struct look *l)
                   (long long)files);
 }
 
-static void look_at_static_option(const struct look *l)
+static void look_at_folders(const struct look *l, const struct conf_list *list, enum conf_option option,
+                            const char *what)
 {
     char fix[FIX_BYTES];
-    for (size_t i = 0; i < l->c->static_map.count; i++) {
-        const char *folder = strchr(l->c->static_map.items[i], '=') + 1;
-        (void)snprintf(fix, sizeof(fix), "mkdir -p %s", folder);
-        if (!folder_exists(folder))
-            check_say(l->found, "files", l->name, CHECK_PROBLEM, fix,
-                      "%s: static folder %s is not there",
-                      conf_origin_text(l->c, CONF_static_map), folder);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *folder = strchr(list->items[i], '=');
+        if (!folder)
+            continue;
+        (void)snprintf(fix, sizeof(fix), "mkdir -p %s", folder + 1);
+        if (!folder_exists(folder + 1))
+            check_say(l->found, "files", l->name, CHECK_PROBLEM, fix, "%s: %s folder %s is not there",
+                      conf_origin_text(l->c, option), what, folder + 1);
     }
+}
+
+static void look_at_static_option(const struct look *l)
+{
+    look_at_folders(l, &l->c->static_map, CONF_static_map, "static");
+    look_at_folders(l, &l->c->protected_map, CONF_protected_map, "protected");
 }
 
 static void look_at_certificates(const struct look *l)

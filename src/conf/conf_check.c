@@ -88,6 +88,14 @@ static const char *check_static(struct span *text)
     return is_right ? NULL : "URL=DIR, such as /static/=staticfiles";
 }
 
+static const char *check_protected(struct span *text)
+{
+    bool is_site = span_starts(*text, SPAN("/=")) || span_starts(*text, SPAN("//"));
+    if (span_eq(*text, SPAN("front")))
+        return NULL;
+    return check_static(text) || is_site ? "URL=DIR, such as /protected/=/srv/private, or front" : NULL;
+}
+
 static bool is_name_byte(char byte, const char *others)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -256,7 +264,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_tls_client, check_tls_client }, { CONF_error_page, check_error_page },
         { CONF_hosts, check_host },
         { CONF_listen, check_listen },       { CONF_control, check_control },
-        { CONF_static_map, check_static },   { CONF_app, check_app },
+        { CONF_static_map, check_static }, { CONF_protected_map, check_protected },
+         { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },
         { CONF_log_level, check_log_level }, { CONF_media, check_auto },

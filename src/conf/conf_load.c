@@ -55,6 +55,7 @@ static int keep_paths(struct conf *c, char *why)
 {
     const struct span unix_prefix = SPAN("unix:");
     struct conf_list *const lists[] = { &c->tls_certificate, &c->tls_key };
+    struct conf_list *const maps[] = { &c->static_map, &c->protected_map };
     const char **const paths[] = { &c->tls_client_ca, &c->venv, &c->spool_dir, &c->sites, &c->access_log, &c->log, &c->python,
                                    &c->basic_auth, &c->redirects };
     int rc = 0;
@@ -74,11 +75,12 @@ static int keep_paths(struct conf *c, char *why)
     for (size_t l = 0; l < ARRAY_LEN(lists); l++)
         for (size_t i = 0; i < lists[l]->count && rc == 0; i++)
             rc = keep_path(c, &lists[l]->items[i], SPAN(""), c->chdir, why);
-    for (size_t i = 0; i < c->static_map.count && rc == 0; i++) {
-        const char *item = c->static_map.items[i];
-        rc = keep_path(c, &c->static_map.items[i], (struct span){ item, strcspn(item, "=") + 1 },
-                       c->chdir, why);
-    }
+    for (size_t l = 0; l < ARRAY_LEN(maps); l++)
+        for (size_t i = 0; i < maps[l]->count && rc == 0; i++) {
+            const char *item = maps[l]->items[i];
+            if (strchr(item, '='))
+                rc = keep_path(c, &maps[l]->items[i], (struct span){ item, strcspn(item, "=") + 1 }, c->chdir, why);
+        }
     return rc;
 }
 

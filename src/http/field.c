@@ -9,7 +9,7 @@
 #include <endian.h>
 #include <errno.h>
 
-enum { NAME_BYTES_MAX = 19, SAME_LENGTH_MAX = 4 };
+enum { NAME_BYTES_MAX = 19, SAME_LENGTH_MAX = 5 };
 
 /* Rows by the length of the name; within a row the first letters differ or are compared whole. */
 static const struct known {
@@ -27,7 +27,7 @@ static const struct known {
             { "location", FIELD_LOCATION } },
     [9] = { { "x-real-ip", FIELD_X_REAL_IP }, { "forwarded", FIELD_FORWARDED } },
     [10] = { { "user-agent", FIELD_USER_AGENT }, { "connection", FIELD_CONNECTION },
-             { "keep-alive", FIELD_KEEP_ALIVE } },
+             { "keep-alive", FIELD_KEEP_ALIVE }, { "x-sendfile", FIELD_X_SENDFILE } },
     [11] = { { "traceparent", FIELD_TRACEPARENT } },
     [12] = { { "content-type", FIELD_CONTENT_TYPE }, { "x-request-id", FIELD_X_REQUEST_ID } },
     [13] = { { "cache-control", FIELD_CACHE_CONTROL }, { "if-none-match", FIELD_IF_NONE_MATCH },
@@ -38,7 +38,8 @@ static const struct known {
     [16] = { { "content-encoding", FIELD_CONTENT_ENCODING },
              { "x-forwarded-host", FIELD_X_FORWARDED_HOST },
              { "x-forwarded-port", FIELD_X_FORWARDED_PORT },
-             { "proxy-connection", FIELD_PROXY_CONNECTION } },
+             { "proxy-connection", FIELD_PROXY_CONNECTION },
+             { "x-accel-redirect", FIELD_X_ACCEL_REDIRECT } },
     [17] = { { "if-modified-since", FIELD_IF_MODIFIED_SINCE },
              { "x-forwarded-proto", FIELD_X_FORWARDED_PROTO },
              { "transfer-encoding", FIELD_TRANSFER_ENCODING },

@@ -127,8 +127,8 @@ static bool is_event_stream(struct span type)
 static bool is_for_the_edge(const struct field *f)
 {
     struct span prefix = SPAN("x-accel-");
-    return f->name.len > prefix.len && (f->name.at[0] | 0x20) == 'x' &&
-        span_eq_nocase((struct span){ f->name.at, prefix.len }, prefix);
+    return f->id == FIELD_X_SENDFILE || (f->name.len > prefix.len && (f->name.at[0] | 0x20) == 'x' &&
+        span_eq_nocase((struct span){ f->name.at, prefix.len }, prefix));
 }
 
 /* What the field says to us.  1: the client gets it too; 0: it does not; -EBADMSG. */
@@ -136,19 +136,24 @@ static int heed(struct response *r, const struct field *f)
 {
     if (f->id == FIELD_CONTENT_LENGTH)
         return take_length(r, f->value);
+    if (f->id == FIELD_X_ACCEL_REDIRECT && !r->is_for_front)
+        r->redirect = f->value;
+    if (f->id == FIELD_X_SENDFILE && !r->is_for_front)
+        r->sendfile = f->value;
     if (f->id == FIELD_X_ACCEL_BUFFERING)
         r->is_streamed |= span_eq_nocase(f->value, SPAN("no"));
     if (f->id == FIELD_CONTENT_TYPE)
         r->is_streamed |= is_event_stream(f->value);
     r->has_date |= f->id == FIELD_DATE;
     r->has_server |= f->id == FIELD_SERVER;
-    return !field_is_hop_by_hop(f->id) && !is_for_the_edge(f);
+    return !field_is_hop_by_hop(f->id) && (r->is_for_front || !is_for_the_edge(f));
 }
 
 int response_read_fields(struct response *r, struct span block, size_t fields_max,
                          struct arena *arena)
 {
-    *r = (struct response){ .status = r->status, .reason = r->reason, .body_bytes = -1 };
+    *r = (struct response){ .status = r->status, .reason = r->reason, .is_for_front = r->is_for_front,
+                            .body_bytes = -1 };
     while (block.len > 0) {
         struct field f;
         size_t line_bytes = field_text_bytes(block);

@@ -14,12 +14,16 @@ struct response {
     int64_t body_bytes;        /* Content-Length; -1: not known in advance */
     bool has_date, has_server; /* the application sent its own */
     bool is_streamed;          /* text/event-stream or X-Accel-Buffering: no */
+    bool is_for_front;         /* in: the client is a server that heeds X-Accel-* and X-Sendfile itself */
+    struct span redirect;      /* value of X-Accel-Redirect; "" without */
+    struct span sendfile;      /* value of X-Sendfile; "" without */
 };
 
 /* Reads a block of "Name: value\r\n" lines as a worker or an upstream wrote it, without an empty
- * line at the end.  Drops hop-by-hop fields and X-Accel-*, takes Content-Length into body_bytes.
+ * line at the end.  Drops hop-by-hop fields, X-Accel-* and X-Sendfile (is_for_front: keeps these and
+ * does not heed them), takes Content-Length into body_bytes.
  * The block must already be the edge's own copy: fields point into it.  Fills everything but
- * status and reason. 0, -EBADMSG (a bad name, value or line, two different Content-Lengths),
+ * status, reason and is_for_front. 0, -EBADMSG (a bad name, value or line, two different Content-Lengths),
  * -EMSGSIZE (over fields_max, dropped ones not counted), -ENOMEM. */
 int response_read_fields(struct response *r, struct span block, size_t fields_max,
                          struct arena *arena);

@@ -1,5 +1,6 @@
 /* routes.c - {"mount":..., "name":..., "framework":...,
- *             "static":[{"url","root","manifest","without","media":bool,"option":bool}, ...],
+ *             "static":[{"url","root","manifest","without","media":bool,"option":bool,
+ *                       "protected":bool,"real"}, ...], "front":bool,
  *             "wall":..., "headers":..., "pages":{"rows"}}: wall and headers as the project's report has
  *             them, pages of pages.c.
  *
@@ -27,16 +28,33 @@ static bool clean_url(struct span url, char into[URL_BYTES])
 }
 
 /* `said`: the row of the report, NULL for an option's. */
-static int add_row(json_t *rows, const char *url, const char *root, const json_t *said,
-                   bool is_media)
+static json_t *make_row(const char *url, const char *root, const json_t *said, bool is_media)
 {
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "url", url, "root", root, "manifest",
-                            json_text(said, "manifest", ""), "without",
-                            json_text(said, "without", ""), "media", is_media, "option", said == NULL);
-    return json_array_append_new(rows, row);
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "url", url, "root", root, "manifest",
+                     json_text(said, "manifest", ""), "without", json_text(said, "without", ""), "media",
+                     is_media, "option", said == NULL);
 }
 
-static int add_option(json_t *rows, const struct project *p, const char *item)
+static int add_row(json_t *rows, const char *url, const char *root, const json_t *said, bool is_media)
+{
+    return json_array_append_new(rows, make_row(url, root, said, is_media));
+}
+
+/* The application may name its files by their path with links or without. */
+static int add_protected_row(json_t *rows, const char *url, const char *root)
+{
+    char real[4096];
+    json_t *row = make_row(url, root, NULL, false);
+    if (sys_realpath(root, real) < 0)
+        real[0] = '\0';
+    if (row && json_object_set_new(row, "protected", json_true()) == 0 &&
+        json_object_set_new(row, "real", json_string(real)) == 0)
+        return json_array_append_new(rows, row);
+    json_decref(row);
+    return -1;
+}
+
+static int add_option(json_t *rows, const struct project *p, const char *item, bool is_protected)
 {
     char url[URL_BYTES], root[ROOT_BYTES];
     struct span s = span_of(item);
@@ -46,16 +64,18 @@ static int add_option(json_t *rows, const struct project *p, const char *item)
     const char *dir = item + at + 1;
     (void)snprintf(root, sizeof root, "%s%s%s", dir[0] == '/' ? "" : p->folder,
                    dir[0] == '/' ? "" : "/", dir);
-    return add_row(rows, url, root, NULL, false);
+    return is_protected ? add_protected_row(rows, url, root) : add_row(rows, url, root, NULL, false);
 }
 
 /* The URL of one of the options' rows, at or below `url`, stands for it.  Django's own do not
  * replace each other: its finders look in several folders for the same URL. */
 static bool is_replaced(const json_t *rows, size_t of_options, const char *url)
 {
-    for (size_t i = 0; i < of_options; i++)
-        if (span_starts(span_of(json_text(json_array_get(rows, i), "url", "")), span_of(url)))
+    for (size_t i = 0; i < of_options; i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (!json_flag(row, "protected", false) && span_starts(span_of(json_text(row, "url", "")), span_of(url)))
             return true;
+    }
     return false;
 }
 
@@ -90,17 +110,28 @@ static int add_media(json_t *rows, size_t of_options, const json_t *media, char 
 
 static int add_all(json_t *rows, const struct master_start *start, const json_t *report, char *note)
 {
-    const struct conf_list *options = &start->conf->static_map;
+    const struct conf_list *options = &start->conf->static_map, *protected = &start->conf->protected_map;
     size_t i;
     json_t *row;
     for (i = 0; i < options->count; i++)
-        if (add_option(rows, start->project, options->items[i]) < 0)
+        if (add_option(rows, start->project, options->items[i], false) < 0)
+            return -1;
+    for (i = 0; i < protected->count; i++)
+        if (add_option(rows, start->project, protected->items[i], true) < 0)
             return -1;
     size_t of_options = json_array_size(rows);
     json_array_foreach(json_object_get(report, "static"), i, row)
         if (add_reported(rows, of_options, row, false) < 0)
             return -1;
     return add_media(rows, of_options, json_object_get(report, "media"), note);
+}
+
+static bool has_front(const struct conf *c)
+{
+    for (size_t i = 0; i < c->protected_map.count; i++)
+        if (strcmp(c->protected_map.items[i], "front") == 0)
+            return true;
+    return false;
 }
 
 /* NULL where the report has none, or only a sentence why not. */
@@ -117,11 +148,12 @@ char *routes_text(const struct master_start *start, const json_t *report, json_t
     json_t *rows = json_array();
     if (rows && add_all(rows, start, report, note) == 0) {
         json_t *page_rows = pages ? json_pack("{s:O}", "rows", pages) : NULL;
-        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:O*, s:O*, s:o*, s:O*}", "mount", start->conf->mount, "name",
-                                start->project->name, "framework",
-                                json_text(report, "framework", ""), "static", rows, "wall",
-                                wall_of(report), "headers", json_object_get(report, "headers"),
-                                "pages", page_rows, "hosts", json_object_get(report, "allowed_hosts"));
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:b, s:O*, s:O*, s:o*, s:O*}", "mount", start->conf->mount,
+                                "name", start->project->name, "framework",
+                                json_text(report, "framework", ""), "static", rows, "front",
+                                has_front(start->conf), "wall", wall_of(report), "headers",
+                                json_object_get(report, "headers"), "pages", page_rows, "hosts",
+                                json_object_get(report, "allowed_hosts"));
         text = all ? json_line(all) : NULL;
         json_decref(all);
     }

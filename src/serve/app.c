@@ -15,6 +15,7 @@
 #include "serve/finish.h"
 #include "serve/pages.h"
 #include "serve/refuse.h"
+#include "serve/handover.h"
 #include "serve/stage.h"
 
 enum { RESPONSE_FIELDS_MAX = 500 };
@@ -42,7 +43,10 @@ static int read_head(struct exchange *x, unsigned status, struct span head)
     struct span reason = { copy.at, reason_bytes };
     if (!field_value_is_valid(reason))
         return -EBADMSG;
-    x->response = (struct response){ .status = status, .reason = reason };
+    x->response = (struct response){
+        .status = status, .reason = reason,
+        .is_for_front = x->serve->is_behind_front && x->request.from.is_trusted,
+    };
     return response_read_fields(&x->response, span_skip(copy, reason_bytes + 2), RESPONSE_FIELDS_MAX,
                                 &x->arena);
 }
@@ -89,6 +93,10 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
         log_error("bad response head", "worker_pid=%d error=%d", c->worker_pid, -rc);
         serve_refuse(x, rc == -ENOMEM ? 503 : 502);
         return rc;
+    }
+    if (handover_begin(x)) {
+        x->is_with_pool = false;
+        return -ECANCELED;
     }
     if (is_replaced(x)) {
         replace(x);

@@ -72,6 +72,7 @@ struct exchange {
                                        * otherwise */
     struct compression *compression;  /* its body goes through a coding; NULL otherwise */
     unsigned file_root;               /* the static root to try next */
+    struct handover *handover;              /* the file that the application wants sent (handover.h); NULL */
     struct span set_cookie;           /* for its answer: Set-Cookie; "" for none */
     bool is_private;                  /* it passed the wall: no cache may give its answer
                                        * to others */

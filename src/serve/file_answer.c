@@ -10,9 +10,18 @@
 #include "serve/siblings.h"
 #include "serve/multipart.h"
 #include "serve/refuse.h"
+#include "serve/handover.h"
 #include "serve/stage.h"
 
-enum { AT_ONCE_BYTES = 16 * 1024 };
+enum {
+    AT_ONCE_BYTES = 16 * 1024,
+    FIELDS_MAX = 16,            /* of ours, in one answer */
+};
+
+static bool reads(const struct exchange *x)
+{
+    return x->request.method == METHOD_GET || x->request.method == METHOD_HEAD;
+}
 
 static struct files *files_of(const struct exchange *x)
 {
@@ -66,15 +75,16 @@ static void answer_ranges(struct exchange *x, struct file *file, struct field *f
                           const struct range *ranges, size_t ranges_count)
 {
     struct multipart m;
-    int rc = multipart_make(&m, &x->arena, ranges, ranges_count, file->bytes, file->type);
+    struct field *type = fields;
+    while (type->id != FIELD_CONTENT_TYPE)
+        type++;
+    int rc = multipart_make(&m, &x->arena, ranges, ranges_count, file->bytes, type->value);
     if (rc < 0) {
         x->failure = "no memory for its ranges";
         serve_refuse(x, 503);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].id == FIELD_CONTENT_TYPE)
-            fields[i].value = m.type;
+    type->value = m.type;
     x->response = (struct response){
         .status = 206, .fields = fields, .fields_count = count, .body_bytes = m.bytes,
     };
@@ -95,6 +105,16 @@ static void answer_unsatisfiable(struct exchange *x, const struct file *file)
     refuse_with(x, &(struct refusal){ .status = 416, .extra = &range, .extras = 1 });
 }
 
+/* The application may have said it already of a file that it names. */
+static size_t add_missing(struct field *fields, size_t count, struct field field)
+{
+    for (size_t i = 0; i < count; i++)
+        if (span_eq_nocase(fields[i].name, field.name))
+            return count;
+    fields[count] = field;
+    return count + 1;
+}
+
 /* Uploads come from anybody: the type is what we say, a page of theirs runs nothing, and what a
  * browser would run is saved instead of shown.  A sandbox keeps browsers' own PDF viewers away. */
 static size_t add_media_fields(struct field *fields, size_t count, struct span type)
@@ -102,13 +122,12 @@ static size_t add_media_fields(struct field *fields, size_t count, struct span t
     static const struct span policy =
         SPAN("default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
              "sandbox");
-    fields[count++] = (struct field){ SPAN("X-Content-Type-Options"), SPAN("nosniff"),
-                                      FIELD_OTHER };
+    count = add_missing(fields, count, (struct field){ SPAN("X-Content-Type-Options"), SPAN("nosniff"), FIELD_OTHER });
     if (media_type_runs(type))
-        fields[count++] = (struct field){ SPAN("Content-Disposition"), SPAN("attachment"),
-                                          FIELD_OTHER };
+        count = add_missing(fields, count,
+                            (struct field){ SPAN("Content-Disposition"), SPAN("attachment"), FIELD_OTHER });
     if (!span_eq(type, SPAN("application/pdf")))
-        fields[count++] = (struct field){ SPAN("Content-Security-Policy"), policy, FIELD_OTHER };
+        count = add_missing(fields, count, (struct field){ SPAN("Content-Security-Policy"), policy, FIELD_OTHER });
     return count;
 }
 
@@ -116,8 +135,9 @@ static size_t add_media_fields(struct field *fields, size_t count, struct span t
  * content (what RFC 9111 calls heuristic is a tenth of its age otherwise, and too long for the rest). */
 static struct field cache_policy(const struct files *f, struct file *file)
 {
-    struct span policy = files_is_hashed(f, file) ? SPAN("public, max-age=31536000, immutable")
-                                                  : span_of(f->policy);
+    struct span policy = f->roots[file->root].is_protected ? SPAN("private")
+                         : files_is_hashed(f, file)        ? SPAN("public, max-age=31536000, immutable")
+                                                           : span_of(f->policy);
     return (struct field){ SPAN("Cache-Control"), policy, FIELD_CACHE_CONTROL };
 }
 
@@ -146,23 +166,59 @@ static bool answer_as_asked(struct exchange *x, struct file *file, struct field 
     return false;
 }
 
+static void answer_not_modified(struct exchange *x, struct field *fields, size_t count)
+{
+    static const struct span nothing[2];
+    x->response = (struct response){ .status = 304, .fields = fields, .fields_count = count };
+    if (finish_head(x) >= 0)
+        (void)x->out->body(x, nothing, true);
+    x->response.fields = NULL;      /* they are the caller's */
+    x->response.fields_count = 0;
+}
+
+/* Room for all fields of the answer, and of a file that the application names what it said: NULL, no
+ * memory. */
+static struct field *begin_fields(struct exchange *x, struct field *own, size_t *count)
+{
+    const struct handover *n = x->handover;
+    struct field *fields = n ? arena_alloc(&x->arena, (n->fields_count + FIELDS_MAX) * sizeof *fields) : own;
+    *count = fields && n ? n->fields_count : 0;
+    if (*count > 0)
+        memcpy(fields, n->fields, *count * sizeof *fields);
+    return fields;
+}
+
+/* Conditions are of GET and HEAD: the answer to another method, which the application names a file
+ * for, is not the state of what they speak of. */
+static enum condition check(const struct exchange *x, const struct validators *v, int64_t now_s)
+{
+    return reads(x) ? condition_check(&x->request, v, now_s) : CONDITION_SERVE;
+}
+
 static void answer_content(struct exchange *x, struct file *of)
 {
-    const struct request *r = &x->request;
-    struct file *file = x->conf->static_siblings ? siblings_choose(x, of) : of;
+    bool has_siblings = x->conf->static_siblings && !x->handover && siblings_count(of) > 0;
+    struct file *file = has_siblings ? siblings_choose(x, of) : of;
     int64_t now_s = sys_wall_us() / 1000000;
     struct validators v = { { file->etag, file->etag_bytes }, file->modified_s };
-    struct field fields[12];
-    size_t count = 0;
-    bool is_varying = x->conf->static_siblings && siblings_count(of) > 0;
+    struct field own[FIELDS_MAX];
+    size_t count;
+    struct field *fields = begin_fields(x, own, &count);
+    if (!fields) {
+        x->failure = "no memory";
+        serve_refuse(x, 503);
+        return;
+    }
+    x->is_of_app = x->handover != NULL;
     fields[count++] = (struct field){ SPAN("ETag"), v.etag, FIELD_ETAG };
     fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
-    fields[count++] = cache_policy(files_of(x), file);
-    if (is_varying)
+    if (!x->handover || !x->handover->has_policy)
+        fields[count++] = cache_policy(files_of(x), file);
+    if (has_siblings)
         fields[count++] = (struct field){ SPAN("Vary"), SPAN("Accept-Encoding"), FIELD_VARY };
-    switch (condition_check(r, &v, now_s)) {
+    switch (check(x, &v, now_s)) {
     case CONDITION_NOT_MODIFIED:
-        answer_small(x, 304, SPAN(""), fields, count, SPAN(""));
+        answer_not_modified(x, fields, count);
         return;
     case CONDITION_FAILED:
         serve_refuse(x, 412);
@@ -172,13 +228,14 @@ static void answer_content(struct exchange *x, struct file *of)
     }
     if (x->conf->ranges_limit > 0)
         fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
-    fields[count++] = (struct field){ SPAN("Content-Type"), file->type, FIELD_CONTENT_TYPE };
+    struct span type = x->handover && x->handover->type.len > 0 ? x->handover->type : file->type;
+    fields[count++] = (struct field){ SPAN("Content-Type"), type, FIELD_CONTENT_TYPE };
     if (file->encoding != ENCODING_IDENTITY)
         fields[count++] = (struct field){ SPAN("Content-Encoding"), encoding_name(file->encoding),
                                           FIELD_CONTENT_ENCODING };
     if (files_of(x)->roots[file->root].is_media)
-        count = add_media_fields(fields, count, file->type);
-    if (answer_as_asked(x, file, fields, count, condition_allows_range(r, &v, now_s)))
+        count = add_media_fields(fields, count, type);
+    if (answer_as_asked(x, file, fields, count, condition_allows_range(&x->request, &v, now_s)))
         return;
     x->response = (struct response){
         .status = 200, .fields = fields, .fields_count = count, .body_bytes = file->bytes,
@@ -198,7 +255,7 @@ static void answer_method(struct exchange *x)
 
 void file_answer(struct exchange *x, struct file *file)
 {
-    if (x->request.method == METHOD_GET || x->request.method == METHOD_HEAD)
+    if (x->handover || reads(x))
         answer_content(x, file);
     else
         answer_method(x);

@@ -90,6 +90,8 @@ static void close_roots(struct files *f)
         (void)sys_close(f->roots[i].manifest_fd);
         sys_free(f->roots[i].url);
         sys_free(f->roots[i].without);
+        sys_free(f->roots[i].folder);
+        sys_free(f->roots[i].real);
         manifest_free(f->roots[i].manifest);
     }
     f->roots_count = 0;
@@ -141,14 +143,19 @@ static int try_root(int fd)
     return inside < 0 ? inside : 0;
 }
 
-static int name_root(struct files_root *root, const char *url, const char *without)
+static int name_root(struct files_root *root, const char *url, const json_t *item)
 {
+    const char *without = json_text(item, "without", "");
     root->url = sys_strdup(url);
     root->without = without[0] ? sys_strdup(without) : NULL;
-    if (root->url && (root->without || !without[0]))
+    root->folder = root->is_protected ? sys_strdup(json_text(item, "root", "")) : NULL;
+    root->real = root->is_protected ? sys_strdup(json_text(item, "real", "")) : NULL;
+    if (root->url && (root->without || !without[0]) && (!root->is_protected || (root->folder && root->real)))
         return 0;
     sys_free(root->url);
     sys_free(root->without);
+    sys_free(root->folder);
+    sys_free(root->real);
     return -ENOMEM;
 }
 
@@ -163,12 +170,13 @@ static int add_root(struct files *f, const json_t *item, unsigned order, struct 
     struct files_root *root = &f->roots[f->roots_count];
     root->order = order;
     root->is_media = json_flag(item, "media", false);
+    root->is_protected = json_flag(item, "protected", false);
     root->fd = open_root(item, given);
     if (root->fd < 0)
         return root->fd;
     int rc = try_root(root->fd);
     if (rc == 0)
-        rc = name_root(root, url, json_text(item, "without", ""));
+        rc = name_root(root, url, item);
     if (rc < 0) {
         (void)sys_close(root->fd);
         return rc;
@@ -285,6 +293,23 @@ bool files_match(const struct files *f, unsigned root, struct span path, struct 
         return false;
     *rest = span_skip(path, prefix.len + 1);
     return path_is_servable(span_skip(path, prefix.len)) && !is_left_out(&f->roots[root], *rest);
+}
+
+static bool is_in_folder(const char *folder, struct span path, struct span *rest)
+{
+    struct span whole = span_of(folder);
+    while (whole.len > 0 && whole.at[whole.len - 1] == '/')
+        whole.len--;
+    if (whole.len == 0 || !span_starts(path, whole) || path.len < whole.len + 2 || path.at[whole.len] != '/')
+        return false;
+    *rest = span_skip(path, whole.len + 1);
+    return path_is_servable(span_skip(path, whole.len));
+}
+
+bool files_match_folder(const struct files *f, unsigned root, struct span path, struct span *rest)
+{
+    const struct files_root *r = &f->roots[root];
+    return r->is_protected && (is_in_folder(r->folder, path, rest) || is_in_folder(r->real, path, rest));
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

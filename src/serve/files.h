@@ -53,6 +53,8 @@ void files_options(struct files *f, const struct conf *conf);
 void files_free(struct files *f);
 /* Replaces the roots: [{"url": "/static/", "root": "/abs", "manifest": "/abs"|"", "without":
  * "a/b"|"", "media": false}...].  "without": of this folder in the root nothing is served.
+ * "protected": only the
+ * application gives its files out, which it may name by "root" or "real", the same without links.
  * "fd" in a row: which of `fds` is its folder (O_PATH); "error": why there is none; neither: "root"
  * is opened.  "manifest_fd": likewise of a manifest's that is not beneath the root.  All of `fds`
  * are taken over.  Roots that cannot be opened are left out and logged.  Files of a root with

@@ -13,6 +13,8 @@ struct files_root {
     int fd;                     /* O_PATH */
     unsigned order;
     bool is_media;              /* uploads: foreign content */
+    bool is_protected;          /* only the application gives its files out */
+    char *folder, *real;        /* heap, of a protected one: its path, and that without links ("" unknown) */
     char *without;              /* heap: of this folder in it nothing is served; NULL: of none */
     struct manifest *manifest;  /* of names with a hash; NULL: none */
     int manifest_fd;            /* O_PATH: its folder, where that was given; -1 */
@@ -36,6 +38,8 @@ struct files {
 
 /* Is `path` beneath this root's URL, and may it be opened?  *rest: relative to the root. */
 bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest);
+/* Likewise of a path on disk, of a protected root only. */
+bool files_match_folder(const struct files *f, unsigned root, struct span path, struct span *rest);
 /* The descriptor, or -errno; only_cached: -EAGAIN where the kernel would have to read a folder from
  * disk. */
 int files_open_beneath(int root_fd, const char *path, bool only_cached);

@@ -150,6 +150,7 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
     s->headers = headers_new(json_object_get(site, "headers"));
     (void)snprintf(s->name, sizeof s->name, "%s", json_text(site, "name", ""));
     redirect_allow(&s->allowed, json_object_get(site, "hosts"));
+    s->is_behind_front = json_flag(site, "front", false);
     json_decref(site);
     wall_free(s->wall);
     s->wall = wall;

@@ -41,6 +41,7 @@ struct serve {
     struct hosts allowed;             /* ALLOWED_HOSTS: the application takes them */
     struct pages *pages;              /* the project's own for errors; NULL: none */
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
+    bool is_behind_front;             /* a trusted peer heeds X-Accel-Redirect itself (option protected) */
     bool has_site;                    /* the site's description came: files and wall are known */
     struct list opening_waits;           /* struct opening_wait */
     struct timer opening_timer;

@@ -18,6 +18,9 @@ void serve_opened(struct serve *s);       /* those who waited go on */
 enum stage_says stage_redirect(struct exchange *x);
 enum stage_says stage_wall(struct exchange *x);
 enum stage_says stage_files(struct exchange *x);
+/* A file of the roots from x->file_root on, for its path or for the one the application named:
+ * answered, waits for a helper, or passes: none of them has it. */
+enum stage_says files_look(struct exchange *x);
 void stage_files_leave(struct exchange *x);      /* nobody waits for the file any more */
 enum stage_says stage_app(struct exchange *x);
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "http/path.h"
 #include "serve/file_answer.h"
 #include "serve/files_private.h"
 #include "serve/siblings.h"
+#include "serve/handover.h"
 #include "serve/stage.h"
 
 struct file_wait {
@@ -60,6 +62,15 @@ static struct file *keep(struct files *f, struct opened *o, unsigned root, struc
     return file;
 }
 
+/* Not in that root. */
+static void go_on(struct exchange *x)
+{
+    if (!x->handover)
+        x->out->wake(x);            /* the application may want the body first: the edge asks again */
+    else if (files_look(x) == STAGE_PASS)
+        handover_missing(x);
+}
+
 static void opened_cold(struct helper_job *job)
 {
     struct file_wait *w = container_of(job, struct file_wait, job);
@@ -85,7 +96,7 @@ static void opened_cold(struct helper_job *job)
         refuse_file(x, fd);
     } else {
         x->file_root = is_same_root ? x->file_root + 1 : 0;
-        x->out->wake(x);            /* the application may want the body first: the edge asks again */
+        go_on(x);
     }
 }
 
@@ -98,7 +109,8 @@ void stage_files_leave(struct exchange *x)
 /* What users uploaded has none: see siblings.h. */
 static bool has_siblings(const struct exchange *x, unsigned root)
 {
-    return x->conf->static_siblings && !files_of(x)->roots[root].is_media;
+    const struct files_root *r = &files_of(x)->roots[root];
+    return x->conf->static_siblings && !r->is_media && !r->is_protected;
 }
 
 static bool wait_for(struct exchange *x, unsigned root, struct span path)
@@ -161,13 +173,32 @@ static struct file *open_now(struct exchange *x, unsigned root, struct span path
     return keep(f, &o, root, path);
 }
 
-enum stage_says stage_files(struct exchange *x)
+static bool may_be_in(const struct exchange *x, unsigned root, struct span *rest)
+{
+    const struct files *f = files_of(x);
+    if (!x->handover)
+        return files_match(f, root, x->request.path, rest);
+    return x->handover->is_on_disk ? files_match_folder(f, root, x->handover->path, rest)
+                                : files_match(f, root, x->handover->path, rest);
+}
+
+/* Whatever else is there by that URL: it is not for a client to ask for. */
+static bool is_refused(const struct exchange *x, const struct files_root *root)
+{
+    return root->is_protected && !x->handover && path_is_below(x->request.path, root->prefix);
+}
+
+enum stage_says files_look(struct exchange *x)
 {
     struct files *f = files_of(x);
     struct span rest;
     int error;
     for (; x->file_root < f->roots_count; x->file_root++) {
-        if (!files_match(f, x->file_root, x->request.path, &rest))
+        if (is_refused(x, &f->roots[x->file_root])) {
+            serve_refuse(x, 404);
+            return STAGE_ANSWERED;
+        }
+        if (!may_be_in(x, x->file_root, &rest))
             continue;
         struct file *file = open_now(x, x->file_root, rest, &error);
         if (file) {
@@ -182,4 +213,9 @@ enum stage_says stage_files(struct exchange *x)
         }
     }
     return STAGE_PASS;
+}
+
+enum stage_says stage_files(struct exchange *x)
+{
+    return files_look(x);
 }

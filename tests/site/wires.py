@@ -18,6 +18,10 @@ class Got(NamedTuple):
     fields: dict[str, str]  # names in small letters
     body: bytes
 
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
     def get(self, name: str) -> str | None:
         return self.fields.get(name.lower())
 

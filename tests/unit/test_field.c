@@ -21,6 +21,7 @@ static const struct { const char *name; enum field_id id; } names[] = {
     { "X-Forwarded-Host", FIELD_X_FORWARDED_HOST }, { "X-Forwarded-Port", FIELD_X_FORWARDED_PORT },
     { "X-Forwarded-Proto", FIELD_X_FORWARDED_PROTO }, { "X-Real-IP", FIELD_X_REAL_IP },
     { "X-Request-ID", FIELD_X_REQUEST_ID }, { "traceparent", FIELD_TRACEPARENT },
+    { "X-Accel-Redirect", FIELD_X_ACCEL_REDIRECT }, { "X-Sendfile", FIELD_X_SENDFILE },
 };
 
 static enum field_id id_of(const char *name, size_t len)

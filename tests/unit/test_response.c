@@ -24,7 +24,8 @@ static const struct {
       "Proxy-Authenticate: d\r\nProxy-Connection: e\r\nA: b\r\n",
       "A=b;", -1, false },
     { "what is for the edge",
-      "X-Accel-Redirect: /a\r\nx-accel-expires: 5\r\nX-Accel-Buffering: yes\r\nX-Accel: b\r\n",
+      "X-Accel-Redirect: /a\r\nx-accel-expires: 5\r\nX-Accel-Buffering: yes\r\nX-Accel: b\r\n"
+      "X-SendFile: /b\r\n",
       "X-Accel=b;", -1, false },
     { "no buffering", "X-Accel-Buffering: No\r\n", "", -1, true },
     { "what asks for no buffering is not taken back",
@@ -110,6 +111,22 @@ UNIT_TEST(date_and_server_of_the_application_are_seen)
     assert_true(!r.has_date && r.has_server);
 }
 
+UNIT_TEST(files_that_the_application_names)
+{
+    static const struct span block =
+        SPAN("X-accel-redirect: /p/a\r\nX-Sendfile: /srv/b\r\nX-Accel-Expires: 5\r\nA: b\r\n");
+    struct response r = { .status = 200 };
+    char text[128];
+    assert_int_equal(read_block(&r, block, 10, text), 0);
+    assert_span_equal(r.redirect, SPAN("/p/a"));
+    assert_span_equal(r.sendfile, SPAN("/srv/b"));
+    assert_string_equal(text, "A=b;");
+    r.is_for_front = true;                  /* somebody else's to heed */
+    assert_int_equal(read_block(&r, block, 10, text), 0);
+    assert_int_equal(r.redirect.len + r.sendfile.len, 0);
+    assert_string_equal(text, "X-accel-redirect=/p/a;X-Sendfile=/srv/b;X-Accel-Expires=5;A=b;");
+}
+
 UNIT_TEST(fields_have_a_limit)
 {
     struct response r = { .status = 200 };
@@ -153,5 +170,5 @@ UNIT_TEST(statuses)
     assert_span_equal(status_page(499), SPAN("The request could not be answered.\n"));
 }
 
-UNIT_MAIN(every_case, a_nul_is_refused, date_and_server_of_the_application_are_seen,
+UNIT_MAIN(every_case, a_nul_is_refused, date_and_server_of_the_application_are_seen, files_that_the_application_names,
           fields_have_a_limit, memory_has_a_limit, statuses)
