@@ -180,22 +180,44 @@ static void add_with_links(struct paths *paths, const char *path)
         add_path(paths, real);
 }
 
+/* Each word that names something which is there: a file, or a URL that is spelled alike, which does no
+ * harm here. */
+static void add_words(struct paths *paths, struct span text)
+{
+    while (text.len > 0) {
+        char word[FOLDER_BYTES];
+        struct stat st;
+        size_t end = 0;
+        while (end < text.len && !strchr(" =\n", text.at[end]))
+            end++;
+        if (end > 1 && end < sizeof word && text.at[0] == '/') {
+            *(char *)mempcpy(word, text.at, end) = '\0';
+            if (sys_stat(word, &st) == 0)
+                add_with_links(paths, word);
+        }
+        text = span_skip(text, end < text.len ? end + 1 : end);
+    }
+}
+
+/* Of every option, those of some paths too: certificates, folders, pages, lists of users. */
+static void add_options(struct paths *paths, const struct conf *c)
+{
+    struct buf text = { 0 };
+    if (conf_write(c, &text) == 0)
+        add_words(paths, buf_span(&text));
+    buf_done(&text);
+}
+
 /* Where it must be able to look. */
 static void find_reads(const struct unit_facts *f, struct paths *reads)
 {
-    const struct conf_list *lists[] = { &f->c->tls_certificate, &f->c->tls_key };
-    const char *const files[] = { f->program, f->p->folder, f->p->python, f->p->venv, f->c->config,
-                                  f->c->env_file, f->c->tls_client_ca,
+    const char *const files[] = { f->program, f->p->folder, f->p->python, f->p->venv,
                                   json_text(json_object_get(f->report, "media"), "root", "") };
     size_t i;
     json_t *row;
     for (i = 0; i < ARRAY_LEN(files); i++)
         add_with_links(reads, files[i]);
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-        for (i = 0; i < lists[l]->count; i++)
-            add_with_links(reads, lists[l]->items[i]);
-    for (i = 0; i < f->c->static_map.count; i++)
-        add_with_links(reads, strchr(f->c->static_map.items[i], '=') + 1);
+    add_options(reads, f->c);
     json_array_foreach(json_object_get(f->report, "static"), i, row)
         add_with_links(reads, json_text(row, "root", ""));
 }

@@ -77,6 +77,14 @@ def test_what_the_project_writes_stays_writable(project: Path, tmp_path: Path) -
     assert writes[-1] == "/tmp /var/tmp"
 
 
+def test_files_of_any_option_are_in_sight(project: Path) -> None:
+    """A word that is no path hides nothing."""
+    assert values(install(project, "--wall-open", "/no/such/path").stdout, "ProtectHome") == ["yes"]
+    home = os.path.expanduser("~")
+    write(project / "slipway.ini", f"[slipway]\nstatic = /a/={home}\n")
+    assert values(install(project).stdout, "ProtectHome") == ["read-only"]
+
+
 def test_sockets_of_systemd(project: Path) -> None:
     listen = ("0.0.0.0:80", "[::1]:443 tls", "unix:/run/x/a%b.sock mode=0666 group=www-data")
     options = [word for item in listen for word in ("--listen", item)]
