@@ -15,6 +15,7 @@
 #include "conf/folder.h"
 #include "conf/listen.h"
 #include "master/master.h"
+#include "master/worker_user.h"
 
 enum { UNIT_BYTES_MAX = 1024 * 1024, UNITS_MAX = 2, PATH_BYTES = FOLDER_BYTES + 128, UNIT_MODE = 0644 };
 
@@ -164,36 +165,113 @@ static int compose(struct install *in, const struct unit_facts *f)
     return rc == 0 ? EXIT_DONE : verbs_fail(EXIT_WRONG, "out of memory");
 }
 
-static int check_user(const struct unit_facts *f)
+/* ---- the sites ---- */
+
+struct found_site {
+    struct conf *own;             /* of a site's file; NULL: that of the command */
+    struct project project;
+    json_t *report;
+};
+
+struct found_sites {
+    const struct conf *c;
+    struct found_site *all;
+    struct unit_site *shown;
+    size_t count;
+};
+
+static void found_done(struct found_sites *found)
 {
-    if (f->user->account.uid == 0)
-        (void)fprintf(stderr, "slipway: the project will run as root: a user of its own is safer (--user NAME)\n");
+    for (size_t i = 0; i < found->count; i++) {
+        json_decref(found->all[i].report);
+        conf_free(found->all[i].own);
+    }
+    sys_free(found->all);
+    sys_free(found->shown);
+}
+
+/* It is imported once, to see where it writes. */
+static int look_at(struct found_site *s, const struct conf *c)
+{
+    char why[CONF_WHY_BYTES];
+    struct worker_user user;
+    if (project_find(&s->project, c, environ, true, why) < 0 ||
+        worker_user_find(&user, c, s->project.folder, why) < 0)
+        return verbs_fail(EXIT_WRONG, "%s", why);
+    const struct master_start start = { .conf = c, .project = &s->project, .envp = environ };
+    char *line = master_probe(&start, why);
+    s->report = line ? json_read(span_of(line), why) : NULL;
+    sys_free(line);
+    if (!s->report)
+        return verbs_fail(EXIT_WRONG, "%s: %s", s->project.name, why);
+    if (user.account.uid == 0)
+        (void)fprintf(stderr, "slipway: %s will run as root: a user of its own is safer (user = NAME)\n",
+                      s->project.name);
     return EXIT_DONE;
+}
+
+static int add_found(struct found_sites *found, struct conf *own)
+{
+    struct found_site *all = sys_realloc(found->all, (found->count + 1) * sizeof *all);
+    found->all = all ? all : found->all;
+    if (!all) {
+        conf_free(own);
+        return verbs_fail(EXIT_WRONG, "out of memory");
+    }
+    struct found_site *s = &all[found->count++];
+    *s = (struct found_site){ .own = own };
+    return look_at(s, own ? own : found->c);
+}
+
+/* The status of the first that is wrong ends it. */
+static int add_file(void *ctx, const char *name)
+{
+    struct found_sites *found = ctx;
+    char path[FOLDER_BYTES], why[CONF_WHY_BYTES] = "out of memory";
+    if (name[0] == '.' || !span_ends(span_of(name), SPAN(".ini")) ||
+        folder_join(path, found->c->sites, name) < 0)
+        return EXIT_DONE;
+    struct conf *own = conf_new();
+    if (own && conf_load_site(own, found->c, path, environ, why) == 0)
+        return add_found(found, own);
+    conf_free(own);
+    return verbs_fail(EXIT_WRONG, "%s", why);
+}
+
+static int find_sites(struct found_sites *found)
+{
+    int rc = found->c->sites[0] ? folder_each(found->c->sites, add_file, found) : add_found(found, NULL);
+    if (rc < 0)
+        return verbs_fail(EXIT_WRONG, "cannot read the folder %s: %s", found->c->sites, strerror(-rc));
+    if (rc == EXIT_DONE && found->count == 0)
+        return verbs_fail(EXIT_WRONG, "%s has no file NAME.ini", found->c->sites);
+    found->shown = sys_calloc(found->count, sizeof *found->shown);
+    if (!found->shown)
+        return verbs_fail(EXIT_WRONG, "out of memory");
+    for (size_t i = 0; i < found->count; i++) {
+        const struct found_site *s = &found->all[i];
+        found->shown[i] = (struct unit_site){ s->own ? s->own : found->c, &s->project, s->report };
+    }
+    return rc;
 }
 
 static int install_with(struct install *in, const struct conf *c)
 {
-    char why[CONF_WHY_BYTES], program[FOLDER_BYTES];
-    struct project project;
-    struct worker_user user;
-    if (project_find(&project, c, environ, true, why) < 0 ||
-        worker_user_find(&user, c, project.folder, why) < 0)
-        return verbs_fail(EXIT_WRONG, "%s", why);
+    char program[FOLDER_BYTES];
+    struct found_sites found = { .c = c };
     ssize_t len = sys_readlink("/proc/self/exe", program, sizeof program);
-    const struct master_start start = { .conf = c, .project = &project, .envp = environ };
-    char *line = len < 0 ? NULL : master_probe(&start, why);
-    json_t *report = line ? json_read(span_of(line), why) : NULL;
-    if (!in->name)
-        in->name = project.name;
-    const struct unit_facts facts = { .c = c, .p = &project, .user = &user, .report = report,
-                                      .name = in->name, .program = program, .has_socket = in->has_socket };
-    int status = report ? check_user(&facts) : verbs_fail(EXIT_WRONG, "%s", len < 0 ? "no /proc here" : why);
-    if (status == EXIT_DONE)
+    int status = len < 0 ? verbs_fail(EXIT_WRONG, "cannot read /proc/self/exe: %s", strerror((int)-len))
+                         : find_sites(&found);
+    if (status == EXIT_DONE) {
+        if (!in->name)
+            in->name = c->sites[0] ? "slipway" : found.all[0].project.name;
+        const struct unit_facts facts = { .c = c, .sites = found.shown, .sites_count = found.count,
+                                          .name = in->name, .program = program, .has_socket = in->has_socket };
         status = compose(in, &facts);
+    }
     if (status == EXIT_DONE)
         status = in->writes ? write_files(in) : print_files(in);
-    json_decref(report);
-    sys_free(line);
+    found_done(&found);
     return status;
 }
 

@@ -7,7 +7,7 @@
 #include "conf/folder.h"
 #include "conf/listen.h"
 
-enum { PATHS_MAX = 64, SPARE_S = 10, FIRST_FD = 3 };
+enum { PATHS_MAX = 256, SPARE_S = 10, FIRST_FD = 3 };
 
 struct paths {
     size_t count;
@@ -77,13 +77,20 @@ static int add_application(struct buf *out, const struct conf *c)
     return c->app[0] ? add_argument(out, span_of(c->app)) : 0;
 }
 
+/* Which one is meant: of the command, and of those that talk to it. */
+static bool is_of_place(enum conf_option option)
+{
+    return option == CONF_chdir || option == CONF_control || option == CONF_site || option == CONF_sites ||
+           option == CONF_config;
+}
+
 static int add_place(struct buf *out, const struct unit_facts *f)
 {
     char word[FOLDER_BYTES + 16];
-    (void)snprintf(word, sizeof word, "--chdir=%s", f->p->folder);
+    (void)snprintf(word, sizeof word, "--chdir=%s", f->c->sites[0] ? f->c->chdir : f->sites[0].p->folder);
     int rc = add_argument(out, span_of(word));
     for (enum conf_option i = 0; i < CONF_OPTIONS && rc == 0; i++)
-        if ((i == CONF_control || i == CONF_site || i == CONF_config) && is_said_here(f->c, i))
+        if (i != CONF_chdir && is_of_place(i) && is_said_here(f->c, i))
             rc = add_option(out, f->c, i);
     return rc;
 }
@@ -112,7 +119,7 @@ static int add_serve(struct buf *out, const struct unit_facts *f)
     rc = rc == 0 && is_said_here(f->c, CONF_app) ? add_application(out, f->c) : rc;
     rc = rc == 0 ? add_place(out, f) : rc;
     for (enum conf_option i = 0; i < CONF_OPTIONS && rc == 0; i++) {
-        bool is_placed = i == CONF_chdir || i == CONF_control || i == CONF_site || i == CONF_config || i == CONF_app;
+        bool is_placed = is_of_place(i) || i == CONF_app;
         if (!is_placed && is_said_here(f->c, i) && !(f->has_socket && i == CONF_listen))
             rc = add_option(out, f->c, i);
     }
@@ -154,14 +161,21 @@ static void add_folder_of(struct paths *paths, const char *file)
         add_path(paths, folder);
 }
 
-static void find_writes(const struct unit_facts *f, struct paths *writes)
+static void find_site_writes(const struct unit_site *s, struct paths *writes)
 {
     size_t i;
     json_t *folder;
-    json_array_foreach(json_object_get(f->report, "writes"), i, folder)
+    json_array_foreach(json_object_get(s->report, "writes"), i, folder)
         add_path(writes, json_string_value(folder));
+    add_folder_of(writes, s->c->access_log);
+}
+
+static void find_writes(const struct unit_facts *f, struct paths *writes)
+{
+    size_t i;
+    for (i = 0; i < f->sites_count; i++)
+        find_site_writes(&f->sites[i], writes);
     add_folder_of(writes, f->c->log);
-    add_folder_of(writes, f->c->access_log);
     add_path(writes, f->c->spool_dir);
     if (f->c->control[0])
         add_folder_of(writes, f->c->control + strlen("unix:"));
@@ -209,17 +223,25 @@ static void add_options(struct paths *paths, const struct conf *c)
 }
 
 /* Where it must be able to look. */
-static void find_reads(const struct unit_facts *f, struct paths *reads)
+static void find_site_reads(const struct unit_site *s, struct paths *reads)
 {
-    const char *const files[] = { f->program, f->p->folder, f->p->python, f->p->venv,
-                                  json_text(json_object_get(f->report, "media"), "root", "") };
+    const char *const files[] = { s->p->folder, s->p->python, s->p->venv,
+                                  json_text(json_object_get(s->report, "media"), "root", "") };
     size_t i;
     json_t *row;
     for (i = 0; i < ARRAY_LEN(files); i++)
         add_with_links(reads, files[i]);
-    add_options(reads, f->c);
-    json_array_foreach(json_object_get(f->report, "static"), i, row)
+    add_options(reads, s->c);
+    json_array_foreach(json_object_get(s->report, "static"), i, row)
         add_with_links(reads, json_text(row, "root", ""));
+}
+
+static void find_reads(const struct unit_facts *f, struct paths *reads)
+{
+    add_with_links(reads, f->program);
+    add_options(reads, f->c);
+    for (size_t i = 0; i < f->sites_count; i++)
+        find_site_reads(&f->sites[i], reads);
 }
 
 static bool any_in(const struct paths *paths, const char *const *folders, size_t count)
@@ -253,7 +275,7 @@ static int add_head(struct buf *out, const struct unit_facts *f)
     const char *online = !f->has_socket && needs_network(f->c) ? " network-online.target" : "";
     int rc = buf_addf(out, "[Unit]\nDescription=slipway: %s\n"
                            "After=network.target postgresql.service mariadb.service redis-server.service%s\n",
-                      f->p->name, online);
+                      f->name, online);
     if (rc == 0 && online[0])
         rc = buf_add(out, SPAN("Wants=network-online.target\n"));
     if (rc == 0 && f->has_socket)
@@ -372,7 +394,7 @@ static int add_stream(struct buf *out, const struct listen_spec *s)
 
 int unit_socket(const struct unit_facts *f, struct buf *out)
 {
-    int rc = buf_addf(out, "[Unit]\nDescription=slipway: sockets of %s\n\n[Socket]\n", f->p->name);
+    int rc = buf_addf(out, "[Unit]\nDescription=slipway: sockets of %s\n\n[Socket]\n", f->name);
     for (size_t i = 0; i < f->c->listen.count && rc == 0; i++) {
         struct listen_spec s;
         if (!listen_parse(span_of(f->c->listen.items[i]), &s))

@@ -7,13 +7,17 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "conf/project.h"
-#include "master/worker_user.h"
 
-struct unit_facts {
+struct unit_site {
     const struct conf *c;
     const struct project *p;
-    const struct worker_user *user;
     const json_t *report;         /* of master_probe() */
+};
+
+struct unit_facts {
+    const struct conf *c;         /* of the server: where there is one site, its own */
+    const struct unit_site *sites;
+    size_t sites_count;
     const char *name;             /* of the unit, without its ending */
     const char *program;          /* absolute path of slipway */
     bool has_socket;              /* sockets are opened by NAME.socket */

@@ -32,8 +32,10 @@ static unsigned count_workers(const struct master *m, unsigned *sites)
 {
     unsigned workers = 0;
     *sites = 0;
-    for (struct list *n = m->sites.next; n != &m->sites; n = n->next, ++*sites) {
-        const struct generation *g = container_of(n, struct site, node)->current;
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *s = container_of(n, struct site, node);
+        const struct generation *g = s->current;
+        *sites += !s->is_gone;
         for (unsigned i = 0; g && i < g->workers_count; i++)
             workers += g->workers[i].state == WORKER_READY || g->workers[i].state == WORKER_RESTING;
     }
@@ -85,9 +87,11 @@ static enum notify_state look(const struct master *m)
         return NOTIFY_STOPPING;
     if (!m->is_announced)
         return NOTIFY_STARTING;
-    for (struct list *n = m->sites.next; n != &m->sites; n = n->next)
-        if (container_of(n, struct site, node)->next)
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *s = container_of(n, struct site, node);
+        if (s->current && s->next)                /* one of several that cannot be served is tried for ever */
             return NOTIFY_RELOADING;
+    }
     return NOTIFY_READY;
 }
 

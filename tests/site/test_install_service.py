@@ -111,6 +111,28 @@ def test_an_address_of_one_interface_waits_for_it(project: Path) -> None:
     assert values(unit, "Wants") == ["network-online.target"]
 
 
+def test_a_server_of_several_sites(sites: Sites, project: Path, tmp_path: Path) -> None:
+    other = make_django(sites.folder / "other")
+    server = write(sites.folder / "etc" / "slipway.ini", "sites = sites\nlisten = 0.0.0.0:80\n")
+    for folder in (project, other):
+        lines = f"chdir = {folder}\nhosts = {folder.name}.test\npython = {PYTHON}\n"
+        write(server.parent / "sites" / f"{folder.name}.ini", lines)
+    done = run("install-service", "--config", str(server), folder=tmp_path)
+    unit = done.stdout
+    assert done.returncode == 0, done.stderr
+    assert unit.startswith("# /etc/systemd/system/slipway.service\n")
+    where = f"--chdir={server.parent} --config={server}"
+    assert values(unit, "ExecStart") == [f"{SLIPWAY} serve {where}"]
+    assert values(unit, "ExecReload") == [f"{SLIPWAY} reload {where}"]
+    assert f"-{project}/uploads" in values(unit, "ReadWritePaths")
+    write(
+        server.parent / "sites" / "other.ini",
+        f"chdir = {other}\nsettings = no.such\npython = {PYTHON}\n",
+    )
+    done = run("install-service", "--config", str(server), folder=tmp_path)
+    assert done.returncode == 1 and "other: " in done.stderr and "no.such" in done.stderr
+
+
 def test_only_its_own_is_written_over(project: Path, tmp_path: Path) -> None:
     path = tmp_path / "project.service"
     done = install(project, "--write", folder=tmp_path)

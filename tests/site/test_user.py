@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Sites
-from http1 import get, post
+from http1 import Peer, build, get, post
 from program import PYTHON, SLIPWAY, Site, environment, ids_of, run
 from projects import make_django, write
 
@@ -279,3 +279,22 @@ def test_check_tells_what_he_cannot_write(sites: Sites) -> None:
     assert rows["media"]["fix"] == f"chown -R daemon {data / 'uploads'}"
     assert rows["database"]["text"] == f"{data / 'db.sqlite3'} cannot be written by this user"
     assert rows["database"]["fix"] == f"chown daemon {data} {data / 'db.sqlite3'}"
+
+
+@as_root
+def test_each_site_has_its_own(sites: Sites) -> None:
+    sites.folder.chmod(0o711)
+    for name, owner in (("one", DAEMON), ("two", BIN)):
+        folder = sites.folder / name
+        write(folder / "own.py", APPLICATION)
+        os.chown(folder, owner, owner)
+        lines = f"chdir = {folder}\napp = own:application\nhosts = {name}.test\npython = {PYTHON}\n"
+        write(sites.folder / "etc" / "sites" / f"{name}.ini", lines)
+    server = write(sites.folder / "etc" / "slipway.ini", "sites = sites\n")
+    site = sites.start(
+        None, "--config", str(server), chdir=server.parent, python=None, env={"SLIPWAY_USER": ""}
+    )
+    for name, owner in (("one", DAEMON), ("two", BIN)):
+        with Peer(site.address) as peer:
+            peer.send(build("GET", "/", [("Host", f"{name}.test")]))
+            assert json.loads(peer.response().body)["ids"] == [owner, owner]
