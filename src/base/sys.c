@@ -328,6 +328,11 @@ int sys_chmod(const char *path, mode_t mode)
     return sys_fails_now() ? -EROFS : result(chmod(path, mode));
 }
 
+int sys_fsync(int fd)
+{
+    return sys_fails_now() ? -EIO : result(TEMP_FAILURE_RETRY(fsync(fd)));
+}
+
 int sys_fchmod(int fd, mode_t mode)
 {
     return sys_fails_now() ? -EPERM : result(fchmod(fd, mode));

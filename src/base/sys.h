@@ -77,6 +77,7 @@ int sys_mkdir(const char *path, mode_t mode);
 int sys_rmdir(const char *path);
 int sys_chmod(const char *path, mode_t mode);
 int sys_fchmod(int fd, mode_t mode);
+int sys_fsync(int fd);
 int sys_lchown(const char *path, uid_t owner, gid_t group);          /* -1: as it is */
 mode_t sys_umask(mode_t mask);                                       /* the one before */
 int sys_flock(int fd, int operation);                                /* may block */

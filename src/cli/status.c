@@ -83,6 +83,22 @@ static void print_certificates(const json_t *rows)
         (void)printf("   %zu certificates\n", count);
 }
 
+/* Lines that a log lost: the place was full or gone, or the disk too slow for the edges. */
+static void print_dropped(const json_t *answer)
+{
+    const json_t *edge, *logs = json_object_get(answer, "logs");
+    size_t i;
+    int64_t access = json_int(logs, "access_dropped", 0), log = json_int(logs, "log_dropped", 0);
+    json_array_foreach(json_object_get(answer, "edges"), i, edge)
+        access += json_int(edge, "access_dropped", 0);
+    if (access > 0)
+        (void)printf("!  %lld lines of the access log were dropped (%s)\n", (long long)access,
+                     json_text(logs, "access", "-"));
+    if (log > 0)
+        (void)printf("!  %lld lines of the log were dropped (%s)\n", (long long)log,
+                     json_text(logs, "log", "-"));
+}
+
 static void print_workers(const json_t *rows)
 {
     const json_t *row;
@@ -159,6 +175,7 @@ int verb_status(int argc, char **argv)
     } else {
         print_head(answer);
         print_certificates(json_object_get(answer, "certificates"));
+        print_dropped(answer);
         print_workers(json_object_get(answer, "workers"));
         print_edges(json_object_get(answer, "edges"));
     }

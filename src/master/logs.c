@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "base/json.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "link/channel.h"
@@ -17,6 +18,7 @@ enum {
     END_LIMIT_MS = 2000,
     PIECE_BYTES = 4096, /* PIPE_BUF: a pipe that poll() calls writable takes that much at once */
     SAY_BYTES = 8192,
+    REPORT_BYTES = 1024,
     ERROR_FD = 2,
     OUTPUT_MODE = 0622, /* a project that runs as another user opens /dev/stdout, which is his own */
 };
@@ -31,13 +33,57 @@ static void close_pair(int fds[2])
     fds[0] = fds[1] = -1;
 }
 
+struct log_counts logs_counts(const struct logs *l)
+{
+    return (struct log_counts){ l->before.access_dropped + l->counts.access_dropped,
+                                l->before.log_dropped + l->counts.log_dropped,
+                                l->before.rotated + l->counts.rotated };
+}
+
+static void take_report(struct logs *l, struct span text)
+{
+    char why[160];
+    json_t *report = json_read(text, why);
+    if (json_is_object(report))
+        l->counts = (struct log_counts){ json_int(report, "access_dropped", 0),
+                                         json_int(report, "log_dropped", 0), json_int(report, "rotated", 0) };
+    json_decref(report);
+}
+
+static void read_reports(struct logs *l)
+{
+    char text[REPORT_BYTES];
+    ssize_t got = 1;
+    while (l->channel_fd >= 0 && got > 0) {
+        got = sys_recv(l->channel_fd, text, sizeof text, MSG_DONTWAIT);
+        if (got > 0)
+            take_report(l, (struct span){ text, (size_t)got });
+    }
+}
+
+static void scribe_speaks(struct watch *w)
+{
+    struct logs *l = container_of(w, struct logs, watch);
+    w->ready &= ~(unsigned)LOOP_READ;
+    read_reports(l);
+}
+
+static void close_channel(struct logs *l)
+{
+    loop_unwatch(&l->watch);
+    (void)sys_close(l->channel_fd);
+    l->channel_fd = -1;
+}
+
 static void scribe_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
 {
     struct logs *l = container_of(c, struct logs, scribe);
     char text[CHILD_STATUS_BYTES];
     (void)peak_kib;
-    (void)sys_close(l->channel_fd);
-    l->channel_fd = -1;
+    read_reports(l);
+    close_channel(l);
+    l->before = logs_counts(l);
+    l->counts = (struct log_counts){ 0 };
     if (l->is_ending) {
         timer_off(l->master->loop, &l->timer);
         master_step(l->master);
@@ -98,8 +144,11 @@ static int try_scribe(struct logs *l)
         greet_scribe(l, pair[0]);
         rc = spawn_scribe(l, conf_fd, pair[1]);
         (void)sys_close(pair[1]);
-        if (rc == 0)
+        if (rc == 0) {
             l->channel_fd = pair[0];
+            if (sys_set_nonblocking(pair[0]) == 0)     /* without, nobody is told what was dropped */
+                (void)loop_watch(l->master->loop, &l->watch, pair[0], scribe_speaks);
+        }
         else
             (void)sys_close(pair[0]);
     }
@@ -187,8 +236,7 @@ void logs_end(struct logs *l)
     restore_error(l);
     close_pair(l->access_fds);
     close_pair(l->output_fds);
-    (void)sys_close(l->channel_fd);
-    l->channel_fd = -1;
+    close_channel(l);
     timer_off(l->master->loop, &l->timer);
     if (child_runs(&l->scribe))
         (void)timer_set(l->master->loop, &l->timer, END_LIMIT_MS);

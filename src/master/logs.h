@@ -11,11 +11,17 @@
 #include "master/child.h"
 
 struct master;
+struct log_counts {
+    int64_t access_dropped, log_dropped, rotated;
+};
+
 struct logs {
     struct master *master;
     int access_fds[2], output_fds[2];   /* read end, write end; -1 while there is none */
     int terminal_fd;                    /* standard error as we were started */
     int channel_fd;                     /* to the scribe, -1 while there is none */
+    struct watch watch;                 /* ... for what it reports */
+    struct log_counts counts, before;   /* of this scribe, and of those that have ended */
     struct child scribe;
     struct timer timer;                 /* before the next start; at the end: its limit */
     struct backoff backoff;
@@ -27,6 +33,7 @@ struct logs {
 /* Pipes and the first scribe.  0 or -errno; logs_done() in any case. */
 int logs_start(struct logs *l, struct master *m);
 void logs_reopen(struct logs *l);
+struct log_counts logs_counts(const struct logs *l);         /* since the start, of all scribes */
 /* What would go to the terminal waits in the scribe (bounded), or is written again. */
 void logs_hold(struct logs *l, bool holds);
 bool logs_lost_terminal(const struct logs *l);   /* SIGHUP then means what it meant of old */

@@ -143,11 +143,18 @@ static json_t *server_status(const struct master *m)
                      edge_rows(&m->edges), "certificates", certificates_rows(&m->certificates), "sites", sites);
 }
 
-json_t *status_make(const struct master *m)
+static json_t *logs_row(const struct master *m)
+{
+    struct log_counts counts = logs_counts(&m->logs);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "access", m->conf->access_log, "format",
+                     m->conf->access_format, "log", m->conf->log, "access_dropped",
+                     (json_int_t)counts.access_dropped, "log_dropped", (json_int_t)counts.log_dropped,
+                     "rotated", (json_int_t)counts.rotated);
+}
+
+static json_t *site_status(const struct master *m)
 {
     const struct site *s = container_of(m->sites.next, struct site, node);
-    if (m->conf->sites[0])
-        return server_status(m);
     const struct generation *g = s->current;
     const json_t *report = g ? g->report : NULL;
     return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, "
@@ -164,4 +171,11 @@ json_t *status_make(const struct master *m)
                      "generations", generation_rows(s), "edges", edge_rows(&m->edges),
                      "workers", worker_rows(s), "certificates",
                      certificates_rows(&m->certificates));
+}
+
+json_t *status_make(const struct master *m)
+{
+    json_t *status = m->conf->sites[0] ? server_status(m) : site_status(m);
+    (void)json_object_set_new(status, "logs", logs_row(m));
+    return status;
 }

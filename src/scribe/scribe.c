@@ -10,6 +10,7 @@
 #include "scribe/scribe.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ enum {
     READ_BYTES = 64 * 1024, READS_A_TURN = 16, CONF_BYTES_MAX = 1024 * 1024,
     LOOK_MS = 1000,               /* a file that refused (disk full) is tried again */
     LAST_WORDS_MS = 2000,         /* at the end, for a place that takes nothing */
+    REPORT_BYTES = 256,
 };
 
 struct stream {
@@ -42,6 +44,8 @@ struct scribe {
     bool is_development;          /* `run`: access lines that are pleasant to read */
     bool has_colour;              /* ... in colours */
     int64_t ended_us;             /* when nobody was left; 0 before */
+    uint64_t counted, reported;   /* what the master is to know has changed so often; has been told */
+    int64_t reported_us;
 };
 
 static void take_line(void *user, struct span line)
@@ -135,6 +139,33 @@ static void read_channel(struct scribe *s)
     }
 }
 
+/* ---- what the master is told ----------------------------------------------------------------- */
+
+static uint64_t count(const struct scribe *s)
+{
+    const struct sink *a = &s->access.sink, *o = &s->output.sink;
+    return a->dropped_ever + o->dropped_ever + a->rotated + o->rotated;
+}
+
+/* At most once a second, for `slipway status`. */
+static void report(struct scribe *s)
+{
+    char text[REPORT_BYTES];
+    const struct sink *a = &s->access.sink, *o = &s->output.sink;
+    int64_t now_us = sys_now_us();
+    s->counted = count(s);
+    if (s->counted == s->reported || s->channel_fd < 0 || now_us - s->reported_us < LOOK_MS * 1000)
+        return;
+    int len = snprintf(text, sizeof text,
+                       "{\"access_dropped\":%" PRIu64 ",\"log_dropped\":%" PRIu64 ",\"rotated\":%" PRIu64 "}",
+                       a->dropped_ever, o->dropped_ever, a->rotated + o->rotated);
+    s->reported_us = now_us;
+    if (sys_send(s->channel_fd, text, (size_t)len, MSG_DONTWAIT) == len)
+        s->reported = s->counted;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
 static bool is_over(struct scribe *s)
 {
     if (s->channel_fd >= 0 || s->access.fd >= 0 || s->output.fd >= 0)
@@ -154,7 +185,8 @@ static bool waits_for_place(const struct sink *s)
 static int wait_for_work(const struct scribe *s, struct pollfd fds[5])
 {
     const struct sink *a = &s->access.sink, *o = &s->output.sink;
-    bool has_limit = s->ended_us > 0 || (a->was_refused && a->path) || (o->was_refused && o->path);
+    bool has_limit = s->ended_us > 0 || (a->was_refused && a->path) || (o->was_refused && o->path) ||
+                     attic_is_busy(&a->attic) || attic_is_busy(&o->attic) || s->counted != s->reported;
     fds[0] = (struct pollfd){ .fd = s->channel_fd, .events = POLLIN };
     fds[1] = (struct pollfd){ .fd = s->access.fd, .events = POLLIN };
     fds[2] = (struct pollfd){ .fd = s->output.fd, .events = POLLIN };
@@ -177,8 +209,11 @@ static void turn(struct scribe *s)
         read_stream(&s->access, take_access, s);
     if (fds[0].revents) /* last: what was said before 'r' goes to the old files */
         read_channel(s);
+    sink_look(&s->access.sink);
+    sink_look(&s->output.sink);
     sink_flush(&s->output.sink);
     sink_flush(&s->access.sink);
+    report(s);
 }
 
 static int read_conf(struct scribe *s, char *why)
@@ -229,6 +264,13 @@ static int open_all(struct scribe *s, char *why)
     s->output.fd = CHANNEL_OUTPUT_FD;
     sink_init(&s->access.sink, s->conf->access_log, STDOUT_FILENO, false);
     sink_init(&s->output.sink, s->conf->log, STDERR_FILENO, true);
+    s->access.sink.name = "access log";
+    s->output.sink.name = "log";
+    s->access.sink.told = &s->output.sink;
+    const struct sink_rotation rotation = { s->conf->log_rotate_size_bytes, s->conf->log_rotate_every_ms,
+                                            s->conf->log_keep, s->conf->log_compress };
+    sink_rotate(&s->access.sink, &rotation);
+    sink_rotate(&s->output.sink, &rotation);
     read_channel(s); /* what the first lines must know */
     return 0;
 }

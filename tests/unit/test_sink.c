@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/sys.h"
+#include "scribe/rotated.h"
 #include "scribe/sink.h"
 
 static char folder[64], path[128], moved[128];
@@ -151,7 +153,137 @@ UNIT_TEST(off_keeps_nothing)
     sink_done(&s);
 }
 
-UNIT_MAIN(lines_are_appended_to_a_file, a_stamp_stands_in_front,
+static char rotated[2][160];
+
+/* The rotated files of `path`, oldest first. */
+static int find_rotated(void)
+{
+    struct span *names = NULL;
+    int count = rotated_list(path, &names);
+    for (int i = 0; i < count && i < 2; i++)
+        (void)snprintf(rotated[i], sizeof rotated[i], "%s/%s", folder, names[i].at);
+    sys_free(names);
+    return count;
+}
+
+static void remove_rotated(void)
+{
+    (void)unlink(rotated[0]);
+    (void)unlink(rotated[1]);
+    remove_folder();
+}
+
+UNIT_TEST(a_file_is_rotated_before_it_is_too_long)
+{
+    struct sink s;
+    make_folder();
+    sink_init(&s, path, -1, false);
+    sink_rotate(&s, &(struct sink_rotation){ .size_bytes = 10 });
+    sink_line(&s, SPAN("1234"));
+    sink_line(&s, SPAN("5678"));                  /* 10 bytes: not too long */
+    assert_int_equal(find_rotated(), 0);
+    sink_line(&s, SPAN("longer than all of it"));
+    sink_line(&s, SPAN("9"));
+    sink_flush(&s);
+    sink_done(&s);
+    assert_int_equal(s.rotated, 2);
+    assert_int_equal(find_rotated(), 2);
+    assert_string_equal(content(rotated[0]), "1234\n5678\n");
+    assert_string_equal(content(rotated[1]), "longer than all of it\n");
+    assert_string_equal(content(path), "9\n");
+    remove_rotated();
+}
+
+UNIT_TEST(lines_of_an_earlier_period_are_rotated)
+{
+    const struct timespec then[2] = { { 1763968699, 0 }, { 1763968699, 0 } };     /* 07:18:19 */
+    struct sink s;
+    make_folder();
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "old\n", 4), 4);
+    assert_int_equal(futimens(fd, then), 0);
+    (void)close(fd);
+    sink_init(&s, path, -1, false);
+    sink_rotate(&s, &(struct sink_rotation){ .every_ms = 86400000 });
+    sink_line(&s, SPAN("new"));
+    sink_line(&s, SPAN("newer"));
+    sink_flush(&s);
+    sink_done(&s);
+    assert_int_equal(find_rotated(), 1);
+    assert_string_equal(rotated[0] + strlen(path), "-20251124T071819Z");
+    assert_string_equal(content(rotated[0]), "old\n");
+    assert_string_equal(content(path), "new\nnewer\n");
+    remove_rotated();
+}
+
+UNIT_TEST(a_file_that_ends_within_a_line_gets_its_end)
+{
+    struct sink s;
+    make_folder();
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "ha", 2), 2);
+    (void)close(fd);
+    sink_init(&s, path, -1, false);
+    sink_line(&s, SPAN("whole"));
+    sink_flush(&s);
+    sink_done(&s);
+    assert_string_equal(content(path), "ha\nwhole\n");
+    remove_folder();
+}
+
+UNIT_TEST(a_file_that_was_deleted_is_made_anew_at_once)
+{
+    struct sink s;
+    make_folder();
+    sink_init(&s, path, -1, false);
+    sink_line(&s, SPAN("old"));
+    sink_flush(&s);
+    assert_int_equal(unlink(path), 0);
+    sink_line(&s, SPAN("new"));
+    sink_flush(&s);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    sink_line(&s, SPAN("waits"));
+    sink_flush(&s);
+    assert_true(sink_is_pending(&s) && s.was_refused);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    sink_flush(&s);
+    sink_done(&s);
+    assert_string_equal(content(path), "waits\n");
+    remove_folder();
+}
+
+UNIT_TEST(what_an_access_log_lost_is_told_in_the_log)
+{
+    struct sink access, log;
+    int fds[2], log_fds[2];
+    char text[4096];
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    assert_int_equal(pipe2(log_fds, O_NONBLOCK), 0);
+    sink_init(&access, "-", fds[1], false);
+    sink_init(&log, "-", log_fds[1], false);
+    access.told = &log;
+    access.name = "access log";
+    access.dropped = 3;
+    sink_line(&access, SPAN("{}"));
+    sink_flush(&access);
+    sink_flush(&log);
+    ssize_t got = read(fds[0], text, sizeof text);
+    assert_span_equal(((struct span){ text, got > 0 ? (size_t)got : 0 }), SPAN("{}\n"));
+    got = read(log_fds[0], text, sizeof text);
+    assert_span_equal(((struct span){ text, got > 0 ? (size_t)got : 0 }),
+                      SPAN("warn scribe: lines were dropped: log=\"access log\" count=3\n"));
+    sink_done(&access);
+    sink_done(&log);
+    for (int i = 0; i < 2; i++) {
+        (void)close(fds[i]);
+        (void)close(log_fds[i]);
+    }
+}
+
+UNIT_MAIN(a_file_is_rotated_before_it_is_too_long, lines_of_an_earlier_period_are_rotated,
+          a_file_that_ends_within_a_line_gets_its_end, a_file_that_was_deleted_is_made_anew_at_once,
+          what_an_access_log_lost_is_told_in_the_log, lines_are_appended_to_a_file, a_stamp_stands_in_front,
           reopening_follows_the_name_and_loses_nothing, a_file_that_was_moved_away_is_noticed,
           a_full_place_drops_and_counts_and_says_so, a_place_without_a_reader_is_given_up,
           off_keeps_nothing)
