@@ -2,6 +2,7 @@
  */
 #include "http/basic.h"
 #include <errno.h>
+#include <stdio.h>
 
 static int digit_of(char c)
 {
@@ -44,4 +45,21 @@ int basic_read(struct span value, char into[BASIC_BYTES_MAX], size_t *len)
     if (decode(token, into, len) < 0 || !memchr(into, ':', *len))
         return -EBADMSG;
     return 1;
+}
+
+/* A quoted-string (RFC 9110, section 5.6.4). */
+int basic_challenge(const char *realm, char into[BASIC_CHALLENGE_BYTES])
+{
+    size_t at = (size_t)snprintf(into, BASIC_CHALLENGE_BYTES, "Basic realm=\"");
+    if (strlen(realm) > BASIC_REALM_BYTES_MAX)
+        return -EINVAL;
+    for (; *realm; realm++) {
+        if ((unsigned char)*realm < 0x20 || *realm == 0x7f)
+            return -EINVAL;
+        if (*realm == '"' || *realm == '\\')
+            into[at++] = '\\';
+        into[at++] = *realm;
+    }
+    (void)snprintf(into + at, BASIC_CHALLENGE_BYTES - at, "\", charset=\"UTF-8\"");
+    return 0;
 }

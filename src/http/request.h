@@ -51,6 +51,7 @@ struct request {
     unsigned underscored;      /* fields whose name has '_': nobody behind us sees them */
     bool is_http_scheme_tls;   /* scheme https as the application shall see it: from.is_tls,
                                   whatever the target says; who trusts a peer may change it */
+    struct span user;          /* whom Basic authentication of ours let in: REMOTE_USER; "" for nobody */
     struct request_from from;
 };
 

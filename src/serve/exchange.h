@@ -68,6 +68,10 @@ struct exchange {
     struct span trace_id;             /* of its traceparent, once the application is asked; "" */
     struct file_wait *file_wait;      /* a helper opens a file for it; NULL otherwise */
     struct opening_wait *opening_wait;      /* it is held until the site is known; NULL otherwise */
+    struct login_wait *login_wait;    /* a helper looks at its password; NULL otherwise */
+    int64_t login_wait_s;             /* LOGINS_LATER: so long */
+    int login_say;                    /* enum logins_say, once that is over */
+    bool has_login_say;
     struct change_wait *change_wait;  /* it is held until something is saved (`run --live`); NULL
                                        * otherwise */
     struct compression *compression;  /* its body goes through a coding; NULL otherwise */

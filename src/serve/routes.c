@@ -3,6 +3,7 @@
 #include "base/sys.h"
 #include "http/path.h"
 #include "serve/gate.h"
+#include "serve/login.h"
 #include "serve/named.h"
 #include "serve/redirect.h"
 
@@ -22,6 +23,8 @@ static int prepare(struct route *r, const struct conf *conf, const struct named 
     r->gate = gate_new(conf, &rc);
     if (rc == 0)
         r->redirect = redirect_new(conf, named_redirects(named, conf->redirects), &rc);
+    if (rc == 0)
+        r->login = login_new(conf, named_passwords(named, conf->basic_auth), &rc);
     return rc;
 }
 
@@ -29,6 +32,7 @@ static void forget(struct route *r)
 {
     gate_free(r->gate);
     redirect_free(r->redirect);
+    login_free(r->login);
 }
 
 struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent)

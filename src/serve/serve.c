@@ -15,6 +15,7 @@
 #include "serve/files.h"
 #include "serve/finish.h"
 #include "serve/headers.h"
+#include "serve/logins.h"
 #include "serve/pages.h"
 #include "serve/rate.h"
 #include "serve/redirect.h"
@@ -32,6 +33,7 @@ static const struct stage {
     { "rate", stage_rate },
     { "redirect", stage_redirect },
     { "wall", stage_wall },
+    { "login", stage_login },
     { "files", stage_files },
     { "application", stage_app },
 };
@@ -124,6 +126,7 @@ void serve_done(struct serve *s)
     timer_off(s->loop, &s->opening_timer);
     rate_free(s->rate);
     wall_free(s->wall);
+    logins_free(s->logins);
     hosts_done(&s->allowed);
     headers_free(s->headers);
     pages_free(s->pages);
@@ -210,6 +213,8 @@ void serve_leave(struct exchange *x)
     }
     if (x->file_wait)
         stage_files_leave(x);
+    if (x->login_wait)
+        logins_leave(x);
     if (x->change_wait)
         changes_leave(x);
     if (x->opening_wait)
@@ -230,7 +235,7 @@ void serve_resume(struct exchange *x)
 
 bool serve_is_waiting(const struct exchange *x)
 {
-    return x->opening_wait || x->change_wait || (x->is_with_pool && pool_is_waiting(&x->call));
+    return x->opening_wait || x->change_wait || x->login_wait || (x->is_with_pool && pool_is_waiting(&x->call));
 }
 
 struct span serve_date(struct serve *s)

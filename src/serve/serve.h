@@ -1,6 +1,6 @@
 /* serve.h - who answers: the stages, in one table in the order they run, then the application.
  *
- *     edge --serve_begin--> health > host > gate > opening > rate > redirect > wall > files > application --pool--> worker
+ *     edge --serve_begin--> health > host > gate > opening > rate > redirect > wall > login > files > application --pool--> worker
  *     edge <--answer_out--- head, body, file, cut
  *
  * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run
@@ -38,6 +38,7 @@ struct serve {
     struct files *files;              /* static roots and open files */
     struct rate *rate;                /* NULL: no rate limits */
     struct wall *wall;                /* NULL: everybody may come in */
+    struct logins *logins;            /* NULL until somebody logs in */
     struct hosts allowed;             /* ALLOWED_HOSTS: the application takes them */
     struct pages *pages;              /* the project's own for errors; NULL: none */
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */

@@ -17,6 +17,7 @@ void opening_leave(struct exchange *x);             /* it does not wait for the 
 void serve_opened(struct serve *s);       /* those who waited go on */
 enum stage_says stage_redirect(struct exchange *x);
 enum stage_says stage_wall(struct exchange *x);
+enum stage_says stage_login(struct exchange *x);
 enum stage_says stage_files(struct exchange *x);
 /* A file of the roots from x->file_root on, for its path or for the one the application named:
  * answered, waits for a helper, or passes: none of them has it. */

@@ -14,24 +14,21 @@
 #include "http/basic.h"
 #include "http/cookie.h"
 #include "http/path.h"
-#include "link/bucket.h"
 #include "serve/exempt.h"
-#include "serve/rate.h"
+#include "serve/guesses.h"
 #include "serve/refuse.h"
 #include "serve/stage.h"
 #include "tls/mac.h"
 
-enum { ACCEPTED_MAX = 4, REALM_BYTES = 256, COOKIE_S = 86400, SETS = 256 };
+enum { ACCEPTED_MAX = 4, COOKIE_S = 86400 };
 static const struct span cookie_name = SPAN("slipway_wall");
-/* Ten wrong ones at once, then one in six seconds. */
-static const struct bucket_rate guesses = { INT64_C(6000000), 10 };
 
 struct wall {
     unsigned char key[MAC_KEY_BYTES];
     unsigned char accepted[ACCEPTED_MAX][MAC_BYTES];
     size_t accepted_count;
-    char challenge[2 * REALM_BYTES + 64];         /* WWW-Authenticate */
-    _Alignas(64) _Atomic uint64_t guessed[SETS * BOARD_SET_BUCKETS];
+    char challenge[BASIC_CHALLENGE_BYTES];        /* WWW-Authenticate */
+    struct guesses guesses;
 };
 
 /* ---- what the site says ---------------------------------------------------------------------- */
@@ -48,30 +45,13 @@ static bool read_hex(const char *text, unsigned char into[32])
     return true;
 }
 
-/* A quoted-string (RFC 9110, section 5.6.4). */
-static bool write_challenge(struct wall *w, const char *realm)
-{
-    size_t at = (size_t)snprintf(w->challenge, sizeof w->challenge, "Basic realm=\"");
-    if (strlen(realm) > REALM_BYTES)
-        return false;
-    for (; *realm; realm++) {
-        if ((unsigned char)*realm < 0x20 || *realm == 0x7f)
-            return false;
-        if (*realm == '"' || *realm == '\\')
-            w->challenge[at++] = '\\';
-        w->challenge[at++] = *realm;
-    }
-    (void)snprintf(w->challenge + at, sizeof w->challenge - at, "\", charset=\"UTF-8\"");
-    return true;
-}
-
 static bool read_wall(struct wall *w, const json_t *json)
 {
     const json_t *accepts = json_object_get(json, "accepts");
     size_t i;
     json_t *digest;
     if (!read_hex(json_text(json, "key", ""), w->key) ||
-        !write_challenge(w, json_text(json, "realm", "")) || json_array_size(accepts) > ACCEPTED_MAX)
+        basic_challenge(json_text(json, "realm", ""), w->challenge) < 0 || json_array_size(accepts) > ACCEPTED_MAX)
         return false;
     json_array_foreach(accepts, i, digest) {
         const char *text = json_string_value(digest);
@@ -259,16 +239,14 @@ enum stage_says stage_wall(struct exchange *x)
     struct wall *w = x->serve->wall;
     if (!w || is_open(x))
         return STAGE_PASS;
-    const struct bucket_table table = { w->guessed, SETS };
     int64_t now_s = sys_wall_us() / 1000000, now_us = loop_now_us(x->serve->loop);
     int64_t expires_s = find_cookie(w, &x->request, now_s);
     enum shown shown = look_at_credentials(w, &x->request);
-    bool counts = shown != SHOWN_NOTHING && expires_s == 0 && !rate_spares(x);
-    uint64_t who = counts ? rate_client(x) : 0;
-    int64_t wait_us = !counts ? 0 : shown == SHOWN_WRONG ? bucket_take(&table, who, &guesses, now_us)
-                                                         : bucket_wait(&table, who, &guesses, now_us);
-    if (wait_us > 0)
-        return answer_later(x, (wait_us + 999999) / 1000000);
+    uint64_t who = shown != SHOWN_NOTHING && expires_s == 0 ? guesses_who(x) : 0;
+    int64_t wait_s = shown == SHOWN_WRONG ? guesses_count(&w->guesses, who, now_us)
+                                          : guesses_wait_s(&w->guesses, who, 0, now_us);
+    if (wait_s > 0)
+        return answer_later(x, wait_s);
     if (shown != SHOWN_RIGHT && expires_s == 0)
         return ask(x, w);
     if (expires_s < now_s + COOKIE_S / 2)

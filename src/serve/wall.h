@@ -6,7 +6,7 @@
  *          the paths of the option wall-open.
  * Secrets  the password itself is not here: the site's description brings keyed digests of what is
  *          accepted (python/slipway/wall.py), and the key, which also signs cookies.
- * Guesses  a client's wrong credentials are counted (bucket.h), by each edge for itself; after a few
+ * Guesses  a client's wrong credentials are counted (guesses.h), by each edge for itself; after a few
  *          it has to wait, also with right ones.
  */
 #pragma once

@@ -296,6 +296,10 @@ static void put_server(struct writer *w, const struct request *r)
     put_certificate(w, r->from.certificate);
     put(w, SPAN("REMOTE_ADDR"), r->from.address);
     put(w, SPAN("REMOTE_PORT"), r->from.port);
+    if (r->user.len > 0) {
+        put(w, SPAN("REMOTE_USER"), r->user);
+        put(w, SPAN("AUTH_TYPE"), SPAN("Basic"));
+    }
     if (r->host.len > 0)
         put(w, SPAN("HTTP_HOST"), r->host);
     put_forwarding(w, r, scheme);

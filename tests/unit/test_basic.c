@@ -50,4 +50,19 @@ UNIT_TEST(what_is_too_long_is_refused)
     assert_int_equal(basic_read(span_of(value), text, &len), -EBADMSG);
 }
 
-UNIT_MAIN(every_case, what_is_too_long_is_refused)
+UNIT_TEST(a_challenge_is_one_quoted_string)
+{
+    char text[BASIC_CHALLENGE_BYTES], longest[BASIC_REALM_BYTES_MAX + 2];
+    assert_int_equal(basic_challenge("a \"b\" \\ c", text), 0);
+    assert_string_equal(text, "Basic realm=\"a \\\"b\\\" \\\\ c\", charset=\"UTF-8\"");
+    assert_int_equal(basic_challenge("a\nb", text), -EINVAL);
+    assert_int_equal(basic_challenge("a\x7f", text), -EINVAL);
+    memset(longest, '"', sizeof longest);
+    longest[BASIC_REALM_BYTES_MAX + 1] = '\0';
+    assert_int_equal(basic_challenge(longest, text), -EINVAL);
+    longest[BASIC_REALM_BYTES_MAX] = '\0';
+    assert_int_equal(basic_challenge(longest, text), 0);
+    assert_int_equal(strlen(text), 2 * BASIC_REALM_BYTES_MAX + strlen("Basic realm=\"\", charset=\"UTF-8\""));
+}
+
+UNIT_MAIN(every_case, what_is_too_long_is_refused, a_challenge_is_one_quoted_string)
