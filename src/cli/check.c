@@ -199,6 +199,11 @@ int verb_check(int argc, char **argv)
     struct conf *c = verbs_load_quietly(argc, argv, &status, why);
     if (!c)
         return print_unreadable(status, is_json, why);
+    if (c->sites[0]) {
+        status = check_sites(c, environ, is_json, is_all, is_strict);
+        conf_free(c);
+        return status;
+    }
     json_t *found = check_make(c, environ, is_strict);
     if (!found) {
         status = verbs_fail(EXIT_WRONG, "out of memory");

@@ -162,6 +162,7 @@ static void drain(struct edge *e)
         struct serve *s = container_of(n, struct serve, node);
         s->is_draining = true;
         serve_look_at_changes(s);
+        serve_down(s);
     }
     for (size_t i = 0; i < e->listeners_count; i++) {
         struct listener *l = &e->listeners[i];
@@ -252,10 +253,21 @@ static void ask_for_renewal(struct edge *e)
     e->asked_for_renewal = rc == 0;
 }
 
+/* When every site has said what its files are, or that it will not soon, nothing else is read. */
+static int limit_files(struct edge *e)
+{
+    for (const struct list *n = e->sites.next; n != &e->sites; n = n->next) {
+        const struct serve *s = container_of(n, struct serve, node);
+        if (!s->has_site && !s->is_down)
+            return 0;
+    }
+    return sandbox_limit(&e->sandbox, e->helpers);
+}
+
 static int obey_files(struct edge *e, struct serve *serve, const struct channel_msg *msg, struct span text, const int *fds,
                       size_t fds_count)
 {
-    int rc = sandbox_files(&e->sandbox, e->helpers, fds, fds_count, msg->a);
+    int rc = sandbox_files(&e->sandbox, fds, fds_count, msg->a);
     if (rc < 0)
         return rc;
     if (rc > 0) {                       /* until then this one serves the files that it knows */
@@ -268,7 +280,7 @@ static int obey_files(struct edge *e, struct serve *serve, const struct channel_
     if (rc < 0)
         log_error("site description not understood", "bytes=%zu", text.len);
     /* Without it nobody is served, and it is not sent again: another edge shall be told. */
-    return rc == -EBADMSG ? -EPROTO : rc;
+    return rc == -EBADMSG ? -EPROTO : rc < 0 ? rc : limit_files(e);
 }
 
 /* What is said of one site. */
@@ -299,6 +311,10 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
         return edge_site_message(e, msg, fds, fds_count);
     case CHANNEL_SITE_GONE:
         return edge_site_gone(e, msg->site);
+    case CHANNEL_SITE_DOWN:
+        if (site)
+            serve_down(&site->serve);
+        return limit_files(e);
     case CHANNEL_FILES: case CHANNEL_SWITCH: case CHANNEL_CHANGED:
     case CHANNEL_GENERATION: case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
     case CHANNEL_RETIRE: case CHANNEL_FORGET:

@@ -101,7 +101,7 @@ static int give_up(struct sandbox *s, enum sandbox_part part)
 
 int sandbox_begin(struct sandbox *s, const struct conf *conf, uint64_t user)
 {
-    *s = (struct sandbox){ .conf = conf, .user = user, .files.spool_fd = -1 };
+    *s = (struct sandbox){ .conf = conf, .user = user, .files.spool_fd = -1, .files.rules = -1 };
     int rc = 0;
     tzset();          /* strftime() wants it of a file, once: now it may still be read */
     s->is_off = strcmp(conf->sandbox, "no") == 0;
@@ -115,10 +115,16 @@ int sandbox_close(struct sandbox *s)
     return s->is_off ? 0 : give_up(s, SANDBOX_CALLS);
 }
 
-int sandbox_files(struct sandbox *s, struct helpers *helpers, const int *fds, size_t count, uint64_t readable)
+int sandbox_files(struct sandbox *s, const int *fds, size_t count, uint64_t readable)
 {
-    int rc = sandbox_files_limit(&s->files, helpers, fds, count, readable);
-    return rc > 0 || s->files.version == 0 ? rc : judge(s, SANDBOX_READS, rc);
+    int rc = sandbox_files_allow(&s->files, fds, count, readable);
+    return rc >= 0 || s->files.version == 0 ? rc : judge(s, SANDBOX_READS, rc);
+}
+
+int sandbox_limit(struct sandbox *s, struct helpers *helpers)
+{
+    int rc = sandbox_files_limit(&s->files, helpers);
+    return s->files.version == 0 ? rc : judge(s, SANDBOX_READS, rc);
 }
 
 void sandbox_done(struct sandbox *s)

@@ -37,8 +37,10 @@ struct sandbox {
 /* 0, or -errno: then the edge must not go on. */
 int sandbox_begin(struct sandbox *s, const struct conf *conf, uint64_t user);
 int sandbox_close(struct sandbox *s);
-/* What may be read: as sandbox_files_limit, 1 included; 0 as well where that is missing here. */
-int sandbox_files(struct sandbox *s, struct helpers *helpers, const int *fds, size_t count, uint64_t readable);
+/* What of a site may be read: as sandbox_files_allow; 0 as well where that is missing here. */
+int sandbox_files(struct sandbox *s, const int *fds, size_t count, uint64_t readable);
+/* ... and nothing else from now on. */
+int sandbox_limit(struct sandbox *s, struct helpers *helpers);
 void sandbox_done(struct sandbox *s);
 /* The part that this machine has not, though sandbox = yes wants it; NULL: none. */
 const char *sandbox_lacks(const struct conf *conf);

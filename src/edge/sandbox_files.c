@@ -47,7 +47,7 @@ static uint64_t spool_writes(const char *folder)
 int sandbox_files_begin(struct sandbox_files *f, const char *spool_folder)
 {
     uint64_t files = 0, net = 0, scoped = 0;
-    *f = (struct sandbox_files){ .spool_fd = -1 };
+    *f = (struct sandbox_files){ .spool_fd = -1, .rules = -1 };
     int version = sys_landlock_version();
     if (version < 0)
         return version;
@@ -83,7 +83,8 @@ bool sandbox_files_moved(const struct sandbox_files *f, const char *spool_folder
 void sandbox_files_done(struct sandbox_files *f)
 {
     (void)sys_close(f->spool_fd);
-    f->spool_fd = -1;
+    (void)sys_close(f->rules);
+    f->spool_fd = f->rules = -1;
 }
 
 /* ---- when the folders are known ---- */
@@ -115,6 +116,8 @@ static int allow(struct sandbox_files *f, int rules, int fd)
 {
     struct stat st;
     int rc = sys_fstat(fd, &st);
+    if (rc == 0 && f->count == SANDBOX_PLACES_MAX)
+        rc = -E2BIG;
     if (rc == 0)
         rc = sys_landlock_allow(rules, fd, ACCESS_READ_FILE);
     if (rc == 0)
@@ -122,20 +125,13 @@ static int allow(struct sandbox_files *f, int rules, int fd)
     return rc;
 }
 
-static int make_rules(struct sandbox_files *f, const int *fds, size_t count, uint64_t readable)
+static int make_rules(struct sandbox_files *f)
 {
-    int rules = sys_landlock_new(ACCESS_READ_FILE | ACCESS_READ_DIR, 0, 0);
-    int rc = rules < 0 ? rules : 0;
-    f->count = 0;
-    if (rc == 0 && f->spool_fd >= 0)
-        rc = sys_landlock_allow(rules, f->spool_fd, ACCESS_READ_FILE);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (readable >> i & 1)
-            rc = allow(f, rules, fds[i]);
-    if (rc == 0)
-        return rules;
-    (void)sys_close(rules);
-    return rc;
+    int rules = f->rules >= 0 ? f->rules : sys_landlock_new(ACCESS_READ_FILE | ACCESS_READ_DIR, 0, 0);
+    int rc = rules >= 0 && f->rules < 0 && f->spool_fd >= 0
+                 ? sys_landlock_allow(rules, f->spool_fd, ACCESS_READ_FILE) : 0;
+    f->rules = rules;
+    return rules < 0 ? rules : rc;
 }
 
 struct entry {                  /* each helper thread enters by itself */
@@ -172,15 +168,27 @@ static int enter_all(struct helpers *helpers, int rules)
     return 0;
 }
 
-int sandbox_files_limit(struct sandbox_files *f, struct helpers *helpers, const int *fds, size_t count,
-                        uint64_t readable)
+int sandbox_files_allow(struct sandbox_files *f, const int *fds, size_t count, uint64_t readable)
 {
     if (f->version == 0)
         return 0;
     if (f->is_limited)
         return has_all(f, fds, count, readable);
-    int rules = make_rules(f, fds, count, readable);
-    int rc = rules < 0 ? rules : enter_all(helpers, rules);
+    int rc = make_rules(f);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (readable >> i & 1)
+            rc = allow(f, f->rules, fds[i]);
+    return rc;
+}
+
+int sandbox_files_limit(struct sandbox_files *f, struct helpers *helpers)
+{
+    if (f->version == 0 || f->is_limited)
+        return 0;
+    int rc = make_rules(f);
+    if (rc == 0)
+        rc = enter_all(helpers, f->rules);
     f->is_limited = rc == 0;
+    f->rules = -1;
     return rc;
 }

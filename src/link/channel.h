@@ -38,6 +38,7 @@ enum channel_kind {
     CHANNEL_SITE,               /* site; fds: memfd with conf_write()'s text, and where options name
                                  * files, one of conf/annex.h: there is such a one, or from the
                                  * switch to `generation` on it has these options (0: at once) */
+    CHANNEL_SITE_DOWN,          /* site: it could not be started; nobody is to wait for it */
     CHANNEL_SITE_GONE,          /* site */
     CHANNEL_FILES,              /* generation, just before it: its static files; text: JSON, as is
                                  * below; fds: the folders (O_PATH), in which an edge's user may

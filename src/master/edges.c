@@ -212,10 +212,20 @@ void edges_tell_site(struct edges *all, const struct site *s)
             post_site(&all->places[i], s, site_conf(s), -1, 0);
 }
 
-void edges_tell_site_gone(struct edges *all, const struct site *s)
+static void tell_of_site(struct edges *all, enum channel_kind kind, const struct site *s)
 {
     for (unsigned i = 0; i < all->count; i++)
-        post(&all->places[i], (struct channel_msg){ .kind = CHANNEL_SITE_GONE, .site = s->id }, SPAN(""), NULL, 0);
+        post(&all->places[i], (struct channel_msg){ .kind = kind, .site = s->id }, SPAN(""), NULL, 0);
+}
+
+void edges_tell_site_down(struct edges *all, const struct site *s)
+{
+    tell_of_site(all, CHANNEL_SITE_DOWN, s);
+}
+
+void edges_tell_site_gone(struct edges *all, const struct site *s)
+{
+    tell_of_site(all, CHANNEL_SITE_GONE, s);
 }
 
 static void post_changed(struct edge_place *e, const struct generation *g)
@@ -311,6 +321,16 @@ static void keep_stats(struct edge_place *e, struct span text)
     control_server_step(&e->master->control);
 }
 
+/* An heir is on its way: it may not know all that the generation is. */
+static bool is_to_leave(const struct edge_place *e)
+{
+    const struct edges *all = &e->master->edges;
+    for (unsigned i = 0; i < all->count; i++)
+        if (all->places[i].heir_of == e && !e->is_leaving)
+            return true;
+    return false;
+}
+
 static void hear(struct edge_place *e, const struct channel_msg *msg, struct span text)
 {
     struct generation *g = master_generation(e->master, msg->generation);
@@ -323,7 +343,7 @@ static void hear(struct edge_place *e, const struct channel_msg *msg, struct spa
         renew(e);
         break;
     case CHANNEL_SWITCHED:
-        if (g)
+        if (g && !is_to_leave(e))      /* else it is asked again when it has closed its listeners */
             generation_switched(g, e->index);
         break;
     case CHANNEL_DRAINED:
@@ -418,6 +438,8 @@ static void tell_everything(struct edge_place *e)
             post_options(e, site->current, 0);
         else
             post_site(e, site, site->conf, -1, 0);
+        if (site_is_down(site))
+            post(e, (struct channel_msg){ .kind = CHANNEL_SITE_DOWN, .site = site->id }, SPAN(""), NULL, 0);
     }
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);

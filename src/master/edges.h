@@ -52,6 +52,7 @@ void edges_kill(struct edges *e);
 
 /* A site that came while they run, and one that is to be served no more. */
 void edges_tell_site(struct edges *e, const struct site *s);
+void edges_tell_site_down(struct edges *e, const struct site *s);       /* it could not be started */
 void edges_tell_site_gone(struct edges *e, const struct site *s);
 
 /* What concerns a generation goes to the edges that were told of it; g NULL: to all. */

@@ -110,7 +110,7 @@ static bool describe_all(const struct master *m, char *what, size_t cap_bytes)
     char name[96];
     for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
         const struct site *s = container_of(n, struct site, node);
-        if (!s->current && (s->next || s->attempts == 0))
+        if (!s->current && !site_is_down(s))
             return false;
         serve += s->current != NULL;
     }

@@ -124,6 +124,11 @@ void site_await(struct site *s, struct control_client *client)
     json_decref(reply);
 }
 
+bool site_is_down(const struct site *s)
+{
+    return s->attempts > 0 && !s->current && !s->next;
+}
+
 void site_go(struct site *s)
 {
     s->is_gone = true;
@@ -217,6 +222,7 @@ void site_failed(struct site *s, struct generation *g, const char *sentence, con
     if (!s->current) {
         logs_write(&s->master->logs, span_of(traceback));
         log_error("site cannot be served", "site=%s error=\"%s\"", s->project->name, sentence);
+        edges_tell_site_down(&s->master->edges, s);
         site_needs_workers(s);                   /* after a while again: a database may come up */
         master_announce(s->master, NULL);
         return;

@@ -34,6 +34,7 @@ struct site {
 
 void site_init(struct site *s, struct master *m, const struct master_start *start);
 const struct conf *site_conf(const struct site *s);     /* by which it serves now */
+bool site_is_down(const struct site *s);     /* it could not be started, and is not tried just now */
 /* It is to be served no more: requests under way end, then its processes. */
 void site_go(struct site *s);
 /* The client is answered when it serves, or cannot: at once, when nothing is under way. */

@@ -37,13 +37,27 @@ static void look_at_oldest(struct timer *t)
         log_warn("no memory for a timer", "waiting=site");
 }
 
-void serve_opened(struct serve *s)
+static void wake_all(struct serve *s)
 {
     struct opening_wait *w;
-    s->has_site = true;
     timer_off(s->loop, &s->opening_timer);
     while ((w = oldest(s)))
         wake(w->x);
+}
+
+void serve_opened(struct serve *s)
+{
+    s->has_site = true;
+    s->is_down = false;
+    wake_all(s);
+}
+
+void serve_down(struct serve *s)
+{
+    if (s->has_site)
+        return;
+    s->is_down = true;
+    wake_all(s);
 }
 
 void opening_init(struct serve *s)
@@ -63,6 +77,11 @@ enum stage_says stage_opening(struct exchange *x)
     struct serve *s = x->serve;
     if (s->has_site)
         return STAGE_PASS;
+    if (s->is_down) {
+        x->failure = "the site could not be started";
+        serve_refuse(x, 503);
+        return STAGE_ANSWERED;
+    }
     int64_t wait_ms = left_ms(s, x);
     struct opening_wait *w = wait_ms > 0 ? arena_alloc(&x->arena, sizeof *w) : NULL;
     if (!w || (s->opening_timer.due_ms == 0 && timer_set(s->loop, &s->opening_timer, wait_ms) < 0)) {

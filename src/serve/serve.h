@@ -44,6 +44,7 @@ struct serve {
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
     bool is_behind_front;             /* a trusted peer heeds X-Accel-Redirect itself (option protected) */
     bool has_site;                    /* the site's description came: files and wall are known */
+    bool is_down;                     /* ... and is not to be waited for */
     struct list opening_waits;           /* struct opening_wait */
     struct timer opening_timer;
     uint64_t limited;                 /* requests that were answered 429 */
@@ -75,6 +76,7 @@ int serve_options(struct serve *s, struct conf *conf, struct buf *annex, uint32_
 void serve_switched(struct serve *s, uint32_t generation);
 /* Can requests be answered now?  Of the lobby: by every site. */
 bool serve_is_ready(const struct serve *s);
+void serve_down(struct serve *s);     /* its description will not come soon: who waits for it gets 503 */
 /* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0
  * or -ENOMEM. */
 int serve_limits(struct serve *s, const struct board *board);

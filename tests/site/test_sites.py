@@ -168,6 +168,7 @@ def test_a_site_that_cannot_be_imported_is_alone(server: Server) -> None:
     assert "1 site: bad (cannot be served), shop" in site.log()
     site.err.wait("no luck")
     assert ask(site, "shop.test").status == 200
+    assert ask(site, "bad.test").status == 503
     assert server.rows()["bad"]["state"] in ("failed", "starting")
     write(server.folder / "bad" / "own.py", good)
     server.reload("--site", "bad")
@@ -238,3 +239,39 @@ def test_status_is_of_all(server: Server) -> None:
     shown = site.verb("status", "--chdir", str(server.folder)).stdout
     assert "2 sites, serving" in shown and "blog.test" in shown and "shop.test" in shown
     assert json.dumps(site.status())
+
+
+def test_check_looks_at_each(server: Server) -> None:
+    server.file("shop")
+    server.file("bad", "listen = :1")
+    site = server.start()
+    done = site.verb("check", "--json", "--chdir", str(server.folder))
+    found = json.loads(done.stdout)
+    assert done.returncode == 1 and not found["ok"]
+    assert found["sites"]["shop.ini"]["site"] == "shop"
+    assert "'listen'" in found["sites"]["bad.ini"]["problems"][0]
+    shown = site.verb("check", "--chdir", str(server.folder)).stdout
+    assert "==== shop.ini" in shown and "problem  bad.ini:4" in shown
+
+
+def test_edges_stay_when_all_is_known_at_the_start(server: Server) -> None:
+    for name in ["blog", "shop"]:
+        make_django(server.folder / name, name)
+        server.file(name, app=False)
+    site = server.start()
+    edges = site.pids("edge")
+    for name in ["blog", "shop"]:
+        assert ask(site, f"{name}.test", "/static/a.css").body.startswith(b"a {")
+    assert site.pids("edge") == edges and len(edges) == 1
+
+
+def test_requests_for_a_site_that_starts_wait(sites: Sites, server: Server) -> None:
+    """Its folder of static files is new, too: with a sandbox another edge has to serve them."""
+    server.file("shop")
+    site = server.start()
+    make_django(server.folder / "blog", "blog")
+    server.file("blog", app=False)
+    server.reload("--site", "blog")
+    assert ask(site, "blog.test", "/static/a.css").body.startswith(b"a {")
+    assert ask(site, "blog.test").body.startswith(b"blog ")
+    assert ask(site, "shop.test").body.startswith(b"shop ")
