@@ -338,6 +338,11 @@ int sys_fchmod(int fd, mode_t mode)
     return sys_fails_now() ? -EPERM : result(fchmod(fd, mode));
 }
 
+int sys_set_times(int fd, const struct timespec times[2])
+{
+    return sys_fails_now() ? -EPERM : result(futimens(fd, times));
+}
+
 int sys_lchown(const char *path, uid_t owner, gid_t group)
 {
     return sys_fails_now() ? -EPERM : result(lchown(path, owner, group));

@@ -13,6 +13,11 @@ static const char *const endings[ENCODING_COUNT] = {
     [ENCODING_ZSTD] = ".zst",
 };
 
+const char *siblings_ending(enum encoding e)
+{
+    return endings[e];
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 void siblings_close(struct opened *o)

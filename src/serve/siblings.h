@@ -12,6 +12,8 @@
 
 struct files;
 
+const char *siblings_ending(enum encoding e);       /* ".gz"; not of identity */
+
 struct opened {                       /* a file and what is beside it */
     int fd;                           /* or -errno: there is none, and no siblings either */
     int siblings[ENCODING_COUNT];     /* descriptors; -1: none, or not looked for */
