@@ -11,7 +11,12 @@ NGINX_FILES = (
     "uwsgi/staging.ini",
     "uwsgi/notes.ini",
 )
-SLIPWAY_FILES = ("sites/production.ini", "sites/staging.ini", "sites/notes.ini")
+SLIPWAY_FILES = (
+    "slipway.ini",
+    "sites/production.ini",
+    "sites/staging.ini",
+    "sites/notes.ini",
+)
 SERVERS = ("nginx", "slipway")
 
 

@@ -195,12 +195,7 @@ def methods(front: Front) -> None:
     assert front.ask(MAIN, "/seen/", (), "POST", b"x").status in (403, 405)
 
 
-@row(
-    "Who may",
-    "a download that the application allows",
-    "X-Accel-Redirect to a protected folder",
-    slipway="not yet",
-)
+@row("Who may", "a download that the application allows", "X-Accel-Redirect to a protected folder")
 def x_accel(front: Front) -> None:
     assert front.ask(MAIN, "/reports/1/").status == 401
     answer = front.ask(MAIN, "/reports/1/", [BEARER])

@@ -172,7 +172,12 @@ def maintenance(front: Front) -> None:
     until("the site to open", lambda: front.ask(MAIN).status == 200)
 
 
-@row("Running it", "a log file for each site", "who serves several customers shows each his own")
+@row(
+    "Running it",
+    "a log file for each site",
+    "who serves several customers shows each his own",
+    slipway="not yet: the sites of a server share a log",
+)
 def logs(front: Front) -> None:
     front.ask(MAIN, "/seen/?mark-of-the-gallery")
     front.ask(NOTES, "/?mark-of-the-notes")

@@ -44,7 +44,7 @@ def sites_by_name(front: Front) -> None:
 def certificates(front: Front) -> None:
     by_name = {}
     for host in (MAIN, STAGING, NOTES):
-        with TlsPeer(front.address(True, host), host) as peer:
+        with TlsPeer(front.address(True), host) as peer:
             by_name[host] = peer.certificate
     assert by_name[MAIN] == by_name[STAGING] != by_name[NOTES]
 
@@ -249,12 +249,7 @@ def slow_path(front: Front) -> None:
     assert front.ask(MAIN, "/slow/?s=6").text == "at last\n"
 
 
-@row(
-    "The application",
-    "is given up elsewhere, with the site's page",
-    "504 and words for visitors",
-    slipway="not yet: its own words, not the site's page",
-)
+@row("The application", "is given up elsewhere, with the site's page", "504 and words for visitors")
 def too_slow(front: Front) -> None:
     answer = front.ask(MAIN, "/stuck/?s=9")
     assert answer.status == 504 and "<h1>Out of order</h1>" in answer.text
@@ -291,12 +286,7 @@ def upload_in_chunks(front: Front) -> None:
     assert front.ask(MAIN, "/api/pictures/", fields, "POST", data).status == 201
 
 
-@row(
-    "Uploads",
-    "too large is 413 with the site's page",
-    "1 MB where no more is expected",
-    slipway="not yet: its own words, not the site's page",
-)
+@row("Uploads", "too large is 413 with the site's page", "1 MB where no more is expected")
 def too_large(front: Front) -> None:
     answer = front.ask(MAIN, "/", (), "POST", bytes(1_200_000))
     assert answer.status == 413 and "<h1>Too large</h1>" in answer.text

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from certificates import make
 from http1 import Address, Fields, Peer, Response
@@ -33,21 +32,13 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-class Ports(NamedTuple):
-    http: int
-    https: int
-
-
-def free_ports() -> Ports:
-    return Ports(free_port(), free_port())
-
-
 @dataclass
 class World:
     """What both servers serve, in a folder of its own: /srv of the example is FOLDER/srv."""
 
     folder: Path
-    ports: Ports = field(default_factory=free_ports)
+    http: int = field(default_factory=free_port)
+    https: int = field(default_factory=free_port)
 
     @property
     def data(self) -> Path:
@@ -58,13 +49,11 @@ class World:
         text = re.sub(
             r"(?<![\w/.])/(srv|run|etc|var)/(?!nginx/uwsgi_params)", rf"{self.folder}/\1/", text
         )
-        text = re.sub(r"\blisten 80\b", f"listen 127.0.0.1:{self.ports.http}", text)
-        text = re.sub(r"\blisten 443\b", f"listen 127.0.0.1:{self.ports.https}", text)
-        text = re.sub(
-            r"(?<=^listen = )0\.0\.0\.0:80\b", f"127.0.0.1:{self.ports.http}", text, flags=re.M
-        )
+        text = re.sub(r"\blisten 80\b", f"listen 127.0.0.1:{self.http}", text)
+        text = re.sub(r"\blisten 443\b", f"listen 127.0.0.1:{self.https}", text)
+        text = re.sub(r"(?<=^listen = )0\.0\.0\.0:80\b", f"127.0.0.1:{self.http}", text, flags=re.M)
         return re.sub(
-            r"(?<=^listen = )0\.0\.0\.0:443\b", f"127.0.0.1:{self.ports.https}", text, flags=re.M
+            r"(?<=^listen = )0\.0\.0\.0:443\b", f"127.0.0.1:{self.https}", text, flags=re.M
         )
 
     def copy(self, source: str, target: str) -> None:
@@ -120,20 +109,19 @@ def make_world(folder: Path) -> World:
 class Front:
     """A server under test: who it is, and how it is asked."""
 
-    def __init__(self, name: str, world: World, ports: Mapping[str, Ports] | None = None):
-        self.name, self.world, self.ports = name, world, ports or {}
+    def __init__(self, name: str, world: World):
+        self.name, self.world = name, world
 
     def log_of(self, site: str) -> Path:
         return self.world.folder / "var/log" / self.name / f"{site}.log"
 
-    def address(self, tls: bool, host: str = "") -> Address:
-        ports = self.ports.get(host, self.world.ports)
-        return ("127.0.0.1", ports.https if tls else ports.http)
+    def address(self, tls: bool) -> Address:
+        return ("127.0.0.1", self.world.https if tls else self.world.http)
 
     def peer(self, host: str, tls: bool = True, source: str = "") -> Peer:
         if not tls:
-            return Peer(self.address(False, host), source=source)
-        return TlsPeer(self.address(True, host), host, source=source)
+            return Peer(self.address(False), source=source)
+        return TlsPeer(self.address(True), host, source=source)
 
     def ask(
         self,
@@ -227,18 +215,11 @@ def nginx_and_uwsgi(folder: Path) -> Iterator[Front]:
 @contextmanager
 def slipway(folder: Path) -> Iterator[Front]:
     world = make_world(folder)
-    hosts = {"production": "gallery.test", "staging": "staging.gallery.test", "notes": "notes.test"}
-    ports = {}
-    with ExitStack() as stack:
-        for site in SITES:
-            world.ports = ports[hosts[site]] = free_ports()
-            config = f"etc/slipway/sites/{site}.ini"
-            world.copy(f"sites/{site}.ini", config)
-            command = [SLIPWAY, "serve", "--config", str(folder / config)]
-            command += ["--control", f"unix:{folder}/run/{site}"]
-            log = folder / f"var/log/slipway/{site}.out"
-            is_alive = stack.enter_context(process(command, folder, log))
-        front = Front("slipway", world, ports)
-        world.ports = ports["gallery.test"]
+    for name in ("slipway.ini", *(f"sites/{site}.ini" for site in SITES)):
+        world.copy(name, f"etc/slipway/{name}")
+    config = folder / "etc/slipway/slipway.ini"
+    command = [SLIPWAY, "serve", "--config", str(config), "--control", f"unix:{folder}/run/c"]
+    with process(command, folder, folder / "var/log/slipway/out.log") as is_alive:
+        front = Front("slipway", world)
         until("slipway to answer", lambda: is_alive() and answers(front), START_S)
         yield front

@@ -60,7 +60,7 @@ def shoot(browser: Browser) -> Callable[[str], None]:
 def test_a_day_behind_the_wall(
     front: Front, browser: Browser, folder: Path, shoot: Callable[[str], None]
 ) -> None:
-    address = front.address(True, STAGING)
+    address = front.address(True)
     assert isinstance(address, tuple)
     place = f"{STAGING}:{address[1]}"
 

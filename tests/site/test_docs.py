@@ -119,9 +119,17 @@ class Place:
         ours = grp.getgrgid(os.getgid()).gr_name
         return " ".join(re.sub(r"^group=.*", f"group={ours}", word) for word in words)
 
+    def sites(self, value: str) -> str:
+        """A folder with one site."""
+        folder = self.project / value
+        folder.mkdir()
+        text = f"chdir = {self.project}\nhosts = example.org\n"
+        (folder / "one.ini").write_text(text)
+        return value
+
     def value(self, option: str, value: str) -> str:
-        if option == "listen":
-            return self.listener(value)
+        if option in ("listen", "sites"):
+            return self.listener(value) if option == "listen" else self.sites(value)
         fixed = {
             "chdir": str(self.project),
             "venv": sys.prefix,
@@ -154,7 +162,7 @@ def test_an_example_serves(sites: Sites, block: Block) -> None:
     place = Place(sites.folder / "x")
     (place.project / "slipway.ini").write_text(place.ini(block.text))
     names = names_of(block)
-    more = ["--site", "example"]
+    more = [] if "sites" in names else ["--site", "example"]
     if place.is_tls and "tls-certificate" not in names:
         more += make(sites.folder, "other", "example.org").options
     listen = None if "listen" in names else "127.0.0.1:0"
