@@ -64,6 +64,13 @@ static void print_edge(const json_t *e)
                  (long long)json_int(e, "refused", 0));
 }
 
+static void print_maintenance(const json_t *row)
+{
+    if (json_flag(row, "on", false))
+        (void)printf("!  maintenance, by the %s%s%s\n", json_text(row, "by", ""), json_text(row, "message", "")[0] ? ": " : "",
+                     json_text(row, "message", ""));
+}
+
 /* All of them when they are few, else those that end soon. */
 static void print_certificates(const json_t *rows)
 {
@@ -144,6 +151,7 @@ static void print_server(const json_t *answer)
                      json_text(site, "framework", ""), (long long)json_int(site, "generation", 0),
                      json_text(site, "folder", ""));
         print_hosts(json_object_get(site, "hosts"));
+        print_maintenance(json_object_get(site, "maintenance"));
         print_workers(json_object_get(site, "workers"));
     }
     print_edges(json_object_get(answer, "edges"));
@@ -174,6 +182,7 @@ int verb_status(int argc, char **argv)
         print_server(answer);
     } else {
         print_head(answer);
+        print_maintenance(json_object_get(answer, "maintenance"));
         print_certificates(json_object_get(answer, "certificates"));
         print_dropped(answer);
         print_workers(json_object_get(answer, "workers"));

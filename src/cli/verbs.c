@@ -207,10 +207,9 @@ int verb_serve(int argc, char **argv)
 
 /* ---- asking who serves ---- */
 
-json_t *verbs_ask_site(struct conf *c, const char *verb, const char *site)
+json_t *verbs_ask_with(struct conf *c, const json_t *request)
 {
     char path[CONTROL_PATH_BYTES], why[CONF_WHY_BYTES];
-    json_t *request = json_pack("{s:s, s:s}", "verb", verb, "site", site);
     const char *name = c->site;
     if (c->sites[0])
         c->site = "";                                  /* the socket is the server's */
@@ -219,6 +218,13 @@ json_t *verbs_ask_site(struct conf *c, const char *verb, const char *site)
     json_t *answer = rc < 0 ? NULL : control_call(path, request, why);
     if (!answer)
         (void)verbs_fail(EXIT_WRONG, "%s", request ? why : "out of memory");
+    return answer;
+}
+
+json_t *verbs_ask_site(struct conf *c, const char *verb, const char *site)
+{
+    json_t *request = json_pack("{s:s, s:s}", "verb", verb, "site", site);
+    json_t *answer = verbs_ask_with(c, request);
     json_decref(request);
     return answer;
 }

@@ -43,6 +43,7 @@ struct conf *verbs_load_quietly(int argc, char **argv, int *status, char *why);
  * *status. */
 /* The answer of who serves by these options to one word about a site ("": the only one), new; NULL after
  * a sentence. */
+json_t *verbs_ask_with(struct conf *c, const json_t *request);         /* ... to any request */
 json_t *verbs_ask_site(struct conf *c, const char *verb, const char *site);
 json_t *verbs_ask(int argc, char **argv, const char *verb, int *status);
 /* Says why an answer is not ok, with its traceback: EXIT_WRONG. */

@@ -259,7 +259,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         enum conf_option option;
         const char *(*check)(struct span *);
     } checks[] = {
-        { CONF_trusted_peers, check_networks }, { CONF_trusted_field, check_field },
+        { CONF_trusted_peers, check_networks }, { CONF_maintenance_allow, check_networks }, { CONF_trusted_field, check_field },
         { CONF_request_id_field, check_field }, { CONF_traceparent, check_traceparent },
         { CONF_tls_client, check_tls_client }, { CONF_error_page, check_error_page },
         { CONF_hosts, check_host },

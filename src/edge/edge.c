@@ -21,6 +21,7 @@
 #include "edge/edge_private.h"
 #include "edge/h2_conn.h"
 #include "serve/files.h"
+#include "serve/maintenance.h"
 #include "tls/tls.h"
 
 enum { HELPER_JOBS_MAX = 256, ACCEPT_PAUSE_MS = 100, ACCEPT_WARN_AGAIN_MS = 10000 };
@@ -294,6 +295,8 @@ static int obey_for(struct edge *e, struct serve *serve, const struct channel_ms
         serve_switched(serve, msg->generation);
         serve_changed(serve, msg->generation, 0);
         break;
+    case CHANNEL_MAINTENANCE:
+        return maintenance_told(serve, text);
     case CHANNEL_CHANGED:
         serve_changed(serve, msg->generation, msg->a);
         return 0;
@@ -315,7 +318,7 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
         if (site)
             serve_down(&site->serve);
         return limit_files(e);
-    case CHANNEL_FILES: case CHANNEL_SWITCH: case CHANNEL_CHANGED:
+    case CHANNEL_FILES: case CHANNEL_SWITCH: case CHANNEL_CHANGED: case CHANNEL_MAINTENANCE:
     case CHANNEL_GENERATION: case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
     case CHANNEL_RETIRE: case CHANNEL_FORGET:
         if (site)

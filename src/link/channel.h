@@ -55,6 +55,8 @@ enum channel_kind {
     CHANNEL_DRAIN,              /* stop: accept what is in the backlog, finish, exit 0; a = 1: another
                                  * edge has taken over */
     CHANNEL_REPORT,             /* answered by STATS */
+    CHANNEL_MAINTENANCE,        /* of a site; text: {"on":BOOL,"message":TEXT,"page":HTML,
+                                 * "allow":[NETWORK]} (serve/maintenance.h) */
     CHANNEL_CHANGED,            /* generation, a = how often its templates or files changed
                                  * (`run --live`) */
     CHANNEL_CERTIFICATES,       /* fd: as above, instead of those before */

@@ -7,6 +7,8 @@
  *                                      "rss_kib"}],...}
  *   {"verb":"reload"}  -> {"ok":true,"generation":N} once the new one serves, or
  *                         {"ok":false,"error":SENTENCE,"traceback":TEXT}
+ *   {"verb":"maintenance","on":BOOL,"message":TEXT,"allow":[NETWORK]}
+ *                      -> as status, once every edge knows; or {"ok":false,"error":SENTENCE}
  *   {"verb":"stop"}    -> {"ok":true} once everything ended (the master's last words)
  *
  * Each takes "site":NAME too; a name that no site has is an error.

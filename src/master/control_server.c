@@ -111,6 +111,18 @@ static void do_stop(struct control_client *c, struct site *site)
     master_stop(c->server->master, false);
 }
 
+/* Answered as status is: what the edges then say, they say behind the order. */
+static void do_maintenance(struct control_client *c, struct site *site, const json_t *request)
+{
+    bool is_named = json_text(request, "site", "")[0] || !c->server->master->conf->sites[0];
+    const char *wrong = is_named ? maintenance_order(&site->maintenance, request)
+                                 : "several sites are served: say which one by --site NAME";
+    if (wrong)
+        refuse(c, wrong);
+    else
+        do_status(c, site);
+}
+
 /* Files came and went.  Who asked reloads what is there, one after the other. */
 static void do_sites(struct control_client *c, const char *only)
 {
@@ -133,6 +145,7 @@ static const struct verb {
     { "reload", CONTROL_RELOAD, do_reload },
     { "stop", CONTROL_STOP, do_stop },
     { "sites", CONTROL_SITES, NULL },
+    { "maintenance", CONTROL_MAINTENANCE, NULL },
     { "await", CONTROL_AWAIT, do_await },
 };
 
@@ -154,6 +167,8 @@ static void act_on(struct control_client *c, const json_t *request)
         c->under_way = verbs[i].verb;
         if (verbs[i].act)
             verbs[i].act(c, site);
+        else if (verbs[i].verb == CONTROL_MAINTENANCE)
+            do_maintenance(c, site, request);
         else
             do_sites(c, site_name);
         return;

@@ -276,6 +276,22 @@ void edges_tell_about(struct edges *all, enum channel_kind kind, const struct wo
             post(&all->places[i], msg, SPAN(""), NULL, 0);
 }
 
+static void post_maintenance(struct edge_place *e, const struct site *s)
+{
+    char *text = maintenance_say(&s->maintenance);
+    if (text)
+        post(e, (struct channel_msg){ .kind = CHANNEL_MAINTENANCE, .site = s->id }, span_of(text), NULL, 0);
+    else
+        cannot_tell(e, CHANNEL_MAINTENANCE, -ENOMEM);
+    sys_free(text);
+}
+
+void edges_tell_maintenance(struct edges *all, const struct site *s)
+{
+    for (unsigned i = 0; i < all->count && !s->is_gone; i++)
+        post_maintenance(&all->places[i], s);
+}
+
 void edges_tell_certificates(struct edges *all)
 {
     const struct channel_msg msg = { .kind = CHANNEL_CERTIFICATES };
@@ -440,6 +456,8 @@ static void tell_everything(struct edge_place *e)
             post_site(e, site, site->conf, -1, 0);
         if (site_is_down(site))
             post(e, (struct channel_msg){ .kind = CHANNEL_SITE_DOWN, .site = site->id }, SPAN(""), NULL, 0);
+        if (site->maintenance.since_s != 0)
+            post_maintenance(e, site);
     }
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);

@@ -18,6 +18,7 @@
 struct master;
 struct site;
 struct generation;
+struct site;
 struct worker;
 
 struct edge_place {
@@ -63,6 +64,7 @@ void edges_tell_worker(struct edges *e, const struct worker *w);
 /* kind: CHANNEL_WORKER_REST, CHANNEL_WORKER_DEAD (status: as waitpid gave it) */
 void edges_tell_about(struct edges *e, enum channel_kind kind, const struct worker *w, int status);
 void edges_tell_options(struct edges *e, const struct generation *g);     /* its files: at once */
+void edges_tell_maintenance(struct edges *e, const struct site *s);      /* as it is now: all edges */
 void edges_tell_certificates(struct edges *e);           /* new ones: all edges */
 void edges_ask(struct edges *e); /* for figures: control_server_step() when one answers */
 bool edges_have_answered(const struct edges *e);

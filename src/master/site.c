@@ -20,6 +20,7 @@ void site_init(struct site *s, struct master *m, const struct master_start *star
     list_init(&s->waiting_again);
     timer_init(&s->timer, renew);
     annexes_init(&s->annexes, s);
+    maintenance_init(&s->maintenance, s);
     list_add_before(&m->sites, &s->node);
 }
 
@@ -76,6 +77,7 @@ void site_sweep(struct site *s)
 void site_start(struct site *s)
 {
     site_sweep(s); /* the last one may have been killed */
+    maintenance_watch(&s->maintenance);
     if (s->start->excuse)
         site_failed(s, NULL, s->start->excuse, "");
     else
@@ -184,6 +186,7 @@ void site_serves(struct site *s, struct generation *g)
         notify_reloaded(&s->master->notify, s->project->name, g->number, NULL);
     watcher_serves(s->master->watcher, g);
     annexes_watch(&s->annexes);
+    maintenance_watch(&s->maintenance);
     answer_serving(s, g);
     if (old)
         generation_retire(old);
@@ -277,5 +280,6 @@ void site_done(struct site *s)
 {
     timer_off(s->master->loop, &s->timer);
     annexes_done(&s->annexes);
+    maintenance_done(&s->maintenance);
     list_remove(&s->node);
 }

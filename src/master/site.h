@@ -5,6 +5,7 @@
 #include "master/annexes.h"
 #include "master/backoff.h"
 #include "master/generation.h"
+#include "master/maintenance.h"
 #include "master/master.h"
 
 struct master;
@@ -28,6 +29,7 @@ struct site {
     bool is_gone;                   /* its file is: it ends */
     bool wants_another;
     struct annexes annexes;         /* files that its options name */
+    struct maintenance maintenance;
     struct timer timer;             /* before a renewal is tried again */
     struct backoff backoff;
 };

@@ -123,11 +123,12 @@ static json_t *site_row(const struct master *m, const struct site *s)
     json_t *hosts = json_array();
     for (size_t i = 0; i < c->hosts.count; i++)
         (void)json_array_append_new(hosts, json_string(c->hosts.items[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o}", "site", s->project->name,
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "site", s->project->name,
                      "state", s->is_gone ? "going" : site_is_down(s) ? "failed" : phase_name(m, s),
                      "generation", (json_int_t)(g ? g->number : 0), "framework", json_text(report, "framework", ""),
                      "application", json_text(report, "application", ""), "folder", s->project->folder,
-                     "hosts", hosts, "generations", generation_rows(s), "workers", worker_rows(s));
+                     "hosts", hosts, "generations", generation_rows(s), "workers", worker_rows(s), "maintenance",
+                     maintenance_row(&s->maintenance));
 }
 
 /* Of a server of several sites. */
@@ -158,7 +159,7 @@ static json_t *site_status(const struct master *m)
     const struct generation *g = s->current;
     const json_t *report = g ? g->report : NULL;
     return json_pack("{s:b, s:s, s:s, s:i, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:o, "
-                     "s:o, s:o, s:o}",
+                     "s:o, s:o, s:o, s:o}",
                      "ok", 1, "site", s->project->name, "version", SLIPWAY_VERSION,
                      "pid", (int)getpid(), "state", phase_name(m, s), "url", urls(&m->listeners),
                      "generation", (json_int_t)(g ? g->number : 0),
@@ -170,7 +171,7 @@ static json_t *site_status(const struct master *m)
                      "restarts", (json_int_t)m->restarts, "reloads", (json_int_t)m->reloads,
                      "generations", generation_rows(s), "edges", edge_rows(&m->edges),
                      "workers", worker_rows(s), "certificates",
-                     certificates_rows(&m->certificates));
+                     certificates_rows(&m->certificates), "maintenance", maintenance_row(&s->maintenance));
 }
 
 json_t *status_make(const struct master *m)

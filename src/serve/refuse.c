@@ -173,7 +173,7 @@ static struct body choose(struct exchange *x, const struct refusal *r)
     struct body body = { 0 };
     if (prefers_json(&x->request))
         body = problem(x, r->status, words);
-    else if (pages_find(x, r->status, &page) || r->page.len > 0)
+    else if (r->is_page_first || pages_find(x, r->status, &page) || r->page.len > 0)
         body = fill(x, &page, r->status, words);
     return body.type.len > 0 ? body : sentence(x, r->status, words);
 }

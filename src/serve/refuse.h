@@ -20,6 +20,7 @@ struct refusal {
     struct span words;                /* a sentence instead of the usual one; "" for that.  Any bytes: a
                                        * form that could not hold them escapes them */
     struct span page;                 /* HTML for who likes pages, where the project has none; "" */
+    bool is_page_first;               /* ... also where it has one */
 };
 
 /* Answered, and the end was told. */

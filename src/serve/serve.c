@@ -16,6 +16,7 @@
 #include "serve/finish.h"
 #include "serve/headers.h"
 #include "serve/logins.h"
+#include "serve/maintenance.h"
 #include "serve/pages.h"
 #include "serve/rate.h"
 #include "serve/redirect.h"
@@ -29,6 +30,7 @@ static const struct stage {
     { "health", stage_health },
     { "host", stage_host },
     { "gate", stage_gate },
+    { "maintenance", stage_maintenance },
     { "opening", stage_opening },
     { "rate", stage_rate },
     { "redirect", stage_redirect },
@@ -130,6 +132,7 @@ void serve_done(struct serve *s)
     hosts_done(&s->allowed);
     headers_free(s->headers);
     pages_free(s->pages);
+    maintenance_free(s->maintenance);
     files_free(s->files);
     routes_let(s->next);
     routes_let(s->routes);

@@ -40,6 +40,7 @@ struct serve {
     struct wall *wall;                /* NULL: everybody may come in */
     struct logins *logins;            /* NULL until somebody logs in */
     struct hosts allowed;             /* ALLOWED_HOSTS: the application takes them */
+    struct maintenance *maintenance;  /* told by the master: it is on; NULL: it is not */
     struct pages *pages;              /* the project's own for errors; NULL: none */
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
     bool is_behind_front;             /* a trusted peer heeds X-Accel-Redirect itself (option protected) */

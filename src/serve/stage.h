@@ -7,6 +7,7 @@ enum stage_says { STAGE_PASS, STAGE_ANSWERED, STAGE_WAITS, STAGE_WANTS_BODY };
 enum stage_says stage_health(struct exchange *x);
 enum stage_says stage_host(struct exchange *x);
 enum stage_says stage_gate(struct exchange *x);
+enum stage_says stage_maintenance(struct exchange *x);
 enum stage_says stage_rate(struct exchange *x);
 /* `run --live`: behind health_path */
 enum stage_says stage_changes(struct exchange *x, struct span name);

@@ -275,3 +275,18 @@ def test_requests_for_a_site_that_starts_wait(sites: Sites, server: Server) -> N
     assert ask(site, "blog.test", "/static/a.css").body.startswith(b"a {")
     assert ask(site, "blog.test").body.startswith(b"blog ")
     assert ask(site, "shop.test").body.startswith(b"shop ")
+
+
+def test_maintenance_is_of_one(server: Server) -> None:
+    for name in ("blog", "shop"):
+        server.file(name, hosts=(f"{name}.test",))
+    site = server.start()
+    done = site.verb("maintenance", "on")
+    assert done.returncode == 1 and "--site NAME" in done.stderr
+    assert site.verb("maintenance", "on", "--site", "shop").returncode == 0
+    assert ask(site, "shop.test").status == 503 and ask(site, "blog.test").status == 200
+    rows = server.rows()
+    assert rows["shop"]["maintenance"]["on"] and not rows["blog"]["maintenance"]["on"]
+    assert site.verb("maintenance", "off", "--site", "shop").returncode == 0
+    assert ask(site, "shop.test").status == 200
+    assert "no site is called" in site.verb("maintenance", "on", "--site", "none").stderr
