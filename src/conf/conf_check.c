@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "conf/access_list.h"
 #include "conf/conf_private.h"
+#include "conf/header_rule.h"
 #include "conf/listen.h"
 #include "conf/error_page.h"
 #include "conf/rate_rule.h"
@@ -54,6 +55,23 @@ static const char *check_redirect(struct span *text)
 {
     struct redirect_rule rule;
     return text->len == 0 || redirect_rule_parse(*text, &rule) == 0 ? NULL : REDIRECT_RULE_TAKES;
+}
+
+static const char *check_header(struct span *text)
+{
+    struct field field;
+    return header_rule_parse(*text, &field) == 0 ? NULL : HEADER_RULE_TAKES;
+}
+
+static const char *check_header_name(struct span *text)
+{
+    return header_rule_may_name(*text) ? NULL : HEADER_NAME_TAKES;
+}
+
+static const char *check_cache_control(struct span *text)
+{
+    bool is_right = field_value_is_valid(*text) && span_trim(*text).len == text->len;
+    return is_right ? NULL : "directives, such as max-age=3600 or no-store";
 }
 
 static const char *check_canonical_host(struct span *text)
@@ -274,6 +292,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_access_format, check_access_format }, { CONF_umask, check_umask },
         { CONF_redirect, check_redirect },     { CONF_canonical_host, check_canonical_host },
         { CONF_basic_auth_realm, check_realm },
+        { CONF_header, check_header },         { CONF_header_remove, check_header_name },
+        { CONF_cache_control, check_cache_control },
         { CONF_allow, check_visitors },       { CONF_deny, check_visitors },
         { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
         { CONF_access_fields, check_access_fields },

@@ -6,6 +6,7 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "serve/headers.h"
+#include "serve/policy.h"
 #include "serve/serve.h"
 
 enum { ADDED_MAX = HEADERS_MAX + 3, TIMING_BYTES = 120 };
@@ -119,7 +120,10 @@ int finish_head(struct exchange *x)
 {
     const struct headers *headers = x->is_of_app ? NULL : headers_of(x);
     struct field added[ADDED_MAX];
+    const struct policy *policy = x->route ? x->route->policy : NULL;
     size_t count = 0;
+    if (policy)
+        policy_cache(policy, x);
     if (x->is_private)
         make_private(x);
     if (x->set_cookie.len > 0)
@@ -129,6 +133,8 @@ int finish_head(struct exchange *x)
     count += add_names(x, added + count);
     if (count > 0)
         add_fields(x, added, count);
+    if (policy)
+        policy_fields(policy, x);
     x->set_cookie = SPAN("");
     x->has_head = true;
     return x->out->head(x, &x->response);

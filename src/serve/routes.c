@@ -5,6 +5,7 @@
 #include "serve/gate.h"
 #include "serve/login.h"
 #include "serve/named.h"
+#include "serve/policy.h"
 #include "serve/redirect.h"
 
 static void read_pattern(struct route *r, const char *pattern)
@@ -25,6 +26,8 @@ static int prepare(struct route *r, const struct conf *conf, const struct named 
         r->redirect = redirect_new(conf, named_redirects(named, conf->redirects), &rc);
     if (rc == 0)
         r->login = login_new(conf, named_passwords(named, conf->basic_auth), &rc);
+    if (rc == 0)
+        r->policy = policy_new(conf, &rc);
     return rc;
 }
 
@@ -33,6 +36,7 @@ static void forget(struct route *r)
     gate_free(r->gate);
     redirect_free(r->redirect);
     login_free(r->login);
+    policy_free(r->policy);
 }
 
 struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent)

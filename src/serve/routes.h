@@ -5,7 +5,8 @@
  *        pattern with '*' (any bytes, also '/') is one of whole paths.  Of several that match, the one
  *        with most bytes other than '*'; of equals, the first.
  * Cost   each pattern is looked at once a request; none without sections.
- * Made   with what stages want to have read before the first request (gate, redirect, login).
+ * Made   with what stages want to have read before the first request (gate,
+ *        redirect, login), and before the first response (policy).
  * Owner  counted: who made it has it, and every exchange under its options.  The conf goes with the
  *        last one.
  */
@@ -20,6 +21,7 @@ struct route {
     bool is_glob;
     struct gate *gate;            /* NULL: everybody may do everything */
     struct redirect *redirect;    /* NULL: nobody is sent elsewhere */
+    struct policy *policy;        /* of responses; NULL: none */
     struct login *login;          /* NULL: nobody is asked who he is */
 };
 
