@@ -197,6 +197,12 @@ def ids_of(pid: int) -> tuple[int, int]:
     return tuple(int(re.search(rf"^{name}:\t(\d+)", text, re.M)[1]) for name in ("Uid", "Gid"))
 
 
+def is_for_all(path: str) -> bool:
+    """Whether any user of this machine can use it, by its name and where its links lead."""
+    names = {Path(path), Path(path).resolve(), Path(path).parent.resolve() / Path(path).name}
+    return all(folder.stat().st_mode & 1 for name in names for folder in (name, *name.parents))
+
+
 def limit_files(pid: int, most: int) -> None:
     """RLIMIT_NOFILE of another process, as its own user: root may lack that right (containers)."""
     user, group = ids_of(pid)

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 import pytest
 from conftest import Sites
 from http1 import Cut, Peer
-from program import ROOT, SANITIZER_REPORTS, Site, until
+from program import APPS, PYTHON, ROOT, SANITIZER_REPORTS, Site, is_for_all, until
 
 PROGRAM = ROOT / os.environ.get("SLIPWAY_FAULTS_BIN", "build-faults/slipway")
 STRIDE = int(os.environ.get("SLIPWAY_FAULT_STRIDE", "7"))
@@ -27,13 +27,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def surroundings() -> dict[str, str]:
+    """Of a service: somebody is told, and root's workers are another user, where he can be."""
+    env = {"ASAN_OPTIONS": "detect_leaks=1", "NOTIFY_SOCKET": "@slipway-test-nobody-hears"}
+    is_for_him = all(is_for_all(str(path)) for path in (PROGRAM, PYTHON, APPS))
+    return env | ({"SLIPWAY_USER": "daemon"} if os.geteuid() == 0 and is_for_him else {})
+
+
 def start(sites: Sites, env: dict[str, str]) -> Site:
     path = sites.folder / "s"
     return sites.start(
         "plain",
         *LIMITS,
         listen=f"unix:{path}",
-        env={"ASAN_OPTIONS": "detect_leaks=1"} | env,
+        env=surroundings() | env,
         program=str(PROGRAM),
         waits=False,
     )

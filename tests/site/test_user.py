@@ -1,19 +1,40 @@
 """Root starts it, and the project's code runs as the site's user: options user, group and umask."""
 
+import atexit
+import functools
 import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from conftest import Sites
 from http1 import Peer, build, get, post
-from program import PYTHON, SLIPWAY, Site, environment, ids_of, run
+from program import PYTHON, SLIPWAY, Site, environment, ids_of, is_for_all
+from program import run as run_program
 from projects import make_django, write
 
 DAEMON, BIN, ADM, NOBODY = 1, 2, 4, 65534  # of every Debian; the last one are the edges
+
+
+def program_for_all() -> str:
+    """A tree may lie in a folder that is root's alone."""
+    if is_for_all(SLIPWAY):
+        return SLIPWAY
+    folder = Path(tempfile.mkdtemp(prefix="slipway-for-all-", dir="/tmp"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    shutil.copytree(Path(SLIPWAY).parent / "python" / "slipway", folder / "python" / "slipway")
+    return shutil.copy(SLIPWAY, folder)
+
+
+PROGRAM = program_for_all()
+INTERPRETER = PYTHON if is_for_all(PYTHON) else "/usr/bin/python3"
+OURS = {"program": PROGRAM, "python": INTERPRETER}
+run = functools.partial(run_program, program=PROGRAM)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give itself up")
 
 APPLICATION = """
@@ -52,7 +73,7 @@ def make(sites: Sites, owner: int = DAEMON) -> Path:
 
 def start(sites: Sites, folder: Path, *options: str, **more: str) -> Site:
     env = {"SLIPWAY_USER": "", "XDG_RUNTIME_DIR": "/run/user/0", **more}
-    return sites.start("own", *options, chdir=folder, env=env)
+    return sites.start("own", *options, **OURS, chdir=folder, env=env)
 
 
 def facts(site: Site, path: str = "/") -> dict[str, object]:
@@ -63,7 +84,7 @@ def facts(site: Site, path: str = "/") -> dict[str, object]:
 @pytest.mark.parametrize("verb", ["serve", "run"])
 def test_the_owner_of_the_folder(sites: Sites, verb: str) -> None:
     folder = make(sites)
-    site = sites.start("own", chdir=folder, verb=verb, env={"SLIPWAY_USER": ""})
+    site = sites.start("own", **OURS, chdir=folder, verb=verb, env={"SLIPWAY_USER": ""})
     for name, user in (("zygote", DAEMON), ("worker", DAEMON), ("edge", NOBODY), ("scribe", 0)):
         assert {ids_of(pid)[0] for pid in site.pids(name)} == {user}, name
     assert ids_of(site.pid) == (0, 0)
@@ -137,7 +158,7 @@ def test_what_it_writes_is_his(sites: Sites) -> None:
 def test_a_reload_changes_him(sites: Sites) -> None:
     folder = make(sites)
     ini = write(folder / "slipway.ini", "[slipway]\nuser = daemon\n")
-    site = sites.start("own", chdir=folder, env={"SLIPWAY_USER": ""})
+    site = sites.start("own", **OURS, chdir=folder, env={"SLIPWAY_USER": ""})
     site.process.poll()
     assert facts(site)["ids"] == [DAEMON, DAEMON]
     ini.write_text("[slipway]\nuser = bin\n")
@@ -169,7 +190,7 @@ def test_root_is_warned_of(sites: Sites) -> None:
     ],
 )
 def test_options_that_will_not_do(sites: Sites, options: tuple[str, ...], words: str) -> None:
-    arguments = ("--listen", "127.0.0.1:0", "--python", PYTHON, *options)
+    arguments = ("--listen", "127.0.0.1:0", "--python", INTERPRETER, *options)
     done = run("serve", "own:application", *arguments, folder=make(sites))
     assert done.returncode in (1, 2) and words in done.stderr
 
@@ -178,7 +199,7 @@ def test_options_that_will_not_do(sites: Sites, options: tuple[str, ...], words:
 def test_what_he_cannot_reach_is_named(sites: Sites) -> None:
     folder = make(sites)
     sites.folder.chmod(0o700)
-    arguments = ("own:application", "--python", PYTHON, "--chdir", str(folder))
+    arguments = ("own:application", "--python", INTERPRETER, "--chdir", str(folder))
     done = run("serve", *arguments, "--listen", "127.0.0.1:0")
     words = (
         "daemon (owner of the project's folder), whom the project runs as, cannot enter "
@@ -195,7 +216,7 @@ def test_a_file_of_his_names_nobody_else(sites: Sites) -> None:
     folder = make(sites)
     ini = write(folder / "slipway.ini", "[slipway]\nuser = root\n")
     os.chown(ini, DAEMON, DAEMON)
-    arguments = ("own:application", "--python", PYTHON, "--listen", "127.0.0.1:0")
+    arguments = ("own:application", "--python", INTERPRETER, "--listen", "127.0.0.1:0")
     done = run("serve", *arguments, folder=folder)
     assert done.returncode == 1 and "counts for root only in a file of root's" in done.stderr
     ini.write_text("[slipway]\nuser = daemon\n")
@@ -206,7 +227,7 @@ def test_a_file_of_his_names_nobody_else(sites: Sites) -> None:
 
 
 def start_quietly(sites: Sites, folder: Path) -> Site:
-    site = sites.start("own", chdir=folder, waits=False, env={"SLIPWAY_USER": ""})
+    site = sites.start("own", **OURS, chdir=folder, waits=False, env={"SLIPWAY_USER": ""})
     return site.wait_ready()
 
 
@@ -214,7 +235,7 @@ def start_quietly(sites: Sites, folder: Path) -> Site:
 def test_check_and_exec_are_his_too(sites: Sites) -> None:
     folder = make(sites)
     found = json.loads(
-        run("check", "--json", "own:application", "--python", PYTHON, folder=folder).stdout
+        run("check", "--json", "own:application", "--python", INTERPRETER, folder=folder).stdout
     )
     assert found["user"] == "daemon"
     command = ("id", "-un")
@@ -230,9 +251,17 @@ def test_without_root_it_stays_who_it_is(sites: Sites) -> None:
     """High ports, and nobody to become."""
     folder = make(sites)
     (folder / ".env").unlink()
-    command = [SLIPWAY, "serve", "own:application", "--python", PYTHON, "--listen", "127.0.0.1:0"]
+    command = [
+        PROGRAM,
+        "serve",
+        "own:application",
+        "--python",
+        INTERPRETER,
+        "--listen",
+        "127.0.0.1:0",
+    ]
     them = {"user": DAEMON, "group": DAEMON, "extra_groups": [], "cwd": folder}
-    if subprocess.run([SLIPWAY, "version"], capture_output=True, check=False, **them).returncode:
+    if subprocess.run([PROGRAM, "version"], capture_output=True, check=False, **them).returncode:
         pytest.skip("the program is not for other users here")
     env = environment({"TMPDIR": "/tmp", "HOME": "/tmp"})
     refused = subprocess.run(
@@ -260,6 +289,8 @@ def test_without_root_it_stays_who_it_is(sites: Sites) -> None:
 
 @as_root
 def test_check_tells_what_he_cannot_write(sites: Sites) -> None:
+    if INTERPRETER != PYTHON:
+        pytest.skip("the tests' Django is root's alone")
     sites.folder.chmod(0o711)
     folder = make_django(sites.folder / "django")
     data = folder / "data"
@@ -274,7 +305,7 @@ def test_check_tells_what_he_cannot_write(sites: Sites) -> None:
     write(data / "db.sqlite3", "")
     os.chown(data, DAEMON, DAEMON)
     os.chown(folder, DAEMON, DAEMON)
-    done = run("check", "--json", "--python", PYTHON, folder=folder)
+    done = run("check", "--json", "--python", INTERPRETER, folder=folder)
     rows = {row["name"]: row for row in json.loads(done.stdout)["checks"]}
     assert rows["media"]["fix"] == f"chown -R daemon {data / 'uploads'}"
     assert rows["database"]["text"] == f"{data / 'db.sqlite3'} cannot be written by this user"
@@ -288,11 +319,18 @@ def test_each_site_has_its_own(sites: Sites) -> None:
         folder = sites.folder / name
         write(folder / "own.py", APPLICATION)
         os.chown(folder, owner, owner)
-        lines = f"chdir = {folder}\napp = own:application\nhosts = {name}.test\npython = {PYTHON}\n"
+        lines = f"chdir = {folder}\napp = own:application\nhosts = {name}.test\n"
+        lines += f"python = {INTERPRETER}\n"
         write(sites.folder / "etc" / "sites" / f"{name}.ini", lines)
     server = write(sites.folder / "etc" / "slipway.ini", "sites = sites\n")
     site = sites.start(
-        None, "--config", str(server), chdir=server.parent, python=None, env={"SLIPWAY_USER": ""}
+        None,
+        "--config",
+        str(server),
+        chdir=server.parent,
+        python=None,
+        program=PROGRAM,
+        env={"SLIPWAY_USER": ""},
     )
     for name, owner in (("one", DAEMON), ("two", BIN)):
         with Peer(site.address) as peer:
