@@ -115,6 +115,8 @@ class Wire:
         if source:
             self.socket.bind((source, 0))
         self.socket.connect(address)
+        if family == socket.AF_INET:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(before)
         if context:
             self.socket = context.wrap_socket(self.socket, server_hostname="site.test")

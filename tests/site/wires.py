@@ -38,6 +38,9 @@ class Asker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._one.close()
 
     def ask(
