@@ -257,6 +257,8 @@ def run(channel: socket.socket, extension: ModuleType, facts_fd: int) -> None:
         debugger = load("_slipway_debugger", "debugger.py")
         develop = load("_slipway_develop", "develop.py").Develop(channel, start)
     prepare(start)
+    if not start.get("development"):
+        load("_slipway_tagged", "tagged.py").install(extension.request_id)
     if known:
         facts, obtain = known["facts"], lambda: import_alone(start, develop)
     else:

@@ -210,6 +210,11 @@ static const char *check_access_quiet(struct span *text)
     return NULL;
 }
 
+static const char *check_log_format(struct span *text)
+{
+    return span_eq(*text, SPAN("text")) || span_eq(*text, SPAN("json")) ? NULL : "text or json";
+}
+
 static const char *check_log_fields(struct span *text)
 {
     struct span names[LOG_FIELDS_MAX];
@@ -298,6 +303,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
         { CONF_access_fields, check_access_fields },
         { CONF_log_fields, check_log_fields },
+        { CONF_log_format, check_log_format },
         { CONF_access_only, check_access_only },
         { CONF_access_quiet, check_access_quiet },
     };

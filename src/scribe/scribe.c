@@ -21,6 +21,7 @@
 #include "conf/conf.h"
 #include "link/channel.h"
 #include "scribe/lines.h"
+#include "scribe/log_record.h"
 #include "scribe/short.h"
 #include "scribe/sink.h"
 
@@ -41,6 +42,8 @@ struct scribe {
     struct conf *conf;
     int channel_fd;               /* -1 once it ended */
     struct stream access, output;
+    struct buf line;              /* of the log, under way */
+    bool is_json;                 /* the log is */
     bool is_development;          /* `run`: access lines that are pleasant to read */
     bool has_colour;              /* ... in colours */
     int64_t ended_us;             /* when nobody was left; 0 before */
@@ -48,9 +51,21 @@ struct scribe {
     int64_t reported_us;
 };
 
-static void take_line(void *user, struct span line)
+/* Of the log.  Under `run` the terminal is somebody's who sees one request at a time. */
+static void take_output(void *user, struct span line)
 {
-    sink_line(user, line);
+    struct scribe *s = user;
+    struct log_record r = log_record_read(line);
+    char time_text[SINK_STAMP_BYTES];
+    struct span stamp = { time_text, sink_stamp(time_text) };
+    int rc = 0;
+    buf_take(&s->line, buf_len(&s->line));
+    if (s->is_json)
+        rc = log_record_json(&r, stamp, &s->line);
+    else if (r.shown.at != line.at && !s->is_development)
+        rc = buf_addf(&s->line, "[%.*s] %.*s", (int)r.id.len, r.id.at, (int)r.shown.len, r.shown.at);
+    bool is_made = rc == 0 && buf_len(&s->line) > 0;
+    sink_line(&s->output.sink, is_made ? buf_span(&s->line) : r.shown);
 }
 
 /* For people, unless it goes to a file. */
@@ -204,7 +219,7 @@ static void turn(struct scribe *s)
     /* A request's traceback was said before its access line: poll() looked in this order, too, so
      * whose line is seen, its traceback is. */
     if (fds[2].revents)
-        read_stream(&s->output, take_line, &s->output.sink);
+        read_stream(&s->output, take_output, s);
     if (fds[1].revents)
         read_stream(&s->access, take_access, s);
     if (fds[0].revents) /* last: what was said before 'r' goes to the old files */
@@ -263,10 +278,12 @@ static int open_all(struct scribe *s, char *why)
     s->access.fd = CHANNEL_ACCESS_FD;
     s->output.fd = CHANNEL_OUTPUT_FD;
     sink_init(&s->access.sink, s->conf->access_log, STDOUT_FILENO, false);
-    sink_init(&s->output.sink, s->conf->log, STDERR_FILENO, true);
+    s->is_json = strcmp(s->conf->log_format, "json") == 0;
+    sink_init(&s->output.sink, s->conf->log, STDERR_FILENO, !s->is_json);
     s->access.sink.name = "access log";
     s->output.sink.name = "log";
-    s->access.sink.told = &s->output.sink;
+    s->access.sink.tell = s->output.sink.tell = take_output;
+    s->access.sink.tell_user = s->output.sink.tell_user = s;
     const struct sink_rotation rotation = { s->conf->log_rotate_size_bytes, s->conf->log_rotate_every_ms,
                                             s->conf->log_keep, s->conf->log_compress };
     sink_rotate(&s->access.sink, &rotation);
@@ -290,6 +307,7 @@ int scribe_main(void)
         turn(&s);
     sink_done(&s.access.sink);
     sink_done(&s.output.sink);
+    buf_done(&s.line);
     conf_free(s.conf);
     return rc < 0 ? 1 : 0;
 }

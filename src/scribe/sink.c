@@ -176,35 +176,26 @@ static void rotate(struct sink *s)
     attic_wake(&s->attic);
 }
 
-void sink_look(struct sink *s)
-{
-    char line[DROPPED_BYTES];
-    int rc = rotates(s) ? attic_look(&s->attic) : 0;
-    if (rc == 0)
-        return;
-    int len = snprintf(line, sizeof line, "warn scribe: rotated files are left as they are: log=\"%s\" error=\"%s\"",
-                       s->name ? s->name : "log", strerror(-rc));
-    sink_line(s->told ? s->told : s, (struct span){ line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1 });
-}
-
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static size_t stamp(char into[STAMP_BYTES])
+size_t sink_stamp(char into[SINK_STAMP_BYTES])
 {
     int64_t now_us = sys_wall_us();
     time_t now_s = (time_t)(now_us / 1000000);
     struct tm utc;
     if (!gmtime_r(&now_s, &utc))
         return 0;
-    size_t len = strftime(into, STAMP_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
+    size_t len = strftime(into, SINK_STAMP_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
     return len +
-           (size_t)snprintf(into + len, STAMP_BYTES - len, ".%03dZ ", (int)(now_us / 1000 % 1000));
+           (size_t)snprintf(into + len, SINK_STAMP_BYTES - len, ".%03dZ", (int)(now_us / 1000 % 1000));
 }
 
 static int add(struct sink *s, struct span line)
 {
     char time_text[STAMP_BYTES];
-    size_t stamp_bytes = s->has_stamps ? stamp(time_text) : 0;
+    size_t stamp_bytes = s->has_stamps ? sink_stamp(time_text) : 0;
+    if (stamp_bytes > 0)
+        time_text[stamp_bytes++] = ' ';
     int rc = buf_reserve(&s->out, stamp_bytes + line.len + 1);
     if (rc < 0)
         return rc;
@@ -213,16 +204,33 @@ static int add(struct sink *s, struct span line)
     return buf_add(&s->out, SPAN("\n"));
 }
 
+static void tell(struct sink *s, struct span line)
+{
+    if (s->tell)
+        s->tell(s->tell_user, line);
+    else
+        (void)add(s, line);
+}
+
+/* There is room for it. */
 static void say_dropped(struct sink *s)
 {
-    char line[DROPPED_BYTES - STAMP_BYTES];
-    int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: %s%s%scount=%" PRIu64,
-                       s->told ? "log=\"" : "", s->told ? s->name : "", s->told ? "\" " : "", s->dropped);
-    struct span text = { line, (size_t)len };
-    if (s->told)
-        sink_line(s->told, text);
-    if (s->told || add(s, text) == 0)
-        s->dropped = 0;
+    char line[DROPPED_BYTES];
+    int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: log=\"%s\" count=%" PRIu64,
+                       s->name ? s->name : "", s->dropped);
+    s->dropped = 0;
+    tell(s, (struct span){ line, (size_t)len });
+}
+
+void sink_look(struct sink *s)
+{
+    char line[DROPPED_BYTES];
+    int rc = rotates(s) ? attic_look(&s->attic) : 0;
+    if (rc == 0)
+        return;
+    int len = snprintf(line, sizeof line, "warn scribe: rotated files are left as they are: log=\"%s\" error=\"%s\"",
+                       s->name ? s->name : "", strerror(-rc));
+    tell(s, (struct span){ line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1 });
 }
 
 void sink_line(struct sink *s, struct span line)

@@ -36,7 +36,8 @@ struct sink {
     bool is_regular;              /* a file that can be rotated */
     uint64_t dropped;             /* since it was last said */
     uint64_t dropped_ever, rotated;
-    struct sink *told;            /* where the count is said: a log; NULL: here */
+    void (*tell)(void *user, struct span line);      /* where the count is said; NULL: here */
+    void *tell_user;
     struct buf out;
     int64_t looked_us;            /* when the file's name was last compared */
     int64_t rotate_failed_us;     /* 0: it did not */
@@ -57,4 +58,7 @@ void sink_reopen(struct sink *s);
 void sink_line(struct sink *s, struct span line);
 void sink_flush(struct sink *s);          /* writes what the place takes without waiting */
 void sink_look(struct sink *s);           /* now and then: after the attic's thread */
+/* Now, as a stamp has it: "2026-11-24T07:18:19.123Z"; its length. */
+enum { SINK_STAMP_BYTES = 32 };
+size_t sink_stamp(char into[SINK_STAMP_BYTES]);
 static inline bool sink_is_pending(const struct sink *s) { return buf_len(&s->out) > 0; }

@@ -111,6 +111,14 @@ static PyObject *name_process(PyObject *module, PyObject *name)
     return Py_NewRef(Py_None);
 }
 
+static PyObject *request_id(PyObject *module, PyObject *nothing)
+{
+    struct span id = thread_request_id();
+    (void)module;
+    (void)nothing;
+    return PyUnicode_DecodeLatin1(id.at, (Py_ssize_t)id.len, NULL);
+}
+
 /* Every owned object of the state, for traverse and clear. */
 static PyObject **member_of(struct state *s, unsigned i)     /* NULL past the last */
 {
@@ -148,6 +156,7 @@ static void release(void *module)
 
 static PyMethodDef methods[] = {
     { "name_process", name_process, METH_O, "name_process(name): the short title in ps and top" },
+    { "request_id", request_id, METH_NOARGS, "request_id(): of the request of this thread, or \"\"" },
     { NULL, NULL, 0, NULL },
 };
 

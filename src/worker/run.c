@@ -281,11 +281,22 @@ static void tidy(struct thread *t)
     }
 }
 
+static _Thread_local struct thread *running;        /* NULL between two requests */
+
+struct span thread_request_id(void)
+{
+    struct thread *t = running;
+    if (!t || !t->server->is_open)
+        return SPAN("");
+    return environ_find(frame_vars(&t->frame), SPAN("HTTP_X_REQUEST_ID"));
+}
+
 void thread_run(struct thread *t)
 {
     enum frame_result how = FRAME_CUT;
     bool is_head = false;
     t->server->busy++;
+    running = t;
     PyObject *vars = make_input(t) == 0 && make_exchange(t) == 0 ? make_environ(t, &is_head) : NULL;
     if (t->exchange)
         exchange_begin((struct exchange *)t->exchange, &t->frame, is_head);
@@ -297,6 +308,7 @@ void thread_run(struct thread *t)
         report_exception(t, "exception before the application was called");
     Py_XDECREF(vars);
     tidy(t);
+    running = NULL;
     frame_finish(&t->frame, how);
     t->server->busy--;
 }

@@ -141,6 +141,9 @@ int thread_init(struct thread *t, struct server *s, unsigned index);           /
 void thread_done(struct thread *t);
 /* Answers the request that was taken, and finishes it.  Never raises. */
 void thread_run(struct thread *t);
+/* The id of the request that the calling thread runs, in its variables; "" when it runs none, and in a
+ * process that the application forked. */
+struct span thread_request_id(void);
 
 /* ---- report.c: what is written to wsgi.errors ------------------------------------------------ */
 

@@ -32,6 +32,7 @@ NOT_INHERITED = re.compile(
     r"SLIPWAY.*|PORT|WEB_CONCURRENCY|DJANGO_.*|HARBOUR_.*|VIRTUAL_ENV|PYTHON(PATH|HOME|HASHSEED)"
 )
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
+REQUEST_ID = re.compile(r"^\[[0-9a-f]{32}\] ", re.MULTILINE)
 NEVER_SAID = (*SANITIZER_REPORTS, "a system call was refused")
 READY_LINE = re.compile(
     r"^slipway \S+: (?P<urls>.+?)  (?P<what>.+?)(?:, (?P<workers>\d+) workers? x "
@@ -57,11 +58,15 @@ def until(
 
 
 class Lines:
-    """What a pipe said so far; a thread reads it, so that the program never waits for us."""
+    """What a pipe said so far; a thread reads it, so that the program never waits for us.
+
+    `text` is without the ids of requests in front of lines that workers print, `raw` has them.
+    """
 
     def __init__(self, pipe: IO[bytes]):
         self._pipe = pipe
-        self._text = ""
+        self.raw = self._text = self._lines = ""  # all; without ids; of that, whole lines
+        self._whole = 0  # bytes of raw in them
         self._ended = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -71,7 +76,10 @@ class Lines:
         fd = self._pipe.fileno()
         while data := self._next(fd):
             with self._changed:
-                self._text += data.decode("utf-8", "replace")
+                self.raw += data.decode("utf-8", "replace")
+                end = max(self.raw.rfind("\n") + 1, self._whole)
+                self._lines += REQUEST_ID.sub("", self.raw[self._whole : end])
+                self._text, self._whole = self._lines + self.raw[end:], end
                 self._changed.notify_all()
         with self._changed:
             self._ended = True

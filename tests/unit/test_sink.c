@@ -118,7 +118,7 @@ UNIT_TEST(a_full_place_drops_and_counts_and_says_so)
     sink_line(&s, SPAN("later"));
     sink_flush(&s);
     ssize_t got = read(fds[0], all, 4096);
-    (void)snprintf(line, sizeof line, "warn scribe: lines were dropped: count=%llu\nlater\n",
+    (void)snprintf(line, sizeof line, "warn scribe: lines were dropped: log=\"\" count=%llu\nlater\n",
                    (unsigned long long)dropped);
     assert_true(got > 0);
     assert_span_equal(((struct span){ all, (size_t)got }), span_of(line));
@@ -253,6 +253,11 @@ UNIT_TEST(a_file_that_was_deleted_is_made_anew_at_once)
     remove_folder();
 }
 
+static void tell_log(void *user, struct span line)
+{
+    sink_line(user, line);
+}
+
 UNIT_TEST(what_an_access_log_lost_is_told_in_the_log)
 {
     struct sink access, log;
@@ -262,7 +267,8 @@ UNIT_TEST(what_an_access_log_lost_is_told_in_the_log)
     assert_int_equal(pipe2(log_fds, O_NONBLOCK), 0);
     sink_init(&access, "-", fds[1], false);
     sink_init(&log, "-", log_fds[1], false);
-    access.told = &log;
+    access.tell = tell_log;
+    access.tell_user = &log;
     access.name = "access log";
     access.dropped = 3;
     sink_line(&access, SPAN("{}"));
