@@ -38,6 +38,9 @@ void check_look(json_t *found, const struct conf *c, const struct project *p);
 /* check_tls.c: certificates. */
 void check_look_tls(json_t *found, const struct conf *c, const char *name);
 
+/* check_pages.c: error-page. */
+void check_look_pages(json_t *found, const struct conf *c, const struct project *p, const char *name);
+
 /* check_sites.c: of a server with option sites, everything above for each file; the exit status. */
 int check_sites(const struct conf *server, char *const *envp, bool is_json, bool is_all, bool is_strict);
 

@@ -145,6 +145,11 @@ static void look_at_annexes(const struct look *l)
     buf_done(&text);
 }
 
+static void look_at_error_pages(const struct look *l)
+{
+    check_look_pages(l->found, l->c, l->p, l->name);
+}
+
 /* Whoever is trusted names any client he likes. */
 static void look_at_trusted_peers(const struct look *l)
 {
@@ -204,6 +209,7 @@ static const struct {
     { "static-option", look_at_static_option },
     { "certificates", look_at_certificates },
     { "named-files", look_at_annexes },
+    { "error-pages", look_at_error_pages },
     { "trusted-peers", look_at_trusted_peers },
 };
 

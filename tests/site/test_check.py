@@ -126,6 +126,26 @@ def test_who_is_trusted(tmp_path: Path) -> None:
         assert row(everybody)["level"] == "warning"
 
 
+def test_pages_for_errors(tmp_path: Path) -> None:
+    make_django(tmp_path)
+    write(tmp_path / "large.html", "x" * 50000)
+    write(tmp_path / "good.html", "x")
+    write(tmp_path / "slipway.ini", "error-page = 50x good.html\n")
+
+    def rows(status: int = 0) -> list[tuple[str, str]]:
+        checks = json.loads(check(tmp_path, "--json", status=status).stdout)["checks"]
+        return [(row["level"], row["text"]) for row in checks if row["name"] == "error-pages"]
+
+    assert rows() == [("ok", "1 page for errors")]
+    ini = (
+        "error-page = 50x good.html\n[route /a]\nerror-page = 413 large.html\nerror-page = 404 gone"
+    )
+    write(tmp_path / "slipway.ini", ini)
+    (_, large), (level, gone) = rows(1)
+    assert level == "problem" and "more than 48 KiB" in large
+    assert gone.endswith(f"the page {tmp_path}/gone for 404: No such file or directory")
+
+
 def test_what_is_wrong(tmp_path: Path) -> None:
     make_django(tmp_path)
     settings = tmp_path / "tiny" / "settings.py"
