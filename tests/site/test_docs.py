@@ -178,14 +178,23 @@ def test_an_example_serves(sites: Sites, block: Block) -> None:
 # ---- commands
 
 
+def own_words(command: Command) -> list[str]:
+    """Without those of the command that `exec` runs."""
+    words, at = command.words, 0
+    if command.verb != "exec":
+        return words
+    while at < len(words) and words[at].startswith("--") and words[at] != "--":
+        at += 1 if "=" in words[at] else 2
+    return words[:at]
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
 def test_a_command_is_one(tmp_path: Path, command: Command) -> None:
     """`serve` and `run` take what `check` takes, and it ends by itself."""
     assert command.verb in VERBS
     if command.verb not in ("serve", "run", "check") or not command.words:
         taken = re.findall(r"--([a-z0-9-]+)", help_of(command.verb))
-        own = command.words[: command.words.index("--")] if "--" in command.words else command.words
-        named = [word[2:].partition("=")[0] for word in own if word.startswith("--")]
+        named = [word[2:].partition("=")[0] for word in own_words(command) if word[:2] == "--"]
         assert [name for name in named if name not in taken] == []
         return
     place = Place(tmp_path)
