@@ -99,6 +99,12 @@ static const char *check_control(struct span *text)
     return span_starts(*text, unix_prefix) && text->len > unix_prefix.len ? NULL : "unix:PATH";
 }
 
+static const char *check_static_index(struct span *text)
+{
+    bool is_right = text->len == 0 || (text->at[0] != '.' && !memchr(text->at, '/', text->len));
+    return is_right ? NULL : "the name of a file, such as index.html";
+}
+
 static const char *check_static(struct span *text)
 {
     size_t url_end = span_find(*text, '=');
@@ -285,7 +291,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_trusted_peers, check_networks }, { CONF_maintenance_allow, check_networks }, { CONF_trusted_field, check_field },
         { CONF_request_id_field, check_field }, { CONF_traceparent, check_traceparent },
         { CONF_tls_client, check_tls_client }, { CONF_error_page, check_error_page },
-        { CONF_hosts, check_host },
+        { CONF_hosts, check_host },           { CONF_static_index, check_static_index },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static }, { CONF_protected_map, check_protected },
          { CONF_app, check_app },

@@ -173,11 +173,24 @@ static struct file *open_now(struct exchange *x, unsigned root, struct span path
     return keep(f, &o, root, path);
 }
 
-static bool may_be_in(const struct exchange *x, unsigned root, struct span *rest)
+/* Of the file that is meant: where a folder is asked for, and the site shows one, that of its index. */
+static struct span path_in(struct exchange *x, const struct files_root *root)
+{
+    struct span path = x->request.path, index = span_of(x->conf->static_index);
+    if (index.len == 0 || path.len == 0 || path.at[path.len - 1] != '/' || root->is_media || root->is_protected)
+        return path;
+    char *whole = arena_alloc(&x->arena, path.len + index.len);
+    if (!whole)
+        return path;
+    memcpy(mempcpy(whole, path.at, path.len), index.at, index.len);
+    return (struct span){ whole, path.len + index.len };
+}
+
+static bool may_be_in(struct exchange *x, unsigned root, struct span *rest)
 {
     const struct files *f = files_of(x);
     if (!x->handover)
-        return files_match(f, root, x->request.path, rest);
+        return files_match(f, root, path_in(x, &f->roots[root]), rest);
     return x->handover->is_on_disk ? files_match_folder(f, root, x->handover->path, rest)
                                 : files_match(f, root, x->handover->path, rest);
 }
