@@ -83,12 +83,7 @@ def no_post(front: Front) -> None:
     assert front.ask(MAIN, "/static/pictures/gallery.css", (), "POST", b"x").status == 405
 
 
-@row(
-    "Files",
-    "a missing one gets the site's page",
-    "404 and words for visitors",
-    slipway="not yet: the application is asked",
-)
+@row("Files", "a missing one gets the site's page", "404 and words for visitors")
 def missing_file(front: Front) -> None:
     answer = front.ask(MAIN, "/static/nothing.css")
     assert answer.status == 404 and "There is no such file here" in answer.text
@@ -150,12 +145,7 @@ def traversal(front: Front) -> None:
 # ---- who may
 
 
-@row(
-    "Who may",
-    "the handbook is behind htpasswd",
-    "bcrypt, SHA-512 and apr1 side by side",
-    slipway="not yet",
-)
+@row("Who may", "the handbook is behind htpasswd", "bcrypt, SHA-512 and apr1 side by side")
 def htpasswd(front: Front) -> None:
     refused = front.ask(MAIN, "/docs/prices.html")
     assert refused.status == 401
@@ -167,7 +157,7 @@ def htpasswd(front: Front) -> None:
     assert front.ask(MAIN, "/docs/prices.html", [basic("nobody", PASSWORD)]).status == 401
 
 
-@row("Who may", "its folder shows index.html", "links to a folder", slipway="not yet")
+@row("Who may", "its folder shows index.html", "links to a folder")
 def index_page(front: Front) -> None:
     answer = front.ask(MAIN, "/docs/", [basic("boss", PASSWORD)])
     assert answer.status == 200 and "<h1>Handbook</h1>" in answer.text

@@ -122,12 +122,7 @@ def no_version(front: Front) -> None:
         assert not re.search(r"\d", said), target
 
 
-@row(
-    "Headers",
-    "pages and sheets are compressed",
-    "for who takes it, and caches are told",
-    slipway="not yet: static files are sent as they are",
-)
+@row("Headers", "pages and sheets are compressed", "for who takes it, and caches are told")
 def compressed(front: Front) -> None:
     for target in ("/", hashed_css(front)):
         plain = front.ask(MAIN, target)
@@ -157,7 +152,6 @@ def refuses_gzip(front: Front) -> None:
     "Running it",
     "a switch closes one site",
     "503, Retry-After and the site's page; the others serve on",
-    slipway="not yet",
 )
 def maintenance(front: Front) -> None:
     switch = front.world.data / "production" / "maintenance"

@@ -217,6 +217,9 @@ def slipway(folder: Path) -> Iterator[Front]:
     world = make_world(folder)
     for name in ("slipway.ini", *(f"sites/{site}.ini" for site in SITES)):
         world.copy(name, f"etc/slipway/{name}")
+    site = folder / "etc/slipway/sites/production.ini"
+    compress = [SLIPWAY, "assets", "--config", str(site)]
+    subprocess.run(compress, env=environment(), check=True, timeout=START_S, capture_output=True)
     config = folder / "etc/slipway/slipway.ini"
     command = [SLIPWAY, "serve", "--config", str(config), "--control", f"unix:{folder}/run/c"]
     with process(command, folder, folder / "var/log/slipway/out.log") as is_alive:
