@@ -7,6 +7,7 @@
 #include "http/media.h"
 #include "serve/files_private.h"
 #include "serve/finish.h"
+#include "serve/made_files.h"
 #include "serve/siblings.h"
 #include "serve/multipart.h"
 #include "serve/refuse.h"
@@ -195,12 +196,20 @@ static enum condition check(const struct exchange *x, const struct validators *v
     return reads(x) ? condition_check(&x->request, v, now_s) : CONDITION_SERVE;
 }
 
+static struct file *choose(const struct exchange *x, struct file *of, bool has_siblings, bool may_be_made)
+{
+    struct file *file = has_siblings ? siblings_choose(x, of) : of;
+    return may_be_made ? made_files_choose(x, of, file) : file;
+}
+
 static void answer_content(struct exchange *x, struct file *of)
 {
+    bool may_be_made = !x->handover && made_files_may_be(x, of);
     bool has_siblings = x->conf->static_siblings && !x->handover && siblings_count(of) > 0;
-    struct file *file = has_siblings ? siblings_choose(x, of) : of;
+    struct file *file = choose(x, of, has_siblings, may_be_made);
     int64_t now_s = sys_wall_us() / 1000000;
-    struct validators v = { { file->etag, file->etag_bytes }, file->modified_s };
+    const struct file *judged = file->fd < 0 ? of : file;      /* what we made stands for its file */
+    struct validators v = { { judged->etag, judged->etag_bytes }, judged->modified_s };
     struct field own[FIELDS_MAX];
     size_t count;
     struct field *fields = begin_fields(x, own, &count);
@@ -210,11 +219,11 @@ static void answer_content(struct exchange *x, struct file *of)
         return;
     }
     x->is_of_app = x->handover != NULL;
-    fields[count++] = (struct field){ SPAN("ETag"), v.etag, FIELD_ETAG };
+    fields[count++] = (struct field){ SPAN("ETag"), { file->etag, file->etag_bytes }, FIELD_ETAG };
     fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
     if (!x->handover || !x->handover->has_policy)
         fields[count++] = cache_policy(files_of(x), file);
-    if (has_siblings)
+    if (has_siblings || may_be_made)
         fields[count++] = (struct field){ SPAN("Vary"), SPAN("Accept-Encoding"), FIELD_VARY };
     switch (check(x, &v, now_s)) {
     case CONDITION_NOT_MODIFIED:
@@ -226,7 +235,7 @@ static void answer_content(struct exchange *x, struct file *of)
     case CONDITION_SERVE:
         break;
     }
-    if (x->conf->ranges_limit > 0)
+    if (x->conf->ranges_limit > 0 && judged == file)
         fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
     struct span type = x->handover && x->handover->type.len > 0 ? x->handover->type : file->type;
     fields[count++] = (struct field){ SPAN("Content-Type"), type, FIELD_CONTENT_TYPE };

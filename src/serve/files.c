@@ -73,7 +73,7 @@ static void forget(struct files *f, struct file *file)
         at = &(*at)->next;
     *at = file->next;
     list_remove(&file->age);
-    f->count -= 1 + siblings_count(file);
+    f->count--;
     file_release(f, file);
 }
 

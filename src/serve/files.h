@@ -22,6 +22,8 @@ struct file {
     struct content *content;      /* all its bytes; NULL: not kept (memory_files.h) */
     unsigned uses;                /* requests for it since they were not */
     bool is_being_read;           /* by a helper, to be kept */
+    unsigned coding_uses;         /* likewise of codings that are not there */
+    unsigned useless_codings;     /* 1 << those in which it is no smaller */
     int64_t bytes, modified_s;
     uint64_t inode, device;
     int64_t modified_ns, changed_s, changed_ns, checked_ms;

@@ -30,7 +30,7 @@ struct files {
     unsigned roots_stamp;       /* another one whenever the roots are replaced */
     struct file *chains[FILES_CHAINS];
     struct list by_age;
-    size_t count;               /* of open files, siblings included */
+    size_t count;               /* of files in the table, and of their siblings */
     struct file_refusal refusal;
     struct memory_files memory;
     bool is_done;               /* files_free() was called, and a helper still reads one of them */

@@ -6,6 +6,7 @@
 #include "serve/memory_files.h"
 #include "base/sys.h"
 #include "serve/files_private.h"
+#include "serve/siblings.h"
 
 enum {
     USES = 2,                         /* what a crawler asks for once is not worth its memory */
@@ -58,7 +59,7 @@ static bool has_room(const struct memory_files *m, uint64_t bytes)
     return m->bytes <= m->limit_bytes && bytes <= m->limit_bytes - m->bytes;
 }
 
-static bool make_room(struct memory_files *m, uint64_t bytes)
+bool memory_files_make_room(struct memory_files *m, uint64_t bytes)
 {
     int64_t now_ms = loop_now_ms(m->loop);
     struct list *at = m->by_age.prev;
@@ -67,7 +68,11 @@ static bool make_room(struct memory_files *m, uint64_t bytes)
         at = at->prev;
         if (now_ms - oldest->used_ms < UNUSED_MS)
             return false;
-        if (oldest->file->references == 1)      /* the table's own */
+        if (oldest->file->references > 1)       /* than the table's own */
+            continue;
+        if (oldest->file->of && oldest->file->fd < 0)
+            siblings_set(container_of(m, struct files, memory), oldest->file->of, oldest->file->encoding, NULL);
+        else
             drop(m, oldest);
     }
     return has_room(m, bytes);
@@ -77,12 +82,12 @@ static bool make_room(struct memory_files *m, uint64_t bytes)
 
 /* Another content always shows in the time of change, which nobody can set; but that comes from a
  * clock that ticks, so one that was changed a moment ago may be changed again within the same tick. */
-static bool is_settled(const struct file *file)
+bool memory_files_is_settled(const struct file *file)
 {
     return sys_wall_us() / 1000000 - file->changed_s >= SETTLED_S;
 }
 
-static bool is_unchanged(const struct file *file)
+bool memory_files_is_unchanged(const struct file *file)
 {
     struct stat st;
     return sys_fstat(file->fd, &st) == 0 && file_is(file, &st);
@@ -99,7 +104,24 @@ static void read_all(struct helper_job *job)
             return;
         got += (size_t)n;
     }
-    fill->is_whole = is_unchanged(fill->file);
+    fill->is_whole = memory_files_is_unchanged(fill->file);
+}
+
+void memory_files_put(struct memory_files *m, struct file *file, struct content *content)
+{
+    content->file = file;
+    content->used_ms = loop_now_ms(m->loop);
+    m->bytes += content->bytes;
+    file->content = content;
+    list_add_after(&m->by_age, &content->age);
+}
+
+void memory_files_was_read(struct files *f, struct file *file)
+{
+    f->memory.reading--;
+    file_release(f, file);
+    if (f->is_done && f->memory.reading == 0)
+        sys_free(f);
 }
 
 static void was_read(struct helper_job *job)
@@ -108,19 +130,14 @@ static void was_read(struct helper_job *job)
     struct memory_files *m = fill->memory;
     struct file *file = fill->file;
     file->is_being_read = false;
+    m->bytes -= fill->content->bytes;
     if (fill->is_whole) {
-        file->content = fill->content;
-        fill->content->used_ms = loop_now_ms(m->loop);
-        list_add_after(&m->by_age, &fill->content->age);
+        memory_files_put(m, file, fill->content);
     } else {
-        m->bytes -= fill->content->bytes;
         sys_free(fill->content);
         file->uses = 0;
     }
-    m->reading--;
-    file_release(fill->files, file);
-    if (fill->files->is_done && m->reading == 0)
-        sys_free(fill->files);
+    memory_files_was_read(fill->files, file);
     sys_free(fill);
 }
 
@@ -140,7 +157,7 @@ static struct fill *new_fill(struct memory_files *m, struct file *file)
 
 static void begin(struct memory_files *m, struct file *file)
 {
-    struct fill *fill = make_room(m, (uint64_t)file->bytes) ? new_fill(m, file) : NULL;
+    struct fill *fill = memory_files_make_room(m, (uint64_t)file->bytes) ? new_fill(m, file) : NULL;
     if (!fill)
         return;
     if (helpers_submit(m->helpers, &fill->job) < 0) {       /* they have more urgent things to do */
@@ -167,7 +184,7 @@ struct span memory_files_use(struct memory_files *m, struct file *file)
         return SPAN("");
     if (file->uses < USES)
         file->uses++;
-    if (file->uses == USES && is_settled(file))
+    if (file->uses == USES && memory_files_is_settled(file))
         begin(m, file);
     return SPAN("");
 }

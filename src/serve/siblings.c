@@ -63,10 +63,12 @@ static bool is_older(const struct stat *st, const struct file *file)
     return st->st_mtim.tv_nsec < file->modified_ns;
 }
 
-static void set(struct files *f, struct file *file, enum encoding e, struct file *sibling)
+void siblings_set(struct files *f, struct file *file, enum encoding e, struct file *sibling)
 {
     struct file *before = file->siblings[e];
     file->siblings[e] = sibling;
+    f->count += sibling != NULL;
+    f->count -= before != NULL;
     if (sibling)
         sibling->of = file;
     if (before) {
@@ -81,7 +83,8 @@ static void attach(struct files *f, struct file *file, enum encoding e, int fd)
     struct file *before = file->siblings[e], *made = NULL;
     struct stat st;
     bool is_there = fd >= 0 && sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !is_older(&st, file);
-    if (is_there && before && file_is(before, &st)) {
+    bool is_made = before && before->fd < 0;
+    if (is_there ? before && !is_made && file_is(before, &st) : is_made) {      /* as it was */
         (void)sys_close(fd);
         return;
     }
@@ -89,23 +92,21 @@ static void attach(struct files *f, struct file *file, enum encoding e, int fd)
         made = files_make(fd, &st, file->root, (struct span){ file->path, file->path_bytes }, e);
     if (!made)
         (void)sys_close(fd);
-    set(f, file, e, made);
+    siblings_set(f, file, e, made);
 }
 
 void siblings_attach(struct files *f, struct file *file, struct opened *o)
 {
-    unsigned before = siblings_count(file);
     for (int e = ENCODING_GZIP; e < ENCODING_COUNT; e++) {
         attach(f, file, (enum encoding)e, o->siblings[e]);
         o->siblings[e] = -1;
     }
-    f->count += siblings_count(file) - before;
 }
 
 void siblings_detach(struct files *f, struct file *file)
 {
     for (int e = ENCODING_GZIP; e < ENCODING_COUNT; e++)
-        set(f, file, (enum encoding)e, NULL);
+        siblings_set(f, file, (enum encoding)e, NULL);
 }
 
 unsigned siblings_count(const struct file *file)
@@ -123,7 +124,7 @@ struct file *siblings_choose(const struct exchange *x, struct file *file)
     enum encoding order[ENCODING_COUNT];
     size_t count = 0;
     for (int e = ENCODING_COUNT - 1; e > ENCODING_IDENTITY; e--) {      /* the smallest first */
-        if (!file->siblings[e])
+        if (!file->siblings[e] || file->siblings[e]->fd < 0)
             continue;
         size_t at = count++;
         for (; at > 0 && file->siblings[order[at - 1]]->bytes > file->siblings[e]->bytes; at--)

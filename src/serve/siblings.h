@@ -26,7 +26,10 @@ void siblings_close(struct opened *o);
 /* The table has just opened, or looked again at, this file: takes over the descriptors of the siblings. */
 void siblings_attach(struct files *f, struct file *file, struct opened *o);
 void siblings_detach(struct files *f, struct file *file);       /* it is about to be freed */
+/* Puts one, or NULL, in the place of what was there. */
+void siblings_set(struct files *f, struct file *file, enum encoding e, struct file *sibling);
 unsigned siblings_count(const struct file *file);
 
-/* What this client is to get of it: the file itself, or a sibling, whose `encoding` says which. */
+/* What this client is to get of it: the file itself, or a sibling that lies beside it (not one that
+ * made_files.c made), whose `encoding` says which. */
 struct file *siblings_choose(const struct exchange *x, struct file *file);

@@ -57,7 +57,7 @@ def root(shared: Sites) -> Path:
 
 @pytest.fixture(scope="module")
 def site(shared: Sites, root: Path) -> Site:
-    started: Site = shared.start("plain", "--static", f"/s/={root}")
+    started: Site = shared.start("plain", "--static", f"/s/={root}", "--compress", "no")
     return started
 
 
@@ -182,7 +182,7 @@ def test_they_come_and_go(sites: Sites) -> None:
     folder = sites.folder / "coming"
     folder.mkdir()
     put(folder / "a.js", TEXT)
-    site = sites.start("plain", "--static", f"/s/={folder}")
+    site = sites.start("plain", "--static", f"/s/={folder}", "--compress", "no")
     coding = lambda: ask(site, "a.js", "br").get("Content-Encoding")  # noqa: E731
     assert coding() is None
     put(folder / "a.js.br", brotli.compress(TEXT))
@@ -203,7 +203,7 @@ def test_none_for_a_route(sites: Sites, root: Path) -> None:
     folder = sites.folder / "routed"
     folder.mkdir()
     (folder / "slipway.ini").write_text(
-        f"static = /s/={root}\n[route /s/mine]\nstatic-siblings = no\n"
+        f"static = /s/={root}\ncompress = no\n[route /s/mine]\nstatic-siblings = no\n"
     )
     site = sites.start("plain", "--config", str(folder / "slipway.ini"))
     assert ask(site, "all.js", "gzip").get("Content-Encoding") == "gzip"
