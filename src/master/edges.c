@@ -177,7 +177,7 @@ static void post_files(struct edge_place *e, const struct generation *g)
 static void post_generation(struct edge_place *e, struct generation *g)
 {
     g->known |= 1u << e->index;
-    post_options(e, g, g->options ? g->number : 0);      /* the first has those that the site has: only files are new */
+    post_options(e, g, g->site->current ? g->number : 0);      /* the first one: at once, nobody was served yet */
     post_files(e, g);
     int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
     memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);

@@ -267,12 +267,16 @@ def test_a_changed_file(sites: Sites, asker: Asker) -> None:
     ini = "[slipway]\nannex-look = 50ms\nbasic-auth = people\n"
     folder = project(sites.folder / "p", ini)
     changing = sites.start("own", chdir=folder)
-    assert asker(changing.address, "/", basic("sha1")).status == 200
-    new = {"other": PEOPLE["sha1"], "apr1": PEOPLE["sha1"]}
+    for user in ("sha1", "apr1", "bcrypt"):
+        assert asker(changing.address, "/", basic(user)).status == 200
+    other = "{SHA}0JQeaNqPOBUf+Gph/Fn3xc+fyqI="  # of "other"
+    new = {"other": PEOPLE["sha1"], "apr1": PEOPLE["sha1"], "bcrypt": other}
     write(folder / "new", "".join(f"{user}:{hash}\n" for user, hash in new.items()))
     os.replace(folder / "new", folder / "people")
     until("the new user", lambda: asker(changing.address, "/", basic("other")).status == 200)
     assert asker(changing.address, "/", basic("sha1")).status == 401  # though it was remembered
+    assert asker(changing.address, "/", basic("bcrypt")).status == 401  # nor is the old password
+    assert asker(changing.address, "/", basic("bcrypt", "other")).status == 200
     assert asker(changing.address, "/", basic("apr1")).status == 200
     (folder / "people").write_text("other:plain\n")
     until("the complaint", lambda: "people:1: a password in plain text" in changing.log())

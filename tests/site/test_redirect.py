@@ -24,6 +24,7 @@ MOVED = """
 /p.php        /pages?all=1
 /blog/*       /news/*
 /shop/*       https://shop.example.com/
+/flat/*       /*
 /far/*        https://example.com/deep/* 308
 /caf%C3%A9    /coffee#menu
 """
@@ -39,6 +40,9 @@ redirect = 301 https://docs.example.com$path?$query
 redirect = 302 /find?q=$path&$query
 
 [route /slash]
+redirect = 307 $path/
+
+[route *.slashed]
 redirect = 307 $path/
 
 [route /old/kept]
@@ -85,7 +89,9 @@ def test_where_pages_are(
     "/blog//evil.example/", "/blog/%2Fevil.example", "/blog/%5Cevil.example", "//blog/x",
     "/blog/%0D%0ASet-Cookie:%20a=b", "/blog/x%0aLocation:%20https://evil.example/",
     "/far/..%2f..%2fx", "/far//..", "/slash//evil.example", "/blog/%22%3E%3Cscript%3E",
-    "/docs/@evil.example", "/docs/%00", "/blog/%E2%80%AE", "/blog/\xe9",
+    "/docs/@evil.example", "/flat//evil.example", "/flat/%2F%2Fevil.example",
+    "/flat/%5Cevil.example", "//evil.example/a.slashed", "/%2Fevil.example/a.slashed",
+    "/%5Cevil.example/a.slashed", "/docs/%00", "/blog/%E2%80%AE", "/blog/\xe9",
 ])  # fmt: skip
 def test_no_client_sends_others_elsewhere(site: Site, asker: Asker, target: str) -> None:
     answer = asker(site.address, target)

@@ -25,6 +25,21 @@ static const struct request_from local = { { "", 0 }, { "", 0 }, { "", 0 }, { ""
     BASE("GET", "/", "/", "") "SERVER_NAME=h\nSERVER_PORT=8000\nSERVER_PROTOCOL=HTTP/1.1\nREQUEST_SCHEME=http\n" \
     FROM_TCP "HTTP_HOST=h\n" FORWARDED("h")
 
+UNIT_TEST(who_logged_in_is_the_remote_user)
+{
+    char block[1000];
+    struct span name, value, rest;
+    struct request r = { .method_name = SPAN("GET"), .target = SPAN("/"), .path = SPAN("/"), .user = SPAN("zoe") };
+    unsigned found = 0;
+    ssize_t len = uwsgi_put_request(block, sizeof block, &r, SPAN(""), 0);
+    assert_true(len > 0);
+    for (rest = (struct span){ block, (size_t)len }; uwsgi_next_var(&rest, &name, &value) > 0;) {
+        found += span_eq(name, SPAN("REMOTE_USER")) && span_eq(value, SPAN("zoe"));
+        found += span_eq(name, SPAN("AUTH_TYPE")) && span_eq(value, SPAN("Basic"));
+    }
+    assert_int_equal(found, 2);
+}
+
 static const struct {
     const char *why, *in;
     const struct request_from *from;
@@ -324,7 +339,7 @@ UNIT_TEST(variables_are_appended_while_there_is_room)
     free(large);
 }
 
-UNIT_MAIN(every_case_and_every_room_that_is_too_small, no_repetition_is_missed_among_many_names,
+UNIT_MAIN(who_logged_in_is_the_remote_user, every_case_and_every_room_that_is_too_small, no_repetition_is_missed_among_many_names,
           the_mount_is_taken_off_whole_segments,
           a_value_has_at_most_65535_bytes, a_block_may_be_longer_than_a_packet_to_strangers,
           a_block_is_read_whole_or_refused, lengths_past_255_are_little_endian,
