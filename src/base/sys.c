@@ -328,6 +328,12 @@ int sys_chmod(const char *path, mode_t mode)
     return sys_fails_now() ? -EROFS : result(chmod(path, mode));
 }
 
+off_t sys_seek(int fd, off_t at, int from)
+{
+    off_t got = sys_fails_now() ? -1 : lseek(fd, at, from);
+    return got < 0 ? -ESPIPE : got;
+}
+
 int sys_fsync(int fd)
 {
     return sys_fails_now() ? -EIO : result(TEMP_FAILURE_RETRY(fsync(fd)));

@@ -78,6 +78,7 @@ int sys_rmdir(const char *path);
 int sys_chmod(const char *path, mode_t mode);
 int sys_fchmod(int fd, mode_t mode);
 int sys_fsync(int fd);
+off_t sys_seek(int fd, off_t at, int from);
 int sys_set_times(int fd, const struct timespec times[2]);           /* of access, modification */
 int sys_lchown(const char *path, uid_t owner, gid_t group);          /* -1: as it is */
 mode_t sys_umask(mode_t mask);                                       /* the one before */

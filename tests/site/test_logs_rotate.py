@@ -31,8 +31,10 @@ def ask(site: Site, first: int, count: int) -> None:
 
 
 def rotated(folder: Path) -> list[Path]:
-    found = [p for p in folder.iterdir() if p.name not in ("access.log", "moved")]
-    assert all(NAME.fullmatch(p.name) for p in found if not p.name.endswith(".part")), found
+    found = [
+        p for p in folder.iterdir() if p.suffix != ".part" and p.name not in ("access.log", "moved")
+    ]
+    assert all(NAME.fullmatch(p.name) for p in found), found
     return sorted(found, key=lambda p: p.name.removesuffix(".gz"))
 
 
