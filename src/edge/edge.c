@@ -471,8 +471,7 @@ static int set_up(struct edge *e, const struct channel_msg *who)
         rc = peers_init(e);
     if (rc < 0)
         return rc;
-    if (access_fd >= 0)
-        (void)sys_set_nonblocking(access_fd);
+    (void)sys_set_nonblocking(CHANNEL_ACCESS_FD);
     e->serve.lobby_of = &e->sites;
     e->turn = (struct loop_hook){ .turn_end = turn_end };
     loop_hook_add(e->loop, &e->turn);

@@ -65,7 +65,7 @@ static void free_site(struct edge_site *s)
 /* With the options that it has at first: everything else waits for its first generation. */
 static struct edge_site *new_site(struct edge *e, uint32_t id, const struct conf *conf)
 {
-    int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
+    int access_fd = strcmp(conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
     struct edge_site *s = sys_calloc(1, sizeof *s);
     struct pool *pool = s ? pool_new(e->loop, conf, e->index, e->count, CHANNEL_MASTER_FD) : NULL;
     if (!pool) {
@@ -74,6 +74,7 @@ static struct edge_site *new_site(struct edge *e, uint32_t id, const struct conf
     }
     int rc = serve_init(&s->serve, e->loop, conf, pool, e->helpers, access_fd);
     s->id = id;
+    s->serve.log_number = strcmp(conf->access_log, e->conf->access_log) == 0 ? 0 : id;
     s->serve.is_draining = e->is_draining;
     list_add_before(&e->sites, &s->serve.node);
     /* The edge's turn ends after the pool's: lines of answers that this made are written, too. */

@@ -5,7 +5,7 @@
  * master <-> zygote    SOCK_SEQPACKET, one JSON object a message, descriptors beside "fork"
  * master <-> worker    SOCK_SEQPACKET ("life"), one JSON object a message; when it ends, so
  *                      does the worker
- * master <-> scribe    SOCK_SEQPACKET, a byte a message (enum channel_scribe); when it ends: write
+ * master <-> scribe    SOCK_SEQPACKET, a byte a message (enum channel_scribe), and maybe a text; when it ends: write
  *                      what is in the pipes, then leave
  */
 #pragma once
@@ -27,6 +27,8 @@ enum channel_scribe {           /* what the master says to the scribe */
     CHANNEL_SCRIBE_DEVELOPMENT = 'd',   /* at once: we are `run` */
     CHANNEL_SCRIBE_HOLD = 'h',          /* pdb has the terminal: keep lines back */
     CHANNEL_SCRIBE_GO_ON = 'g',         /* ... not any more */
+    CHANNEL_SCRIBE_SITE = 's',          /* then "NUMBER PATH": a site's own access log (scribe/site_logs.h) */
+    CHANNEL_SCRIBE_SITE_GONE = 'x',     /* then "NUMBER" */
 };
 
 enum channel_kind {
@@ -79,7 +81,7 @@ struct channel_msg {
     uint64_t a, b;
 };
 
-enum { CHANNEL_TEXT_MAX = 60 * 1024 };
+enum { CHANNEL_TEXT_MAX = 60 * 1024, CHANNEL_SCRIBE_TEXT_MAX = 4200 };
 
 /* text of CHANNEL_FILES: {"mount":"", "static":[{"url":"/static/","root":"/abs",
  * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "link/channel.h"
+#include "master/site.h"
 #include "master/spawn.h"
 #include "master/supervise.h"
 
@@ -125,6 +126,32 @@ static void say_to_scribe(int fd, char word)
         (void)sys_send(fd, &word, 1, MSG_DONTWAIT);
 }
 
+/* A channel that is full would cost the site its file: its lines go to the log of all. */
+static void say_site(const struct logs *l, int fd, const struct site *s)
+{
+    char text[CHANNEL_SCRIBE_TEXT_MAX];
+    const char *path = s->conf->access_log;
+    bool is_file = strcmp(path, "-") != 0 && strcmp(path, "off") != 0;
+    if (fd < 0 || !is_file || strcmp(path, l->master->conf->access_log) == 0)
+        return;
+    int len = snprintf(text, sizeof text, "%c%u %s", CHANNEL_SCRIBE_SITE, s->id, path);
+    if (sys_send(fd, text, (size_t)len, MSG_DONTWAIT) != len)
+        log_warn("the scribe cannot be told of a log", "site=%s file=%s", s->project->name, path);
+}
+
+void logs_site(struct logs *l, const struct site *s)
+{
+    say_site(l, l->channel_fd, s);
+}
+
+void logs_site_gone(struct logs *l, const struct site *s)
+{
+    char text[32];
+    int len = snprintf(text, sizeof text, "%c%u", CHANNEL_SCRIBE_SITE_GONE, s->id);
+    if (l->channel_fd >= 0)
+        (void)sys_send(l->channel_fd, text, (size_t)len, MSG_DONTWAIT);
+}
+
 /* Before it runs, so that it knows this before its first line. */
 static void greet_scribe(const struct logs *l, int fd)
 {
@@ -132,6 +159,8 @@ static void greet_scribe(const struct logs *l, int fd)
         say_to_scribe(fd, CHANNEL_SCRIBE_DEVELOPMENT);
     if (l->is_held)
         say_to_scribe(fd, CHANNEL_SCRIBE_HOLD);
+    for (const struct list *n = l->master->sites.next; n != &l->master->sites; n = n->next)
+        say_site(l, fd, container_of(n, struct site, node));
 }
 
 static int try_scribe(struct logs *l)

@@ -33,6 +33,10 @@ struct logs {
 /* Pipes and the first scribe.  0 or -errno; logs_done() in any case. */
 int logs_start(struct logs *l, struct master *m);
 void logs_reopen(struct logs *l);
+/* A site's own access log, if it has one: lines from the edges may follow. */
+struct site;
+void logs_site(struct logs *l, const struct site *s);
+void logs_site_gone(struct logs *l, const struct site *s);
 struct log_counts logs_counts(const struct logs *l);         /* since the start, of all scribes */
 /* What would go to the terminal waits in the scribe (bounded), or is written again. */
 void logs_hold(struct logs *l, bool holds);

@@ -320,7 +320,7 @@ static int fill_standard_fds(void)
     return 0;
 }
 
-static int check_log_file(const char *option, const char *path, char *why)
+int master_check_log(const char *option, const char *path, char *why)
 {
     if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0)
         return 0;
@@ -366,9 +366,9 @@ static int prepare(struct master *m, char *why)
     if (rc < 0)
         (void)snprintf(why, CONF_WHY_BYTES, "cannot open /dev/null: %s", strerror(-rc));
     if (rc == 0)
-        rc = check_log_file("log", m->conf->log, why);
+        rc = master_check_log("log", m->conf->log, why);
     if (rc == 0)
-        rc = check_log_file("access-log", m->conf->access_log, why);
+        rc = master_check_log("access-log", m->conf->access_log, why);
     if (rc == 0)
         rc = check_sandbox(m->conf, why);
     if (rc == 0)

@@ -110,7 +110,7 @@ static struct site *add_file(struct master *m, const char *file, char *why)
     struct site *s = sys_calloc(1, sizeof *s);
     (void)snprintf(why, CONF_WHY_BYTES, "no memory");
     struct reread *r = s && seed.site_file ? reread_new(&seed, why) : NULL;
-    if (!r || sites_compare(m, NULL, r, why) < 0) {
+    if (!r || sites_compare(m, NULL, r, why) < 0 || master_check_log("access-log", r->conf->access_log, why) < 0) {
         reread_free(r);
         sys_free(s);
         sys_free((char *)(uintptr_t)seed.site_file);
@@ -194,6 +194,7 @@ static void add_new(struct master *m, const struct listing *l, const char *only,
             continue;
         struct site *s = add_file(m, l->files[i], sentence);
         if (s && errors) {
+            logs_site(&m->logs, s);
             edges_tell_site(&m->edges, s);
             site_start(s);
         }
@@ -281,6 +282,7 @@ void sites_sweep(struct master *m)
         if (!s->is_gone || !site_is_empty(s))
             continue;
         log_info("site is gone", "site=%s", s->project->name);
+        logs_site_gone(&m->logs, s);
         free_site(s);
     }
 }

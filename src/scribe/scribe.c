@@ -24,6 +24,7 @@
 #include "scribe/log_record.h"
 #include "scribe/short.h"
 #include "scribe/sink.h"
+#include "scribe/site_logs.h"
 
 enum {
     READ_BYTES = 64 * 1024, READS_A_TURN = 16, CONF_BYTES_MAX = 1024 * 1024,
@@ -44,6 +45,7 @@ struct scribe {
     struct stream access, output;
     struct buf line;              /* of the log, under way */
     bool is_json;                 /* the log is */
+    struct site_logs sites;       /* access logs that are not `access` */
     bool is_development;          /* `run`: access lines that are pleasant to read */
     bool has_colour;              /* ... in colours */
     int64_t ended_us;             /* when nobody was left; 0 before */
@@ -75,6 +77,11 @@ static void take_access(void *user, struct span line)
     char text[SHORT_BYTES], clock[16] = "";
     time_t now_s = (time_t)(sys_wall_us() / 1000000);
     struct tm local;
+    struct sink *own = site_logs_find(&s->sites, &line);
+    if (own) {
+        sink_line(own, line);
+        return;
+    }
     if (s->is_development && !s->access.sink.path && localtime_r(&now_s, &local)) {
         (void)strftime(clock, sizeof clock, "%H:%M:%S", &local);
         struct short_style style = { .clock = clock, .has_colour = s->has_colour,
@@ -119,12 +126,19 @@ static bool wants_colour(int fd)
     return sys_terminal_columns(fd) > 0 && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
 }
 
-static void obey(struct scribe *s, char word)
+static void obey(struct scribe *s, char word, struct span text)
 {
     switch (word) {
     case CHANNEL_SCRIBE_REOPEN:
         sink_reopen(&s->access.sink);
         sink_reopen(&s->output.sink);
+        site_logs_each(&s->sites, sink_reopen);
+        break;
+    case CHANNEL_SCRIBE_SITE:
+        (void)site_logs_add(&s->sites, text);       /* else its lines go to the log of all */
+        break;
+    case CHANNEL_SCRIBE_SITE_GONE:
+        site_logs_remove(&s->sites, text);
         break;
     case CHANNEL_SCRIBE_DEVELOPMENT:
         s->is_development = true;
@@ -139,19 +153,21 @@ static void obey(struct scribe *s, char word)
     }
 }
 
-static void read_channel(struct scribe *s)
+/* True: there was something. */
+static bool read_channel(struct scribe *s)
 {
-    char byte;
-    ssize_t got = sys_recv(s->channel_fd, &byte, 1, MSG_DONTWAIT);
+    char text[CHANNEL_SCRIBE_TEXT_MAX];
+    ssize_t got = sys_recv(s->channel_fd, text, sizeof text, MSG_DONTWAIT);
     if (got == -EAGAIN)
-        return;
+        return false;
     if (got <= 0) {
         (void)sys_close(s->channel_fd);
         s->channel_fd = -1;
         hold(s, false);
     } else {
-        obey(s, byte);
+        obey(s, text[0], (struct span){ text + 1, (size_t)got - 1 });
     }
+    return true;
 }
 
 /* ---- what the master is told ----------------------------------------------------------------- */
@@ -223,9 +239,11 @@ static void turn(struct scribe *s)
     if (fds[1].revents)
         read_stream(&s->access, take_access, s);
     if (fds[0].revents) /* last: what was said before 'r' goes to the old files */
-        read_channel(s);
+        (void)read_channel(s);
     sink_look(&s->access.sink);
     sink_look(&s->output.sink);
+    site_logs_each(&s->sites, sink_look);
+    site_logs_each(&s->sites, sink_flush);
     sink_flush(&s->output.sink);
     sink_flush(&s->access.sink);
     report(s);
@@ -288,7 +306,9 @@ static int open_all(struct scribe *s, char *why)
                                             s->conf->log_keep, s->conf->log_compress };
     sink_rotate(&s->access.sink, &rotation);
     sink_rotate(&s->output.sink, &rotation);
-    read_channel(s); /* what the first lines must know */
+    s->sites = (struct site_logs){ .rotation = rotation, .told = &s->output.sink };
+    while (s->channel_fd >= 0 && read_channel(s)) /* what the first lines must know */
+        continue;
     return 0;
 }
 
@@ -305,6 +325,7 @@ int scribe_main(void)
     }
     while (rc == 0 && !is_over(&s))
         turn(&s);
+    site_logs_done(&s.sites);
     sink_done(&s.access.sink);
     sink_done(&s.output.sink);
     buf_done(&s.line);

@@ -47,6 +47,8 @@ void serve_log(struct exchange *x)
     if (!is_wanted(x))
         return;
     size_t bytes = access_line(s->plan, x, line);
+    if (s->log_number > 0 && bytes > 0 && buf_addf(&s->access, "\x01%u ", s->log_number) < 0)
+        bytes = 0;
     if (bytes == 0 || buf_add(&s->access, (struct span){ line, bytes }) < 0)
         s->access_dropped++;
 }

@@ -52,6 +52,7 @@ struct serve {
     struct access_plan *plan;         /* how a line of the access log is made */
     struct buf access;                /* lines of this turn */
     int access_fd;                    /* -1: no access log */
+    uint32_t log_number;              /* its lines bear this mark (scribe/site_logs.h); 0: none */
     uint64_t access_dropped;          /* lines the scribe was too slow for */
     bool is_draining;
     bool is_replaced;                 /* ... because another edge has taken over: the site serves on */

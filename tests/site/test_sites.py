@@ -10,7 +10,7 @@ import pytest
 from certificates import make as make_certificate
 from conftest import Sites
 from http1 import Peer, Response, build
-from program import APPS, Site, wait_gone
+from program import APPS, Site, until, wait_gone
 from projects import make_django, make_wsgi, write
 from tls_client import TlsPeer
 
@@ -290,3 +290,32 @@ def test_maintenance_is_of_one(server: Server) -> None:
     assert site.verb("maintenance", "off", "--site", "shop").returncode == 0
     assert ask(site, "shop.test").status == 200
     assert "no site is called" in site.verb("maintenance", "on", "--site", "none").stderr
+
+
+def test_logs_of_its_own(server: Server) -> None:
+    server.file("shop", "access-log = ../shop.log", "access-format = json")
+    server.file("blog")
+    server.file("quiet", "access-log = off")
+    site = server.start()
+    shop = server.folder / "shop.log"
+
+    def lines() -> list[str]:
+        return shop.read_text().splitlines()
+
+    for name in ["shop", "blog", "quiet", "nobody"]:
+        ask(site, f"{name}.test", f"/{name}")
+    until("a line", lambda: lines())
+    assert [json.loads(line)["target"] for line in lines()] == ["/shop"]
+    site.out.wait('"GET /nobody HTTP')
+    assert [name for name in ("shop", "blog", "quiet") if f"/{name}" in site.access_log()] == [
+        "blog"
+    ]
+    for pid in site.pids("scribe"):
+        os.kill(pid, signal.SIGKILL)
+    ask(site, "shop.test", "/again")
+    until("a second line", lambda: len(lines()) == 2)
+    server.file("late", "access-log = ../late.log")
+    server.reload("--site", "late")
+    ask(site, "late.test", "/late")
+    until("its line", lambda: "/late" in (server.folder / "late.log").read_text())
+    assert Path(server.rows()["shop"]["access_log"]).resolve() == shop
