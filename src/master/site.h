@@ -27,6 +27,7 @@ struct site {
     char *file;                     /* ... its file; heap */
     unsigned attempts;              /* generations begun so far */
     bool is_gone;                   /* its file is: it ends */
+    struct loop_garbage garbage;
     bool wants_another;
     struct annexes annexes;         /* files that its options name */
     struct maintenance maintenance;

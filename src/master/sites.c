@@ -268,10 +268,14 @@ json_t *sites_read_again(struct master *m, const char *only)
 
 static void free_site(struct site *s)
 {
-    site_done(s);
     reread_free(s->first);
     sys_free(s->file);
     sys_free(s);
+}
+
+static void free_later(struct loop_garbage *garbage)
+{
+    free_site(container_of(garbage, struct site, garbage));
 }
 
 void sites_sweep(struct master *m)
@@ -283,14 +287,18 @@ void sites_sweep(struct master *m)
             continue;
         log_info("site is gone", "site=%s", s->project->name);
         logs_site_gone(&m->logs, s);
-        free_site(s);
+        site_done(s);
+        loop_free_later(m->loop, &s->garbage, free_later);   /* its last worker is just being buried */
     }
 }
 
 void sites_done(struct master *m)
 {
-    while (!list_empty(&m->sites))
-        free_site(container_of(m->sites.next, struct site, node));
+    while (!list_empty(&m->sites)) {
+        struct site *s = container_of(m->sites.next, struct site, node);
+        site_done(s);
+        free_site(s);
+    }
     sys_free(m->site_envp);
 }
 

@@ -306,7 +306,7 @@ static int open_all(struct scribe *s, char *why)
                                             s->conf->log_keep, s->conf->log_compress };
     sink_rotate(&s->access.sink, &rotation);
     sink_rotate(&s->output.sink, &rotation);
-    s->sites = (struct site_logs){ .rotation = rotation, .told = &s->output.sink };
+    s->sites = (struct site_logs){ .rotation = rotation, .tell = take_output, .tell_user = s };
     while (s->channel_fd >= 0 && read_channel(s)) /* what the first lines must know */
         continue;
     return 0;

@@ -58,7 +58,8 @@ int site_logs_add(struct site_logs *l, struct span text)
     memcpy(s->path, text.at, text.len);
     sink_init(&s->sink, s->path, -1, false);
     s->sink.name = "access log";
-    s->sink.told = l->told;
+    s->sink.tell = l->tell;
+    s->sink.tell_user = l->tell_user;
     sink_rotate(&s->sink, &l->rotation);
     s->next = l->first;
     l->first = s;

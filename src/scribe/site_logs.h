@@ -13,7 +13,8 @@ struct site_log;
 struct site_logs {
     struct site_log *first;
     struct sink_rotation rotation;
-    struct sink *told;            /* where dropped lines are said */
+    void (*tell)(void *user, struct span line);      /* of their sinks */
+    void *tell_user;
 };
 
 /* "NUMBER PATH": from now on; a number that is there already keeps its file if that is the same.  0, -EBADMSG,
