@@ -124,6 +124,13 @@ static void look_at_static_option(const struct look *l)
 {
     look_at_folders(l, &l->c->static_map, CONF_static_map, "static");
     look_at_folders(l, &l->c->protected_map, CONF_protected_map, "protected");
+    for (size_t i = 0; i < l->c->file_map.count; i++) {
+        const char *file = strchr(l->c->file_map.items[i], '=') + 1;
+        struct stat st;
+        if (sys_stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+            check_say(l->found, "files", l->name, CHECK_PROBLEM, "name a file that is there",
+                      "%s: there is no file %s", conf_origin_text(l->c, CONF_file_map), file);
+    }
 }
 
 static void look_at_certificates(const struct look *l)

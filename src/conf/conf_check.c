@@ -112,6 +112,23 @@ static const char *check_static(struct span *text)
     return is_right ? NULL : "URL=DIR, such as /static/=staticfiles";
 }
 
+static const char *check_file(struct span *text)
+{
+    size_t url_end = span_find(*text, '=');
+    bool is_right = text->at[0] == '/' && url_end + 1 < text->len && text->at[url_end - 1] != '/' &&
+                    text->at[text->len - 1] != '/';
+    return is_right ? NULL : "URL=FILE, such as /robots.txt=robots.txt";
+}
+
+static const char *check_origin(struct span *text)
+{
+    static const struct span schemes[] = { SPAN("https://"), SPAN("http://") };
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (span_starts(*text, schemes[i]) && request_host_is_valid(span_skip(*text, schemes[i].len)))
+            return NULL;
+    return span_eq(*text, SPAN("*")) ? NULL : "an origin without a path, such as https://www.example.org, or *";
+}
+
 static const char *check_protected(struct span *text)
 {
     bool is_site = span_starts(*text, SPAN("/=")) || span_starts(*text, SPAN("//"));
@@ -294,6 +311,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_hosts, check_host },           { CONF_static_index, check_static_index },
         { CONF_listen, check_listen },       { CONF_control, check_control },
         { CONF_static_map, check_static }, { CONF_protected_map, check_protected },
+        { CONF_file_map, check_file }, { CONF_static_cors, check_origin },
          { CONF_app, check_app },
         { CONF_settings, check_settings },   { CONF_site, check_site },
         { CONF_mount, check_url_path },      { CONF_health_path, check_health_path },

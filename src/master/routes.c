@@ -1,6 +1,6 @@
 /* routes.c - {"mount":..., "name":..., "framework":...,
  *             "static":[{"url","root","manifest","without","media":bool,"option":bool,
- *                       "protected":bool,"real"}, ...], "front":bool,
+ *                       "protected":bool,"real","only":"file in root"|-}, ...], "front":bool,
  *             "wall":..., "headers":..., "pages":{"rows"}}: wall and headers as the project's report has
  *             them, pages of pages.c.
  *
@@ -54,6 +54,23 @@ static int add_protected_row(json_t *rows, const char *url, const char *root)
     return -1;
 }
 
+/* Of its folder the file alone. */
+static int add_file(json_t *rows, const char *item)
+{
+    char url[URL_BYTES], folder[ROOT_BYTES];
+    size_t url_bytes = strcspn(item, "=");
+    const char *path = item + url_bytes + 1, *slash = strrchr(path, '/');
+    if (!slash || url_bytes + 1 > URL_BYTES || slash - path + 2 > ROOT_BYTES)
+        return 0;                                 /* conf has refused such a one already */
+    (void)snprintf(url, sizeof url, "%.*s", (int)url_bytes, item);
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash == path ? 1 : slash - path), path);
+    json_t *row = make_row(url, folder, NULL, false);
+    if (row && json_object_set_new(row, "only", json_string(slash + 1)) == 0)
+        return json_array_append_new(rows, row);
+    json_decref(row);
+    return -1;
+}
+
 static int add_option(json_t *rows, const struct project *p, const char *item, bool is_protected)
 {
     char url[URL_BYTES], root[ROOT_BYTES];
@@ -73,7 +90,8 @@ static bool is_replaced(const json_t *rows, size_t of_options, const char *url)
 {
     for (size_t i = 0; i < of_options; i++) {
         const json_t *row = json_array_get(rows, i);
-        if (!json_flag(row, "protected", false) && span_starts(span_of(json_text(row, "url", "")), span_of(url)))
+        if (!json_flag(row, "protected", false) && !json_object_get(row, "only") &&
+            span_starts(span_of(json_text(row, "url", "")), span_of(url)))
             return true;
     }
     return false;
@@ -118,6 +136,9 @@ static int add_all(json_t *rows, const struct master_start *start, const json_t 
             return -1;
     for (i = 0; i < protected->count; i++)
         if (add_option(rows, start->project, protected->items[i], true) < 0)
+            return -1;
+    for (i = 0; i < start->conf->file_map.count; i++)
+        if (add_file(rows, start->conf->file_map.items[i]) < 0)
             return -1;
     size_t of_options = json_array_size(rows);
     json_array_foreach(json_object_get(report, "static"), i, row)
@@ -188,12 +209,25 @@ static int open_manifest(json_t *row, struct routes_files *files)
     return which < 0 ? 0 : json_object_set_new(row, "manifest_fd", json_integer(which));
 }
 
+/* The file alone is to be read: in its folder may lie anything. */
+static void open_only(const json_t *row, struct routes_files *files)
+{
+    char path[ROOT_BYTES];
+    (void)snprintf(path, sizeof path, "%s/%s", json_text(row, "root", ""), json_text(row, "only", ""));
+    int file = open_place(path, 0, files);
+    if (file >= 0)
+        files->readable |= 1ull << file;
+}
+
 static int open_row(json_t *row, struct routes_files *files)
 {
     int which = open_place(json_text(row, "root", ""), O_DIRECTORY, files);
     if (which < 0)
         return json_object_set_new(row, "error", json_integer(-which));
-    files->readable |= 1ull << which;
+    if (json_object_get(row, "only"))
+        open_only(row, files);
+    else
+        files->readable |= 1ull << which;
     int rc = json_object_set_new(row, "fd", json_integer(which));
     return rc == 0 ? open_manifest(row, files) : rc;
 }

@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "http/condition.h"
 #include "http/media.h"
+#include "serve/cors.h"
 #include "serve/files_private.h"
 #include "serve/finish.h"
 #include "serve/made_files.h"
@@ -202,6 +203,18 @@ static struct file *choose(const struct exchange *x, struct file *of, bool has_s
     return may_be_made ? made_files_choose(x, of, file) : file;
 }
 
+static size_t add_vary(const struct exchange *x, struct field *fields, size_t count, bool by_encoding)
+{
+    bool by_origin = !x->handover && cors_varies(x);
+    struct span vary = by_encoding && by_origin ? SPAN("Accept-Encoding, Origin")
+                       : by_encoding             ? SPAN("Accept-Encoding")
+                       : by_origin               ? SPAN("Origin")
+                                                 : SPAN("");
+    if (vary.len > 0)
+        fields[count++] = (struct field){ SPAN("Vary"), vary, FIELD_VARY };
+    return count;
+}
+
 static void answer_content(struct exchange *x, struct file *of)
 {
     bool may_be_made = !x->handover && made_files_may_be(x, of);
@@ -223,8 +236,9 @@ static void answer_content(struct exchange *x, struct file *of)
     fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
     if (!x->handover || !x->handover->has_policy)
         fields[count++] = cache_policy(files_of(x), file);
-    if (has_siblings || may_be_made)
-        fields[count++] = (struct field){ SPAN("Vary"), SPAN("Accept-Encoding"), FIELD_VARY };
+    count = add_vary(x, fields, count, has_siblings || may_be_made);
+    if (!x->handover)
+        count = cors_add(x, fields, count, false);
     switch (check(x, &v, now_s)) {
     case CONDITION_NOT_MODIFIED:
         answer_not_modified(x, fields, count);
@@ -256,8 +270,9 @@ static void answer_content(struct exchange *x, struct file *of)
 static void answer_method(struct exchange *x)
 {
     static const struct field allow = { SPAN("Allow"), SPAN("GET, HEAD, OPTIONS"), FIELD_ALLOW };
+    struct field fields[CORS_FIELDS_MAX + 2] = { allow };
     if (x->request.method == METHOD_OPTIONS)
-        answer_small(x, 204, SPAN(""), &allow, 1, SPAN(""));
+        answer_small(x, 204, SPAN(""), fields, cors_add(x, fields, add_vary(x, fields, 1, false), true), SPAN(""));
     else
         refuse_with(x, &(struct refusal){ .status = 405, .extra = &allow, .extras = 1 });
 }

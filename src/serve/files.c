@@ -92,6 +92,7 @@ static void close_roots(struct files *f)
         sys_free(f->roots[i].without);
         sys_free(f->roots[i].folder);
         sys_free(f->roots[i].real);
+        sys_free(f->roots[i].only);
         manifest_free(f->roots[i].manifest);
     }
     f->roots_count = 0;
@@ -145,17 +146,19 @@ static int try_root(int fd)
 
 static int name_root(struct files_root *root, const char *url, const json_t *item)
 {
-    const char *without = json_text(item, "without", "");
+    const char *without = json_text(item, "without", ""), *only = json_text(item, "only", "");
+    root->only = only[0] ? sys_strdup(only) : NULL;
     root->url = sys_strdup(url);
     root->without = without[0] ? sys_strdup(without) : NULL;
     root->folder = root->is_protected ? sys_strdup(json_text(item, "root", "")) : NULL;
     root->real = root->is_protected ? sys_strdup(json_text(item, "real", "")) : NULL;
-    if (root->url && (root->without || !without[0]) && (!root->is_protected || (root->folder && root->real)))
+    if (root->url && (root->without || !without[0]) && (root->only || !only[0]) && (!root->is_protected || (root->folder && root->real)))
         return 0;
     sys_free(root->url);
     sys_free(root->without);
     sys_free(root->folder);
     sys_free(root->real);
+    sys_free(root->only);
     return -ENOMEM;
 }
 
@@ -289,6 +292,10 @@ static bool is_left_out(const struct files_root *root, struct span rest)
 bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest)
 {
     struct span prefix = f->roots[root].prefix;
+    if (f->roots[root].only) {
+        *rest = span_of(f->roots[root].only);
+        return span_eq(path, prefix);
+    }
     if (!span_starts(path, prefix) || path.len < prefix.len + 2 || path.at[prefix.len] != '/')
         return false;
     *rest = span_skip(path, prefix.len + 1);
@@ -310,6 +317,16 @@ bool files_match_folder(const struct files *f, unsigned root, struct span path, 
 {
     const struct files_root *r = &f->roots[root];
     return r->is_protected && (is_in_folder(r->folder, path, rest) || is_in_folder(r->real, path, rest));
+}
+
+void files_note_refusal(struct files *f, unsigned root, int error)
+{
+    struct stat st;
+    const struct files_root *r = &f->roots[root];
+    int fd = r->only && error == -EACCES ? sys_openat(r->fd, r->only, O_PATH | O_CLOEXEC) : -EBADF;
+    if (fd >= 0 && sys_fstat(fd, &st) == 0)
+        f->refusal = (struct file_refusal){ true, st.st_dev, st.st_ino };
+    (void)sys_close(fd);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

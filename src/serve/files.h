@@ -57,6 +57,7 @@ void files_free(struct files *f);
  * "a/b"|"", "media": false}...].  "without": of this folder in the root nothing is served.
  * "protected": only the
  * application gives its files out, which it may name by "root" or "real", the same without links.
+ * "only": of this root that file alone, at that very URL.
  * "fd" in a row: which of `fds` is its folder (O_PATH); "error": why there is none; neither: "root"
  * is opened.  "manifest_fd": likewise of a manifest's that is not beneath the root.  All of `fds`
  * are taken over.  Roots that cannot be opened are left out and logged.  Files of a root with

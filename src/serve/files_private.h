@@ -16,6 +16,7 @@ struct files_root {
     bool is_protected;          /* only the application gives its files out */
     char *folder, *real;        /* heap, of a protected one: its path, and that without links ("" unknown) */
     char *without;              /* heap: of this folder in it nothing is served; NULL: of none */
+    char *only;                 /* heap: of it this file alone, at `url`; NULL: all */
     struct manifest *manifest;  /* of names with a hash; NULL: none */
     int manifest_fd;            /* O_PATH: its folder, where that was given; -1 */
 };
@@ -40,6 +41,8 @@ struct files {
 bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest);
 /* Likewise of a path on disk, of a protected root only. */
 bool files_match_folder(const struct files *f, unsigned root, struct span path, struct span *rest);
+/* It could not be opened: is it one that this process may not read (files_refusal)? */
+void files_note_refusal(struct files *f, unsigned root, int error);
 /* The descriptor, or -errno; only_cached: -EAGAIN where the kernel would have to read a folder from
  * disk. */
 int files_open_beneath(int root_fd, const char *path, bool only_cached);

@@ -95,6 +95,8 @@ static void opened_cold(struct helper_job *job)
     } else if (is_exhausted(fd)) {
         refuse_file(x, fd);
     } else {
+        if (is_same_root)
+            files_note_refusal(files_of(x), x->file_root, fd);
         x->file_root = is_same_root ? x->file_root + 1 : 0;
         go_on(x);
     }
@@ -220,6 +222,7 @@ enum stage_says files_look(struct exchange *x)
         }
         if (error == -EAGAIN && x->file_wait)
             return STAGE_WAITS;
+        files_note_refusal(f, x->file_root, error);
         if (is_exhausted(error)) {
             refuse_file(x, error);
             return STAGE_ANSWERED;
