@@ -20,6 +20,14 @@ int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uin
 }
 
 static char one[4096], other[4096];
+static bool is_written_meanwhile;          /* a.txt, whenever somebody has read some of it */
+
+int64_t sys_wall_us(void)                  /* later: what is made here was not changed just now */
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (now.tv_sec + 10) * 1000000 + now.tv_nsec / 1000;
+}
 
 static void put(const char *folder, const char *name, const char *text)
 {
@@ -29,6 +37,24 @@ static void put(const char *folder, const char *name, const char *text)
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
+}
+
+/* Never shorter than it was: a response that is under way is whole. */
+static void write_in_place(void)
+{
+    char path[8192];
+    snprintf(path, sizeof path, "%s/a.txt", one);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "others\n", 7, 0), 7);
+    close(fd);
+}
+
+ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at)
+{
+    ssize_t got = pread(fd, into, bytes, at);
+    if (is_written_meanwhile)
+        write_in_place();
+    return got < 0 ? -errno : got;
 }
 
 static void set_roots(const char *folder)
@@ -113,6 +139,33 @@ UNIT_TEST(roots_replaced_while_a_helper_opens)
     const char *got = ask(peer, "");
     assert_non_null(strstr(got, "\r\n\r\nsecond\n"));
     assert_non_null(strstr(ask(peer, "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n"), "second\n"));
+    close_all(peer);
+}
+
+UNIT_TEST(what_changes_while_it_is_read_is_not_kept)
+{
+    static const char request[] = "GET /s/a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+    int peer;
+    open_all();
+    struct files *f = stage.edge->serve.files;
+    struct conf *conf = stage.edge->conf;
+    conf->static_cache_ms = 60000;
+    conf->static_memory_bytes = conf->static_memory_file_bytes = 4096;
+    files_options(f, conf);
+    client_open(&peer);
+    is_written_meanwhile = true;
+    for (int i = 0; i < 4; i++)
+        (void)ask(peer, request);
+    while (f->memory.reading > 0)
+        turns(1);
+    assert_int_equal(files_memory_bytes(f), 0);
+    is_written_meanwhile = false;
+    files_forget_all(f);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(strstr(ask(peer, request), "\r\n\r\nothers\n"));
+    while (f->memory.reading > 0)
+        turns(1);
+    assert_int_equal(files_memory_bytes(f), 7);
     close_all(peer);
 }
 
@@ -205,7 +258,7 @@ UNIT_TEST(a_client_that_leaves_while_a_helper_opens)
 }
 
 UNIT_MAIN(a_cold_file, a_cold_miss_with_a_body_is_the_applications,
-          roots_replaced_while_a_helper_opens,
+          roots_replaced_while_a_helper_opens, what_changes_while_it_is_read_is_not_kept,
           without_descriptors_it_is_503_and_not_the_applications,
           kept_files_make_room_when_descriptors_ran_out,
           a_folder_that_is_left_out_is_the_applications, renames_meanwhile_are_tried_again,
