@@ -89,12 +89,7 @@ def missing_file(front: Front) -> None:
     assert answer.status == 404 and "There is no such file here" in answer.text
 
 
-@row(
-    "Files",
-    "robots.txt and favicon.ico",
-    "two files that every site is asked for",
-    slipway="not yet: only folders are served",
-)
+@row("Files", "robots.txt and favicon.ico", "two files that every site is asked for")
 def single_files(front: Front) -> None:
     robots, icon = front.ask(MAIN, "/robots.txt"), front.ask(MAIN, "/favicon.ico")
     assert robots.status == 200 and "Disallow: /admin/" in robots.text
@@ -102,9 +97,7 @@ def single_files(front: Front) -> None:
     assert icon.status == 200 and (icon.get("Content-Type") or "").startswith("image/")
 
 
-@row(
-    "Files", "fonts may be used by other hosts", "CORS for what a CDN passes on", slipway="not yet"
-)
+@row("Files", "fonts may be used by other hosts", "CORS for what a CDN passes on")
 def cors(front: Front) -> None:
     answer = front.ask(MAIN, font(front), [("Origin", "https://cdn.test")])
     assert answer.status == 200 and answer.get("Access-Control-Allow-Origin") == "*"

@@ -62,12 +62,7 @@ def wall_broken(front: Front) -> None:
         assert front.ask(STAGING, "/", [("Authorization", value)]).status in (400, 401), value
 
 
-@row(
-    "Staging, behind the wall",
-    "robots.txt is open",
-    "a crawler should be told to stay away",
-    slipway="not yet: single files",
-)
+@row("Staging, behind the wall", "robots.txt is open", "a crawler should be told to stay away")
 def wall_robots(front: Front) -> None:
     assert front.ask(STAGING, "/robots.txt").status == 200
     assert front.ask(STAGING, "/robots.txt/../").status in (400, 401)
@@ -166,12 +161,7 @@ def maintenance(front: Front) -> None:
     until("the site to open", lambda: front.ask(MAIN).status == 200)
 
 
-@row(
-    "Running it",
-    "a log file for each site",
-    "who serves several customers shows each his own",
-    slipway="not yet: the sites of a server share a log",
-)
+@row("Running it", "a log file for each site", "who serves several customers shows each his own")
 def logs(front: Front) -> None:
     front.ask(MAIN, "/seen/?mark-of-the-gallery")
     front.ask(NOTES, "/?mark-of-the-notes")
