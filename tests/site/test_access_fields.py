@@ -33,7 +33,7 @@ USER = '/?fields=[["X-Log-User","ann+b"],["x-log-TENANT","blue"],["X-Kept","1"]]
 )
 ALL = (
     "time, site, address, user, request, method, target, protocol, scheme, host, status, bytes, "
-    "referer, agent, ms, queue_ms, app_ms, upstream, worker, generation, id, failure, tls"
+    "referer, agent, ms, queue_ms, app_ms, upstream, worker, generation, id, trace, failure, tls"
 )
 
 
