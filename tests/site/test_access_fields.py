@@ -71,7 +71,7 @@ def test_all_of_them_as_json(sites: Sites, app: Path) -> None:
         "method": "GET", "target": "/a", "protocol": "HTTP/1.1", "scheme": "http",
         "host": "site.test",
         "status": 200, "bytes": 2, "referer": "http://r/", "agent": "me", "upstream": "app",
-        "generation": 1, "id": row["id"], "failure": "", "tls": "",
+        "generation": 1, "id": row["id"], "trace": "", "failure": "", "tls": "",
     }  # fmt: skip
 
 
