@@ -319,3 +319,19 @@ def test_logs_of_its_own(server: Server) -> None:
     ask(site, "late.test", "/late")
     until("its line", lambda: "/late" in (server.folder / "late.log").read_text())
     assert Path(server.rows()["shop"]["access_log"]).resolve() == shop
+
+
+def test_each_has_its_own_users_and_moved_pages(server: Server) -> None:
+    """Files that options name: of each site those that are its, also after one has changed."""
+    server.file("one", "basic-auth = people", "annex-look = 50ms")
+    server.file("two", "redirects = moved", "annex-look = 50ms")
+    write(server.folder / "one" / "people", "zoe:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
+    write(server.folder / "two" / "moved", "/old /new\n")
+    site = server.start()
+    for _ in range(2):
+        assert ask(site, "one.test", "/old").status == 401
+        assert ask(site, "two.test", "/old").get("Location") == "/new"
+        server.reload()
+    write(server.folder / "two" / "moved", "/old /newer\n")
+    until("the file", lambda: ask(site, "two.test", "/old").get("Location") == "/newer")
+    assert ask(site, "one.test", "/").status == 401
