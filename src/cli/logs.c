@@ -238,6 +238,8 @@ static int show_log_of(const json_t *answer, bool follows, struct filter *f)
     }
     if (f->site && strcmp(json_text(logs, "format", ""), "json") != 0)
         return verbs_fail(EXIT_WRONG, "lines of this access log do not name their site: set access-format = json");
+    if (strncmp(path, "journald", 8) == 0)
+        return verbs_fail(EXIT_WRONG, "the access log goes to the journal: journalctl -t slipway SLIPWAY_METHOD=GET");
     if (path[0] == '/')
         return show(path, follows, f);
     return verbs_fail(EXIT_WRONG, "the access log %s: give it a file with access-log = /PATH",

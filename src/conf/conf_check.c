@@ -233,6 +233,13 @@ static const char *check_access_quiet(struct span *text)
     return NULL;
 }
 
+static const char *check_log(struct span *text)
+{
+    static const struct span journal = SPAN("journald:");
+    bool is_right = !span_starts(*text, journal) || (text->len > journal.len && text->at[journal.len] == '/');
+    return is_right ? NULL : "a FILE, -, journald or journald:PATH of its socket";
+}
+
 static const char *check_log_format(struct span *text)
 {
     return span_eq(*text, SPAN("text")) || span_eq(*text, SPAN("json")) ? NULL : "text or json";
@@ -328,6 +335,8 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_access_fields, check_access_fields },
         { CONF_log_fields, check_log_fields },
         { CONF_log_format, check_log_format },
+        { CONF_access_log, check_log },
+        { CONF_log, check_log },
         { CONF_access_only, check_access_only },
         { CONF_access_quiet, check_access_quiet },
     };

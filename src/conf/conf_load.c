@@ -51,6 +51,12 @@ static int keep_path(struct conf *c, const char **field, struct span before, con
     return 0;
 }
 
+/* "journald" is a word, "journald:/PATH" has its path. */
+static bool is_journal(const char *place)
+{
+    return strcmp(place, "journald") == 0 || span_starts(span_of(place), SPAN("journald:"));
+}
+
 static int keep_paths(struct conf *c, char *why)
 {
     const struct span unix_prefix = SPAN("unix:");
@@ -63,6 +69,7 @@ static int keep_paths(struct conf *c, char *why)
         const char *path = *paths[i];
         bool is_word = path[0] == '\0' || strcmp(path, "-") == 0 ||
                        (paths[i] == &c->access_log && strcmp(path, "off") == 0) ||
+                       ((paths[i] == &c->access_log || paths[i] == &c->log) && is_journal(path)) ||
                        (paths[i] == &c->python && !strchr(path, '/')); /* a name for PATH */
         rc = is_word ? 0 : keep_path(c, paths[i], SPAN(""), c->chdir, why);
     }

@@ -20,6 +20,7 @@
 #include "master/sites.h"
 #include "master/supervise.h"
 #include "master/watcher.h"
+#include "scribe/journal.h"
 
 enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
 
@@ -322,7 +323,7 @@ static int fill_standard_fds(void)
 
 int master_check_log(const char *option, const char *path, char *why)
 {
-    if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0)
+    if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0 || journal_is_meant(path))
         return 0;
     int fd = sys_open(path, O_WRONLY | O_APPEND | O_CREAT, 0640);
     if (fd < 0)

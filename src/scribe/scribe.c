@@ -20,6 +20,7 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "link/channel.h"
+#include "scribe/journal.h"
 #include "scribe/lines.h"
 #include "scribe/log_record.h"
 #include "scribe/short.h"
@@ -43,6 +44,7 @@ struct scribe {
     struct conf *conf;
     int channel_fd;               /* -1 once it ended */
     struct stream access, output;
+    struct journal access_journal, output_journal;      /* path NULL: the log goes elsewhere */
     struct buf line;              /* of the log, under way */
     bool is_json;                 /* the log is */
     struct site_logs sites;       /* access logs that are not `access` */
@@ -61,6 +63,10 @@ static void take_output(void *user, struct span line)
     char time_text[SINK_STAMP_BYTES];
     struct span stamp = { time_text, sink_stamp(time_text) };
     int rc = 0;
+    if (s->output_journal.path) {
+        journal_log(&s->output_journal, &r);
+        return;
+    }
     buf_take(&s->line, buf_len(&s->line));
     if (s->is_json)
         rc = log_record_json(&r, stamp, &s->line);
@@ -80,6 +86,10 @@ static void take_access(void *user, struct span line)
     struct sink *own = site_logs_find(&s->sites, &line);
     if (own) {
         sink_line(own, line);
+        return;
+    }
+    if (s->access_journal.path) {
+        journal_access(&s->access_journal, line);
         return;
     }
     if (s->is_development && !s->access.sink.path && localtime_r(&now_s, &local)) {
@@ -175,7 +185,8 @@ static bool read_channel(struct scribe *s)
 static uint64_t count(const struct scribe *s)
 {
     const struct sink *a = &s->access.sink, *o = &s->output.sink;
-    return a->dropped_ever + o->dropped_ever + a->rotated + o->rotated;
+    return a->dropped_ever + o->dropped_ever + a->rotated + o->rotated + s->access_journal.dropped +
+           s->output_journal.dropped;
 }
 
 /* At most once a second, for `slipway status`. */
@@ -189,7 +200,8 @@ static void report(struct scribe *s)
         return;
     int len = snprintf(text, sizeof text,
                        "{\"access_dropped\":%" PRIu64 ",\"log_dropped\":%" PRIu64 ",\"rotated\":%" PRIu64 "}",
-                       a->dropped_ever, o->dropped_ever, a->rotated + o->rotated);
+                       a->dropped_ever + s->access_journal.dropped, o->dropped_ever + s->output_journal.dropped,
+                       a->rotated + o->rotated);
     s->reported_us = now_us;
     if (sys_send(s->channel_fd, text, (size_t)len, MSG_DONTWAIT) == len)
         s->reported = s->counted;
@@ -281,6 +293,16 @@ static int block_signals(void)
     return sys_sigmask(SIG_BLOCK, &set);
 }
 
+/* A log that goes to the journal has no other place. */
+static const char *journal_place(const char *where, struct journal *j)
+{
+    j->fd = -1;
+    if (!journal_is_meant(where))
+        return where;
+    journal_init(j, where);
+    return "off";
+}
+
 static int open_all(struct scribe *s, char *why)
 {
     int rc = block_signals();
@@ -295,9 +317,9 @@ static int open_all(struct scribe *s, char *why)
     s->channel_fd = CHANNEL_MASTER_FD;
     s->access.fd = CHANNEL_ACCESS_FD;
     s->output.fd = CHANNEL_OUTPUT_FD;
-    sink_init(&s->access.sink, s->conf->access_log, STDOUT_FILENO, false);
+    sink_init(&s->access.sink, journal_place(s->conf->access_log, &s->access_journal), STDOUT_FILENO, false);
     s->is_json = strcmp(s->conf->log_format, "json") == 0;
-    sink_init(&s->output.sink, s->conf->log, STDERR_FILENO, !s->is_json);
+    sink_init(&s->output.sink, journal_place(s->conf->log, &s->output_journal), STDERR_FILENO, !s->is_json);
     s->access.sink.name = "access log";
     s->output.sink.name = "log";
     s->access.sink.tell = s->output.sink.tell = take_output;
@@ -315,7 +337,7 @@ static int open_all(struct scribe *s, char *why)
 int scribe_main(void)
 {
     char why[CONF_WHY_BYTES] = "", line[CONF_WHY_BYTES + 64];
-    struct scribe s = { 0 };
+    struct scribe s = { .access_journal.fd = -1, .output_journal.fd = -1 };
     sys_process_name("scribe");
     int rc = open_all(&s, why);
     if (rc < 0) {
@@ -329,6 +351,8 @@ int scribe_main(void)
     sink_done(&s.access.sink);
     sink_done(&s.output.sink);
     buf_done(&s.line);
+    journal_done(&s.access_journal);
+    journal_done(&s.output_journal);
     conf_free(s.conf);
     return rc < 0 ? 1 : 0;
 }
