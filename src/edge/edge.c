@@ -496,8 +496,8 @@ static void tear_down(struct edge *e)
         buf_done(&hx->out);
         sys_free(hx);
     }
+    helpers_free(e->helpers);         /* what was under way is over: for sites, too */
     edge_sites_done(e);
-    helpers_free(e->helpers);
     tls_server_drop(e->tls);
     serve_done(&e->serve);
     board_done(&e->board);

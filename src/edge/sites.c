@@ -162,7 +162,7 @@ void edge_sites_sweep(struct edge *e)
         next = n->next;
         if (!s->is_gone)
             continue;
-        if (s->serve.exchanges == 0 && pool_is_empty(s->serve.pool))
+        if (s->serve.exchanges == 0 && pool_is_empty(s->serve.pool) && helpers_are_idle(e->helpers))
             free_site(s);
         else
             e->has_gone_sites = true;

@@ -1,7 +1,7 @@
 /* sites.h - the sites of this edge: made by the master's word, found by the host of a request.
  *
  * Owner   the edge.  A site that is gone is found by no new request; it is freed when the last one
- *         under way has been answered.
+ *         under way has been answered and no helper works, who may do so for it.
  */
 #pragma once
 #include "serve/serve.h"

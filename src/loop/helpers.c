@@ -212,6 +212,11 @@ void helpers_each(struct helpers *h, void (*run)(void *user), void *user)
     (void)pthread_mutex_unlock(&h->lock);
 }
 
+bool helpers_are_idle(const struct helpers *h)
+{
+    return h->jobs == 0;
+}
+
 unsigned helpers_threads(const struct helpers *h)
 {
     return h->threads;

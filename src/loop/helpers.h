@@ -21,6 +21,8 @@ void helpers_free(struct helpers *h);
 /* 0, or -EAGAIN: jobs_max are under way */
 int helpers_submit(struct helpers *h, struct helper_job *job);
 
+bool helpers_are_idle(const struct helpers *h);      /* no job is under way */
+
 /* Every thread calls `run` once, before its next job: what the kernel knows by thread.  It must be over
  * before the next helpers_each(). */
 void helpers_each(struct helpers *h, void (*run)(void *user), void *user);
