@@ -252,7 +252,9 @@ def test_an_answer_that_waits_for_a_more_urgent_one(sites: Sites) -> None:
 
 
 def test_a_body_that_drips(sites: Sites) -> None:
-    site = sites.start("plain", "--body-timeout", "400ms", "--body-rate", "100K")
+    """With a ping after each byte, more than a client is usually allowed."""
+    pace = ["--body-timeout", "400ms", "--body-rate", "100K"]
+    site = sites.start("plain", *pace, "--http2-idle-frames", "1000000")
     with Wire(site.address) as wire:
         stream = wire.head("POST", "/echo", ends=False)
         with suppress(Cut):
