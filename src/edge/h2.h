@@ -64,6 +64,7 @@ struct h2_stream {                    /* spare ones keep the first block of thei
     struct span authority;
     size_t head_bytes;                /* as SETTINGS_MAX_HEADER_LIST_SIZE counts them */
     unsigned cookies;                 /* how many fields */
+    uint32_t late_bytes;              /* of the body that came after the answer went out */
     unsigned refusal;                 /* 0, or the status to refuse it with when the head is there */
 
     /* the body */

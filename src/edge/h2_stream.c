@@ -14,7 +14,7 @@
 #include "edge/h2.h"
 #include "edge/peer.h"
 
-enum { EXCHANGE_ARENA_BYTES = 2 * 1024 * 1024 };
+enum { EXCHANGE_ARENA_BYTES = 2 * 1024 * 1024, LATE_BYTES_MAX = 16 * 1024 };
 enum { STATUS_CLIENT_GONE = 499 };         /* in the access log only, as nginx writes it */
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -161,7 +161,8 @@ void h2_stream_begin(struct h2_stream *st)
     served(st, serve_begin(edge_serve_of(&st->conn->base, st->x.request.host), &st->x));
 }
 
-/* The answer is whole and the client still sends: it need not go on (RFC 9113, section 8.1). */
+/* The answer is whole and the client still sends: it need not go on (RFC 9113, section 8.1).  A little
+ * may come before it is told: what is under way may end the request, or show that it was malformed. */
 static void stop_input(struct h2_stream *st)
 {
     (void)nghttp2_submit_rst_stream(st->conn->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
@@ -282,8 +283,10 @@ void h2_stream_data(struct h2_stream *st, struct span data)
     if (st->is_out || st->is_body_complete) {
         (void)nghttp2_session_consume_connection(st->conn->session, data.len);
         h2_due(st->conn);
-        if (st->is_out)
+        if (st->is_out && data.len > LATE_BYTES_MAX - st->late_bytes)
             stop_input(st);
+        else if (st->is_out)
+            st->late_bytes += (uint32_t)data.len;
         return;
     }
     ssize_t done = 0;
