@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from conftest import Sites
@@ -32,6 +33,15 @@ def surroundings() -> dict[str, str]:
     env = {"ASAN_OPTIONS": "detect_leaks=1", "NOTIFY_SOCKET": "@slipway-test-nobody-hears"}
     is_for_him = all(is_for_all(str(path)) for path in (PROGRAM, PYTHON, APPS))
     return env | ({"SLIPWAY_USER": "daemon"} if os.geteuid() == 0 and is_for_him else {})
+
+
+def make_shared(sites: Sites, name: str) -> str:
+    """A file for all processes, whoever they are."""
+    sites.folder.chmod(0o755)
+    file = sites.folder / name
+    file.touch()
+    file.chmod(0o666)
+    return str(file)
 
 
 def start(sites: Sites, env: dict[str, str]) -> Site:
@@ -88,7 +98,7 @@ def walk_one(process: str, number: int) -> str:
     with ExitStack() as stack:
         sites = Sites(stack)
         env = {"SLIPWAY_FAULT": str(number), "SLIPWAY_FAULT_IN": process}
-        site = start(sites, env | {"SLIPWAY_FAULT_ONCE": str(sites.folder / "once")})
+        site = start(sites, env | {"SLIPWAY_FAULT_ONCE": make_shared(sites, "once")})
         address = str(sites.folder / "s")
         try:
             if wait_verdict(site, address):
@@ -109,7 +119,7 @@ def counts() -> Iterator[dict[str, int]]:
     """How many calls each process makes when nothing fails."""
     with ExitStack() as stack:
         sites = Sites(stack)
-        file = sites.folder / "count"
+        file = Path(make_shared(sites, "count"))
         site = start(sites, {"SLIPWAY_FAULT_COUNT": str(file)})
         assert wait_verdict(site, str(sites.folder / "s"))
         judge_serving(site, str(sites.folder / "s"))
