@@ -89,7 +89,9 @@ IDLE = {
 
 @pytest.mark.parametrize("name", IDLE)
 def test_frames_that_ask_for_nothing(plain: Site, wire: Wire, name: str) -> None:
-    assert attack(wire, lambda _: IDLE[name]) == CALM
+    code = attack(wire, lambda _: IDLE[name])
+    # who says that he goes, with nothing under way, may be taken at his word at once
+    assert code == CALM or (name == "goaway" and code is None)
     others_are_answered(plain)
 
 
