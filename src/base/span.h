@@ -47,6 +47,16 @@ static inline struct span span_skip(struct span s, size_t bytes)     /* bytes <=
     return (struct span){ bytes > 0 ? s.at + bytes : s.at, s.len - bytes };
 }
 
+/* Moves so many bytes from the front of *rest to *text; false: there are fewer, and nothing changed. */
+static inline bool span_take(struct span *rest, size_t bytes, struct span *text)
+{
+    if (bytes > rest->len)
+        return false;
+    *text = (struct span){ rest->at, bytes };
+    *rest = span_skip(*rest, bytes);
+    return true;
+}
+
 /* Where `byte` first stands, or s.len when it does not. */
 static inline size_t span_find(struct span s, char byte)
 {

@@ -121,26 +121,17 @@ uint64_t annex_stamp(const struct conf *site)
 
 /* ---- taking it apart ---- */
 
-static bool take(struct span *rest, size_t bytes, struct span *text)
-{
-    if (bytes > rest->len)
-        return false;
-    *text = (struct span){ rest->at, bytes };
-    *rest = span_skip(*rest, bytes);
-    return true;
-}
-
 int annex_next(struct span *rest, struct annex_item *item)
 {
     struct head head;
     struct span left = *rest, bytes;
     if (left.len == 0)
         return 0;
-    if (!take(&left, sizeof head, &bytes))
+    if (!span_take(&left, sizeof head, &bytes))
         return -EBADMSG;
     memcpy(&head, bytes.at, sizeof head);
-    if (head.kind >= ANNEX_KINDS || !take(&left, head.path_bytes, &item->path) ||
-        !take(&left, head.text_bytes, &item->text))
+    if (head.kind >= ANNEX_KINDS || !span_take(&left, head.path_bytes, &item->path) ||
+        !span_take(&left, head.text_bytes, &item->text))
         return -EBADMSG;
     item->kind = (enum annex_kind)head.kind;
     *rest = left;

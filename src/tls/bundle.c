@@ -21,28 +21,19 @@ int bundle_add(struct buf *b, const struct bundle_item *item)
     return rc;
 }
 
-static bool take(struct span *rest, size_t bytes, struct span *text)
-{
-    if (bytes > rest->len)
-        return false;
-    *text = (struct span){ rest->at, bytes };
-    *rest = span_skip(*rest, bytes);
-    return true;
-}
-
 int bundle_next(struct span *rest, struct bundle_item *item)
 {
     struct head head;
     struct span left = *rest, bytes;
     if (left.len == 0)
         return 0;
-    if (!take(&left, sizeof head, &bytes))
+    if (!span_take(&left, sizeof head, &bytes))
         return -EBADMSG;
     memcpy(&head, bytes.at, sizeof head);
-    bool is_whole = take(&left, head.file_bytes, &item->file) &&
-                    take(&left, head.key_file_bytes, &item->key_file) &&
-                    take(&left, head.certificate_bytes, &item->certificate) &&
-                    take(&left, head.key_bytes, &item->key);
+    bool is_whole = span_take(&left, head.file_bytes, &item->file) &&
+                    span_take(&left, head.key_file_bytes, &item->key_file) &&
+                    span_take(&left, head.certificate_bytes, &item->certificate) &&
+                    span_take(&left, head.key_bytes, &item->key);
     if (!is_whole || head.kind >= BUNDLE_KINDS)
         return -EBADMSG;
     item->kind = (enum bundle_kind)head.kind;
