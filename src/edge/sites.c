@@ -13,11 +13,11 @@
 enum { CONF_BYTES_MAX = 4 * 1024 * 1024, ANNEX_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* All of the memfd, added to *into.  0 or -errno. */
-static int read_annex(int fd, struct buf *into)
+static int read_memfd(int fd, off_t most_bytes, struct buf *into)
 {
     struct stat st;
     int rc = sys_fstat(fd, &st);
-    if (rc == 0 && (st.st_size <= 0 || st.st_size > ANNEX_BYTES_MAX))
+    if (rc == 0 && (st.st_size <= 0 || st.st_size > most_bytes))
         rc = -EMSGSIZE;
     rc = rc < 0 ? rc : buf_reserve(into, (size_t)st.st_size);
     while (rc == 0 && buf_len(into) < (size_t)st.st_size) {
@@ -31,13 +31,11 @@ static int read_annex(int fd, struct buf *into)
 
 struct conf *edge_read_conf(int fd, char *why)
 {
-    struct stat st;
+    struct buf text = { 0 };
     struct conf *conf = conf_new();
-    bool is_right = conf && sys_fstat(fd, &st) == 0 && st.st_size >= 0 && st.st_size <= CONF_BYTES_MAX;
-    char *text = is_right ? sys_malloc((size_t)st.st_size + 1) : NULL;
-    ssize_t got = text ? sys_pread(fd, text, (size_t)st.st_size, 0) : -ENOMEM;
-    int rc = got < 0 ? (int)got : conf_read_text(conf, (struct span){ text, (size_t)got }, why);
-    sys_free(text);
+    int rc = conf ? read_memfd(fd, CONF_BYTES_MAX, &text) : -ENOMEM;
+    rc = rc < 0 ? rc : conf_read_text(conf, buf_span(&text), why);
+    buf_done(&text);
     if (rc == 0)
         return conf;
     conf_free(conf);
@@ -124,7 +122,7 @@ int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *
     struct conf *conf = fds_count == 1 || fds_count == 2 ? edge_read_conf(fds[0], why) : NULL;
     int rc = conf ? 0 : -EPROTO;
     if (rc == 0 && fds_count == 2)
-        rc = read_annex(fds[1], &annex);
+        rc = read_memfd(fds[1], ANNEX_BYTES_MAX, &annex);
     for (size_t i = 0; i < fds_count; i++)
         (void)sys_close(fds[i]);
     rc = rc < 0 ? rc : obey_site(e, msg, conf, &annex);
