@@ -28,7 +28,7 @@ static struct exchange *exchange_of(struct call *c)
 
 static bool is_without_body(const struct exchange *x, unsigned status)
 {
-    return x->request.method == METHOD_HEAD || status_has_no_body(status);
+    return x->request.method == METHOD_HEAD || x->is_preflight || status_has_no_body(status);
 }
 
 /* "Reason\r\nName: value\r\n..." */
@@ -94,6 +94,10 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
         serve_refuse(x, rc == -ENOMEM ? 503 : 502);
         return rc;
     }
+    if (x->is_preflight) {
+        x->response.redirect = x->response.sendfile = SPAN("");
+        x->response.body_bytes = 0;
+    }
     if (handover_begin(x)) {
         x->is_with_pool = false;
         return -ECANCELED;
@@ -105,7 +109,8 @@ static int app_head(struct call *c, unsigned status, struct span head, bool is_c
     x->is_of_app = true;
     if (is_complete && x->response.body_bytes < 0 && !is_without_body(x, status))
         x->response.body_bytes = body_bytes;
-    compress_begin(x);
+    if (!x->is_preflight)
+        compress_begin(x);
     rc = finish_head(x);
     if (rc < 0)
         x->is_with_pool = false;

@@ -78,6 +78,8 @@ struct exchange {
     unsigned file_root;               /* the static root to try next */
     struct handover *handover;              /* the file that the application wants sent (handover.h); NULL */
     struct span set_cookie;           /* for its answer: Set-Cookie; "" for none */
+    bool is_preflight;                /* it came in without credentials, as one of CORS: a browser reads
+                                       * the head of its answer alone, so nobody gets more */
     bool is_private;                  /* it passed the wall: no cache may give its answer
                                        * to others */
     struct span user;                 /* for the log: whom the application, or what let it in, names; "" */

@@ -107,7 +107,10 @@ enum stage_says stage_login(struct exchange *x)
 {
     const struct login *l = x->route->login;
     char text[BASIC_BYTES_MAX];
-    if (!l || exempt_is_acme(&x->request) || exempt_is_preflight(&x->request))
+    if (!l || exempt_is_acme(&x->request))
+        return STAGE_PASS;
+    x->is_preflight |= exempt_is_preflight(&x->request);
+    if (x->is_preflight)
         return STAGE_PASS;
     if (!l->people)
         return refuse(x, "the file of basic-auth is not there yet");

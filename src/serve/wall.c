@@ -151,16 +151,16 @@ static void grant(struct exchange *x, const struct wall *w, int64_t now_s)
 
 /* ---- who comes ------------------------------------------------------------------------------- */
 
-static bool is_open(const struct exchange *x)
+static bool is_open(struct exchange *x)
 {
     const struct conf_list *open = &x->serve->conf->wall_open;
-    struct span path = x->request.path;
-    if (exempt_is_preflight(&x->request) || exempt_is_acme(&x->request))
+    if (exempt_is_acme(&x->request))
         return true;
     for (size_t i = 0; i < open->count; i++)
-        if (path_is_below(path, span_of(open->items[i])))
+        if (path_is_below(x->request.path, span_of(open->items[i])))
             return true;
-    return false;
+    x->is_preflight |= exempt_is_preflight(&x->request);
+    return x->is_preflight;
 }
 
 static bool is_accepted(const struct wall *w, struct span credentials)

@@ -143,9 +143,33 @@ def test_what_is_open(site: Site) -> None:
 def test_a_preflight_passes(site: Site) -> None:
     asks = [("Origin", "https://a.test"), ("Access-Control-Request-Method", "PUT")]
     response = ask(site, "/api", *asks, method="OPTIONS")
-    assert response.status == 200 and json.loads(response.body)["method"] == "OPTIONS"
+    assert response.status == 200 and response.get("Content-Type") == "application/json"
     assert ask(site, "/api", asks[0], method="OPTIONS").status == 401
     assert ask(site, "/api", *asks).status == 401
+
+
+def test_no_page_comes_out_by_a_preflight(site: Site) -> None:
+    """Django's views answer to OPTIONS as to GET: this one would tell all that it knows."""
+    asks = [("Origin", "https://a.test"), ("Access-Control-Request-Method", "GET")]
+    with Peer(site.address) as peer:
+        for target in ("/api", "/cached", "/static/a.css", "/files/ship.txt"):
+            response = peer.ask("OPTIONS", target, [*asks, ("Accept-Encoding", "gzip")])
+            assert response.status < 300 and response.body == b"", target
+            assert response.get("Content-Encoding") is None
+        assert peer.ask("OPTIONS", "/api", asks, b"x").status == 401
+    with Peer(site.address) as peer:
+        chunks = [("Transfer-Encoding", "chunked")]
+        assert peer.ask("OPTIONS", "/api", [*asks, *chunks], None).status == 401
+    assert ask(site, "/hooks/a", *asks, method="OPTIONS").body != b""  # open to everybody
+
+
+@pytest.mark.parametrize("token", ["", "a/b", "a.b", "a%20b", "a%2fb", "%c3%a9", "a;b", "a/"])
+def test_what_is_no_challenge(site: Site, token: str) -> None:
+    target = f"/.well-known/acme-challenge/{token}"
+    assert ask(site, target).status == 401
+    assert ask(site, "/.well-known/acme-challenge/aZ0-_", method="HEAD").status == 200
+    for method in ("POST", "PUT", "OPTIONS", "DELETE"):
+        assert ask(site, "/.well-known/acme-challenge/aZ0-_", method=method).status == 401
 
 
 def forged(expires: int, key: str = KEY) -> tuple[str, str]:
