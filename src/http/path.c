@@ -77,6 +77,22 @@ ssize_t path_decode(struct span raw, char *into)
     return len < 0 ? len : remove_dots(into, (size_t)len);
 }
 
+bool path_climbs(struct span raw)
+{
+    size_t bytes = 0, dots = 0;        /* of the segment so far */
+    for (size_t pos = 0; pos < raw.len; pos++) {
+        int byte = (unsigned char)raw.at[pos];
+        int escaped = byte == '%' ? escaped_byte(span_skip(raw, pos)) : -1;
+        byte = escaped > 0 ? escaped : byte;
+        pos += escaped > 0 ? 2 : 0;
+        if (byte == '/' && bytes == 2 && dots == 2)
+            return true;
+        dots = byte == '/' ? 0 : dots + (byte == '.');
+        bytes = byte == '/' ? 0 : bytes + 1;
+    }
+    return bytes == 2 && dots == 2;
+}
+
 struct span path_split_query(struct span target, struct span *query)
 {
     size_t mark = span_find(target, '?');

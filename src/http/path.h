@@ -16,6 +16,9 @@ bool path_is_plain(struct span raw);
  * -EBADMSG: no '/' at the start, a bad escape, %00, a segment ".." above the root. */
 ssize_t path_decode(struct span raw, char *into);
 
+/* Has `raw` (percent-coded, or not at all) a segment ".."? */
+bool path_climbs(struct span raw);
+
 /* Splits "a/b?c" at the first '?': the path, and *query (empty without one). */
 struct span path_split_query(struct span target, struct span *query);
 

@@ -1,7 +1,8 @@
 /* handover.c - from a field of the application's answer to a file of a root.
  *
  * The value is a path in percent-coding, as nginx and Apache read it; one that is none is taken as it
- * stands ("/srv/100%.pdf").
+ * stands ("/srv/100%.pdf").  A URL with a segment ".." is refused, as nginx does it: it is a name that
+ * somebody else chose ("/protected/" + name), and would be another's file.
  */
 #include "serve/handover.h"
 #include "base/log.h"
@@ -38,6 +39,8 @@ static struct span decode(struct exchange *x, struct span value, bool is_on_disk
 {
     struct span query;
     struct span raw = is_on_disk ? value : path_split_query(value, &query);
+    if (!is_on_disk && path_climbs(raw))
+        return SPAN("");
     char *into = arena_alloc(&x->arena, raw.len + 1);
     ssize_t len = into ? path_decode(raw, into) : 0;
     return len < 0 ? raw : (struct span){ into, (size_t)len };

@@ -89,7 +89,8 @@ def test_any_spelling_of_the_name_and_a_query(site: Site) -> None:
         for name in ("x-accel-redirect", "X-ACCEL-REDIRECT"):
             assert ask(one, "/p/report.txt", name).body.decode() == TEXT
         assert ask(one, "/p/report.txt?token=1").body.decode() == TEXT
-        assert ask(one, "/p/sub/../report.txt").body.decode() == TEXT
+        assert ask(one, "/p/./report.txt").body.decode() == TEXT
+        assert ask(one, "/p/report.txt?a=/../b").body.decode() == TEXT
         assert ask(one, "/p/link-in").body.decode() == TEXT
         assert ask(one, "/static/open.css").text == "open {}\n"  # a public one, too
 
@@ -199,6 +200,12 @@ OUTSIDE = [
     (NAMED, "/p/.git/config"),
     (NAMED, "/p/link-out"),
     (NAMED, "/p/../secret.txt"),
+    (NAMED, "/p/sub/../report.txt"),  # there, but the name is not the application's own
+    (NAMED, "/p/sub/%2e%2e/report.txt"),
+    (NAMED, "/p/sub/%2E./report.txt"),
+    (NAMED, "/p/sub%2f..%2freport.txt"),
+    (NAMED, "/p/sub/.."),
+    (NAMED, "/../p/report.txt"),
     (NAMED, "/p/%2e%2e/secret.txt"),
     (NAMED, "/p/..%2fsecret.txt"),
     (NAMED, "/p/%00"),

@@ -42,6 +42,25 @@ static const struct { const char *why, *raw, *want; } cases[] = {        /* want
     { "a sign", "/a%+4", NULL },
 };
 
+static const struct { const char *raw; bool is_climbing; } climbs[] = {
+    { "/a/../b", true }, { "..", true }, { "/..", true }, { "../a", true }, { "/a/..", true },
+    { "/%2e%2e/a", true }, { "/.%2E", true }, { "/a%2f..%2fb", true }, { "/a/%2e.%2f", true },
+    { "", false }, { "/", false }, { "/a/b", false }, { "/a../b", false }, { "/..a", false },
+    { "/.../a", false }, { "/./a", false }, { "/%252e%252e/a", false }, { "/%2e%2", false },
+    { "/a/.%2/b", false }, { "/..%", false },
+};
+
+UNIT_TEST(what_climbs)
+{
+    for (size_t i = 0; i < ARRAY_LEN(climbs); i++) {
+        struct span raw = span_of(climbs[i].raw);
+        char *copy = memcpy(malloc(raw.len), raw.at, raw.len);
+        if (path_climbs((struct span){ copy, raw.len }) != climbs[i].is_climbing)
+            fail_msg("%s", climbs[i].raw);
+        free(copy);
+    }
+}
+
 UNIT_TEST(every_case)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -100,5 +119,5 @@ UNIT_TEST(what_a_file_server_may_open)
     assert_false(path_is_servable(SPAN("/a\0b")));
 }
 
-UNIT_MAIN(every_case, a_raw_nul_is_refused, plain_means_that_decoding_changes_nothing,
+UNIT_MAIN(what_climbs, every_case, a_raw_nul_is_refused, plain_means_that_decoding_changes_nothing,
           the_query_is_what_follows_the_first_mark, what_a_file_server_may_open)
