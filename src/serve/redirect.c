@@ -111,17 +111,24 @@ static void put(struct location *l, struct span s)
     l->len += s.len;
 }
 
-/* One '/' at the beginning: "//host" would be another site. */
-static struct span without_slashes(struct span path)
+/* So many bytes of `path` are slashes. */
+static size_t slashes(struct span path)
 {
-    while (path.len > 1 && path.at[0] == '/' && path.at[1] == '/')
-        path = span_skip(path, 1);
-    return path;
+    size_t count = 0;
+    while (count < path.len && path.at[count] == '/')
+        count++;
+    return count;
 }
 
+/* One '/' at the beginning: "//host" would be another site, also where the rule brings the first ("/$path"). */
 static void put_path(struct location *l, struct span path)
 {
-    l->len += escape_path(l->len == 0 ? without_slashes(path) : path, l->at + l->len);
+    size_t skip = 0, first = slashes(path);
+    if (l->len == 0)
+        skip = first > 0 ? first - 1 : 0;
+    else if (l->at[l->len - 1] == '/')
+        skip = first;
+    l->len += escape_path(span_skip(path, skip), l->at + l->len);
 }
 
 static void put_raw(struct location *l, struct span raw)
@@ -167,8 +174,7 @@ static bool write_by_map(struct exchange *x, const struct redirect_row *row, str
         return false;
     put(l, (struct span){ row->new.at, hash });
     if (row->takes_rest) {
-        while (rest.len > 0 && rest.at[0] == '/')        /* behind "/": "//host" would be another site */
-            rest = span_skip(rest, 1);
+        rest = span_skip(rest, slashes(rest));        /* behind "/": "//host" would be another site */
         l->len += escape_path(rest, l->at + l->len);
     }
     if (keeps_query) {
