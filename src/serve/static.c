@@ -175,6 +175,13 @@ static struct file *open_now(struct exchange *x, unsigned root, struct span path
     return keep(f, &o, root, path);
 }
 
+/* Does another route keep people from it?  The one of the folder was asked who may come in. */
+static bool is_kept_by_another(const struct exchange *x, struct span path)
+{
+    const struct route *own = routes_find(x->routes, path);
+    return own != x->route && (own->gate || own->login || (own->conf->wall && !x->conf->wall));
+}
+
 /* Of the file that is meant: where a folder is asked for, and the site shows one, that of its index. */
 static struct span path_in(struct exchange *x, const struct files_root *root)
 {
@@ -185,7 +192,8 @@ static struct span path_in(struct exchange *x, const struct files_root *root)
     if (!whole)
         return path;
     memcpy(mempcpy(whole, path.at, path.len), index.at, index.len);
-    return (struct span){ whole, path.len + index.len };
+    struct span page = { whole, path.len + index.len };
+    return is_kept_by_another(x, page) ? path : page;
 }
 
 static bool may_be_in(struct exchange *x, unsigned root, struct span *rest)

@@ -22,6 +22,15 @@ static-index = index.html
 [route /docs/shut/]
 static-index = index.html
 deny = all
+
+[route /docs/paged/*.html]
+deny = all
+
+[route */known/index.html]
+basic-auth = people
+
+[route */kept/index.html]
+cache-control = no-store
 """
 
 
@@ -29,7 +38,7 @@ deny = all
 def site(shared: Sites) -> Site:
     folder = make_django(shared.folder / "p", "the application")
     docs = shared.folder / "docs"
-    for name in ("", "api/", "shut/", ".git/", "a b/"):
+    for name in ("", "api/", "shut/", ".git/", "a b/", "paged/", "known/", "kept/"):
         write(docs / f"{name}index.html", f"index of /{name}")
     write(docs / "bare" / "other.html", "other")
     (docs / "folder" / "index.html").mkdir(parents=True)
@@ -39,6 +48,7 @@ def site(shared: Sites) -> Site:
     settings = folder / "tiny" / "settings.py"
     media = f'\nMEDIA_URL = "/media/"\nMEDIA_ROOT = {str(folder / "uploads")!r}\n'
     settings.write_text(settings.read_text() + media)
+    write(folder / "people", "one:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
     write(folder / "slipway.ini", INI.format(docs=docs))
     return shared.start(None, chdir=folder)
 
@@ -51,6 +61,7 @@ def site(shared: Sites) -> Site:
         ("/docs/a%20b/", "/a b/"),
         ("/docs/api/../", "/"),
         ("/docs/?a=b", "/"),
+        ("/docs/kept/", "/kept/"),
     ],
 )
 def test_a_folder_shows_its_index(site: Site, target: str, shown: str) -> None:
@@ -73,6 +84,10 @@ def test_a_folder_shows_its_index(site: Site, target: str, shown: str) -> None:
         ("/docs/out/", 404),
         ("/docs//", 404),
         ("/docs/shut/", 403),
+        ("/docs/paged/index.html", 403),
+        ("/docs/paged/", 404),
+        ("/docs/known/index.html", 401),
+        ("/docs/known/", 404),
         ("/plain/", 404),
         ("/media/", 404),
         ("/static/", 404),
