@@ -8,7 +8,8 @@
 #include "edge/peer.h"
 
 enum { FIELD_OVERHEAD_BYTES = 32, FAR_OVER = 4 };        /* RFC 9113, section 6.5.2 */
-enum { BAD_REQUEST = 400, HEAD_TOO_LARGE = 431, NO_MEMORY = 503 };
+enum { BAD_REQUEST = 400, HEAD_TOO_LARGE = 431, NOT_IMPLEMENTED = 501, NO_MEMORY = 503 };
+enum { METHOD_BYTES_MAX = 32 };          /* as in wire/h1_read.c */
 
 static void refuse(struct h2_stream *st, unsigned status)
 {
@@ -113,10 +114,23 @@ static void settle_host(struct h2_stream *st)
         refuse(st, BAD_REQUEST);
 }
 
+/* nghttp2 looks at :path only where the scheme is http or https.  One that names a host would be a second
+ * word on whom the request is for (section 8.3.1). */
+static void check_pseudo(struct h2_stream *st)
+{
+    struct span path = st->x.request.target;
+    if (path.len > 0 && path.at[0] != '/' && !span_eq(path, SPAN("*")))
+        refuse(st, BAD_REQUEST);
+    if (st->x.request.method_name.len > METHOD_BYTES_MAX)
+        refuse(st, NOT_IMPLEMENTED);
+}
+
 int h2_request_end(struct h2_stream *st)
 {
     struct request *r = &st->x.request;
     r->version = 20;
+    if (st->refusal == 0)
+        check_pseudo(st);
     if (st->refusal == 0 && st->cookies > 1)
         join_cookies(st);
     if (st->refusal == 0)

@@ -108,6 +108,7 @@ def test_host_as_authority_says(wire: Wire) -> None:
         ("user information", 400, [], {"authority": "me@site.test"}),
         ("a path that leaves the root", 400, [], {"path": "/a/%00"}),
         ("a fragment", 400, [], {"path": "/a#b"}),
+        ("a method longer than any", 501, [], {"method": "G" * 33}),
         ("more fields than fields-limit", 431, [(f"x-{n}", "1") for n in range(60)], {}),
         ("more bytes than head-limit", 431, [("x-big", "x" * 8000), ("y-big", "y" * 300)], {}),
         ("a value over head-limit", 431, [("x-big", "x" * 12000)], {}),
@@ -119,6 +120,15 @@ def test_refused_requests(wire: Wire, why: str, status: int, fields: list, more:
     answer = wire.ask(fields=fields, **more)
     assert answer.status == status or (status, answer.status) == (405, 501), why
     assert wire.ask(path="/hello").status == 200, "the connection goes on"
+
+
+@pytest.mark.parametrize("path", ["http://other.test/hello", "https://site.test/", "hello", "@x"])
+def test_a_path_that_names_a_host(wire: Wire, path: str) -> None:
+    """With a scheme that is not HTTP's nghttp2 takes any; :authority alone says the host."""
+    pseudo = [(":method", "GET"), (":scheme", "other"), (":path", path), (":authority", "site.test")]
+    assert wire.answer(wire.open(pseudo)).status == 400
+    pseudo[2] = (":path", "/hello")
+    assert wire.answer(wire.open(pseudo)).status == 200
 
 
 GET = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "site.test")]
