@@ -24,6 +24,10 @@ static int bio_read(BIO *bio, char *into, int bytes)
     BIO_clear_retry_flags(bio);
     if (bytes <= 0 || t->is_ended)
         return 0;
+    if (tls_is_flooded(t)) {
+        t->error = -EPROTO;
+        return -1;
+    }
     ssize_t got = t->io->recv(t->owner, into, (size_t)bytes);
     if (got > 0 && !t->has_come) {
         t->has_come = true;

@@ -20,6 +20,17 @@ enum {
     SSLV2_BIT = 0x80,             /* of a first byte: a hello of SSL 2's shape */
 };
 
+/* OpenSSL reads on until plain text comes: a client that sends KeyUpdates alone (RFC 8446, section 4.6.3), or
+ * asks for another handshake again and again (TLS 1.2), would keep the loop for as long as it sends.  A key
+ * is good for 24 million full records, so nobody needs many. */
+static void note_message(int is_sent, int version, int type, const void *at, size_t bytes, SSL *ssl, void *user)
+{
+    struct tls *t = user;
+    (void)version, (void)at, (void)bytes, (void)ssl;
+    if (t->is_done && type == (is_sent ? SSL3_RT_ALERT : SSL3_RT_HANDSHAKE))
+        t->idle_messages++;
+}
+
 struct tls *tls_new(struct tls_server *s, const struct tls_io *io, void *owner)
 {
     struct tls *t = sys_calloc(1, sizeof *t);
@@ -42,6 +53,8 @@ struct tls *tls_new(struct tls_server *s, const struct tls_io *io, void *owner)
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);
+    SSL_set_msg_callback(ssl, note_message);
+    SSL_set_msg_callback_arg(ssl, t);
     return t;
 }
 

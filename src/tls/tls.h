@@ -8,7 +8,7 @@
  * one they began with.  All of one server is used by one thread.
  * Setting  Mozilla's "intermediate" (ECDHE with AES-GCM or ChaCha20, TLS 1.2 at least), AES-128 first
  *          because it is the cheapest; a client without AES hardware gets ChaCha20.  No
- *          renegotiation, no compression, no early data.
+ *          renegotiation, no compression, no early data; of KeyUpdates and the like 64 a connection.
  */
 #pragma once
 #include <sys/types.h>

@@ -47,12 +47,20 @@ struct tls {
     bool is_ended;                /* io said that the peer sends no more */
     bool is_done;                 /* the handshake is */
     bool is_failed;               /* OpenSSL refuses to go on with it */
+    uint32_t idle_messages;       /* since the handshake: of the handshake protocol that came, alerts that went */
     unsigned char first_byte;     /* that came; a TLS record begins with 22 */
     bool has_come;                /* something came at all */
     char *client;                 /* heap: what tls_client() gives; NULL */
     uint32_t client_bytes;
     const char *reason;           /* static text of OpenSSL's: why it failed; NULL */
 };
+
+/* What a peer may send that is no plain text, and have us answer by an alert.  True: too much came. */
+enum { TLS_IDLE_MESSAGES_MAX = 64 };
+static inline bool tls_is_flooded(const struct tls *t)
+{
+    return t->idle_messages > TLS_IDLE_MESSAGES_MAX;
+}
 
 /* "certificate has expired": OpenSSL's last word, or a general one; empties its queue. */
 const char *tls_last_error(void);

@@ -185,6 +185,31 @@ UNIT_TEST(the_end_of_the_client_is_an_end)
     tear_down();
 }
 
+/* More than any client needs, then far more than one read of the socket. */
+UNIT_TEST(a_flood_of_key_updates_ends_the_connection)
+{
+    struct tls_setup setup = set_up();
+    char got[64];
+    stage_use(&setup);
+    for (int count = 60; count <= 6000; count += 5940) {
+        stage_connect("one.test");
+        assert_int_equal(stage_shake(), 0);
+        for (int i = 0; i < count; i++) {
+            assert_int_equal(SSL_key_update(stage.client, SSL_KEY_UPDATE_REQUESTED), 1);
+            assert_int_equal(SSL_do_handshake(stage.client), 1);
+        }
+        assert_int_equal(SSL_write(stage.client, "ping", 4), 4);
+        stage_carry();
+        size_t before = buf_len(&stage.to_server);
+        assert_int_equal(tls_recv(stage.tls, got, sizeof got), count > 60 ? -EPROTO : 4);
+        assert_true(before - buf_len(&stage.to_server) <= 20000);
+        if (count > 60)
+            assert_int_equal(tls_recv(stage.tls, got, sizeof got), -EPROTO);
+        stage_leave();
+    }
+    tear_down();
+}
+
 UNIT_TEST(a_client_that_leaves_within_the_handshake)
 {
     struct tls_setup setup = set_up();
@@ -489,7 +514,7 @@ UNIT_TEST(a_session_holds_its_server)
     tear_down();
 }
 
-UNIT_MAIN(a_host_gets_its_certificate, plain_text_both_ways_however_it_is_cut,
+UNIT_MAIN(a_flood_of_key_updates_ends_the_connection, a_host_gets_its_certificate, plain_text_both_ways_however_it_is_cut,
           a_full_socket_takes_the_same_record_later,
           first_records_are_small_and_small_again_after_a_rest,
           too_few_bytes_after_a_full_socket_are_a_mistake, the_end_of_the_client_is_an_end,
