@@ -125,7 +125,12 @@ def test_refused_requests(wire: Wire, why: str, status: int, fields: list, more:
 @pytest.mark.parametrize("path", ["http://other.test/hello", "https://site.test/", "hello", "@x"])
 def test_a_path_that_names_a_host(wire: Wire, path: str) -> None:
     """With a scheme that is not HTTP's nghttp2 takes any; :authority alone says the host."""
-    pseudo = [(":method", "GET"), (":scheme", "other"), (":path", path), (":authority", "site.test")]
+    pseudo = [
+        (":method", "GET"),
+        (":scheme", "other"),
+        (":path", path),
+        (":authority", "site.test"),
+    ]
     assert wire.answer(wire.open(pseudo)).status == 400
     pseudo[2] = (":path", "/hello")
     assert wire.answer(wire.open(pseudo)).status == 200

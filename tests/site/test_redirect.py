@@ -99,7 +99,8 @@ def test_where_pages_are(
     "/docs/@evil.example", "/flat//evil.example", "/flat/%2F%2Fevil.example",
     "/flat/%5Cevil.example", "//evil.example/a.slashed", "/%2Fevil.example/a.slashed",
     "/%5Cevil.example/a.slashed", "/evil.example/a.moved", "//evil.example/a.moved",
-    "/%2F/evil.example/a.moved", "//evil.example/a.mirrored", "/docs/%00", "/blog/%E2%80%AE", "/blog/\xe9",
+    "/%2F/evil.example/a.moved", "//evil.example/a.mirrored", "/docs/%00",
+    "/blog/%E2%80%AE", "/blog/\xe9",
 ])  # fmt: skip
 def test_no_client_sends_others_elsewhere(site: Site, asker: Asker, target: str) -> None:
     answer = asker(site.address, target)
