@@ -46,18 +46,23 @@ UNIT_TEST(the_address_of_a_socket)
     char text[ADDRESS_TEXT_BYTES];
     struct address a;
     uint16_t port = 0;
-    struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(80) };
-    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(81) };
-    struct sockaddr local = { .sa_family = AF_UNIX };
-    assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &four.sin_addr), 1);
-    assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.2", &six.sin6_addr), 1);
-    assert_true(address_of_peer((void *)&four, &a, &port));
+    union {                          /* room for every family, as accept() is given it */
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } from;
+    from.four = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(80) };
+    assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &from.four.sin_addr), 1);
+    assert_true(address_of_peer(&from.any, &a, &port));
     assert_string_equal(address_text(&a, text).at, "192.0.2.1");
     assert_int_equal(port, 80);
-    assert_true(address_of_peer((void *)&six, &a, &port));
+    from.six = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(81) };
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.2", &from.six.sin6_addr), 1);
+    assert_true(address_of_peer(&from.any, &a, &port));
     assert_string_equal(address_text(&a, text).at, "192.0.2.2");     /* of a socket of both families */
     assert_int_equal(port, 81);
-    assert_false(address_of_peer(&local, &a, NULL));
+    from.any.sa_family = AF_UNIX;
+    assert_false(address_of_peer(&from.any, &a, NULL));
 }
 
 static const struct { const char *why, *networks, *address; bool is_in; } members[] = {
