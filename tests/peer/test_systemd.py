@@ -38,7 +38,7 @@ from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
 """
 URLS = """
-import os, time
+import os
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
@@ -46,7 +46,6 @@ from django.http import HttpResponse
 from django.urls import path
 
 def page(request):
-    time.sleep(0.002)
     return HttpResponse("WORDS")
 
 def keep(request):

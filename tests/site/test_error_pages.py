@@ -235,18 +235,18 @@ TEMPLATES = [{{
 }}]
 """
 OWN = """
-import threading, time
+import threading
 from django import template
 register = template.Library()
 
 @register.simple_tag
 def thread():
-    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
     return "threaded"
 
 @register.simple_tag
 def endless():
-    time.sleep(3600)
+    threading.Event().wait()
 
 @register.simple_tag
 def broken():

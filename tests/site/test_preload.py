@@ -267,19 +267,20 @@ def test_no_worker_can_import(sites: Sites) -> None:
 def test_the_last_words_of_all_are_heard(sites: Sites) -> None:
     """Also when the ends of several are noticed at once."""
     own = IN_WORKERS + (
-        "import time\n"
         "if is_worker():\n"
-        "    while not os.path.exists(f'go{os.getpid()}'):\n"
-        "        time.sleep(0.01)\n"
+        "    os.mkfifo(f'go{os.getpid()}')\n"
+        "    open(f'go{os.getpid()}').read()\n"
         "    raise RuntimeError('no luck')\n"
     )
     site = start(sites, {"own.py": "import feed\n" + own + APPLICATION, "feed.py": THREAD},
                  waits=False)  # fmt: skip
-    until("both to import", lambda: len(site.pids("worker")) == 2, START_S)
+    gates = sites.folder / "project"
+    until("both to import", lambda: len(list(gates.glob("go*"))) == 2, START_S)
     os.kill(site.pid, signal.SIGSTOP)
     try:
-        for pid in site.pids("worker"):
-            write(sites.folder / "project" / f"go{pid}", "")
+        for gate in gates.glob("go*"):
+            pid = gate.name.removeprefix("go")
+            gate.write_text("")  # blocks until it reads there, then is the end of what it reads
             until("it to end", lambda pid=pid: " Z " in Path(f"/proc/{pid}/stat").read_text())
     finally:
         os.kill(site.pid, signal.SIGCONT)
