@@ -35,7 +35,7 @@ ALONE = (
     ("jansson.h", ("src/base/*",)),
     ("ini.h", ("src/conf/*",)),
     ("Python.h", ("src/worker/*",)),
-    ("sys/epoll.h", ("src/loop/*", "src/base/sys.[ch]")),
+    ("sys/epoll.h", ("src/loop/*", "src/base/sys*.[ch]")),
     ("nghttp2/*", ("src/edge/h2*.[ch]",)),
     ("openssl/*", ("src/tls/*",)),
     ("crypt.h", ("src/serve/*",)),

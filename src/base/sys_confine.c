@@ -4,7 +4,6 @@
  * so what they do not know of Landlock is written down here (Linux, uapi/linux/landlock.h).
  */
 #include "base/sys_private.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -15,11 +14,6 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-static int result(long rc)
-{
-    return rc < 0 ? -errno : (int)rc;
-}
 
 /* ---- user and capabilities ---- */
 
