@@ -46,7 +46,8 @@ struct conf_origin {
 
 struct conf_route_line;
 
-/* The options of some paths: complete, with those of the site where the section says nothing. */
+/* The options of one section: complete, with those of the site where it says nothing.  What holds for a
+ * path that several match: conf_paths.h. */
 struct conf_route {
     const char *pattern;          /* "/api": this path and all below it; with '*' for any bytes: whole
                                    * paths, such as "*.pdf" */

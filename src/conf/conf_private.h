@@ -19,6 +19,8 @@ const char *conf_keep(struct conf *c, struct span text);
 void conf_drop_texts(struct conf *c, const struct conf_text *mark);
 
 void conf_drop_routes(struct conf *c);
+/* A conf of the same values, which needs the texts of the other; NULL: no memory. */
+struct conf *conf_beside(const struct conf *site);
 int conf_write_routes(const struct conf *c, struct buf *out);     /* as conf_write */
 
 void conf_copy_value(struct conf *c, const struct conf *from, enum conf_option option);      /* and its origin */

@@ -1,14 +1,18 @@
 /* conf_routes.c - sections [route PATTERN]: options that hold for some paths only.
  *
  * While the sources are read, the lines of sections are only kept, in their order.  When all were
- * read, each section becomes a conf of its own: the site's, and its lines over that.
+ * read, each section becomes a conf of its own: the site's, and its lines over that.  What holds for a path
+ * is made of those that match it (conf_route_over).
  */
 #include <errno.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "conf/conf_paths.h"
 #include "conf/conf_private.h"
+#include "conf/header_rule.h"
+#include "conf/route_sets.h"
 
 enum { PATTERN_BYTES_MAX = 1024 };
 
@@ -87,7 +91,7 @@ static const struct conf_route_line *first_of(const struct conf *c, const struct
     return first;
 }
 
-static struct conf *new_route(const struct conf *site)
+struct conf *conf_beside(const struct conf *site)
 {
     struct conf *c = sys_malloc(sizeof *c);
     if (!c)
@@ -106,7 +110,7 @@ static int add_route(struct conf *c, const char *pattern)
     if (!more)
         return -ENOMEM;
     c->routes = more;
-    more[c->routes_count] = (struct conf_route){ pattern, new_route(c) };
+    more[c->routes_count] = (struct conf_route){ pattern, conf_beside(c) };
     if (!more[c->routes_count].conf)
         return -ENOMEM;
     c->routes_count++;
@@ -122,6 +126,16 @@ void conf_drop_routes(struct conf *c)
     c->routes_count = 0;
 }
 
+/* Can they be put together wherever they meet? */
+static int try_paths(const struct conf *c, char *why)
+{
+    struct conf_paths paths;
+    int rc = conf_paths_make(&paths, c, why);
+    if (rc == 0)
+        conf_paths_done(&paths);
+    return rc;
+}
+
 int conf_make_routes(struct conf *c, char *why)
 {
     const struct conf_route_line *done = NULL;
@@ -134,6 +148,8 @@ int conf_make_routes(struct conf *c, char *why)
             rc = conf_set(c->routes[c->routes_count - 1].conf, span_of(s->name), span_of(s->value),
                           CONF_ROUTE, s->place, why);
     }
+    if (rc == 0 && c->routes_count > 0)
+        rc = try_paths(c, why);
     if (rc < 0)
         conf_drop_routes(c);
     return rc == -EINVAL ? -EBADMSG : rc;

@@ -1,20 +1,12 @@
 /* routes.c - see routes.h. */
 #include "serve/routes.h"
+#include <errno.h>
 #include "base/sys.h"
-#include "http/path.h"
 #include "serve/gate.h"
 #include "serve/login.h"
 #include "serve/named.h"
 #include "serve/policy.h"
 #include "serve/redirect.h"
-
-static void read_pattern(struct route *r, const char *pattern)
-{
-    r->pattern = span_of(pattern);
-    for (size_t at = 0; at < r->pattern.len; at++)
-        r->weight += r->pattern.at[at] != '*';
-    r->is_glob = r->weight < r->pattern.len;
-}
 
 /* 0 or -ENOMEM. */
 static int prepare(struct route *r, const struct conf *conf, const struct named *named)
@@ -39,20 +31,35 @@ static void forget(struct route *r)
     policy_free(r->policy);
 }
 
+/* Of each set of sections that can hold together. */
+static int prepare_paths(struct routes *r)
+{
+    int rc = 0;
+    r->all = sys_calloc(r->paths.sets.count, sizeof *r->all);
+    if (!r->all)
+        return -ENOMEM;
+    for (; r->count < r->paths.sets.count && rc == 0; r->count++) {
+        const struct route_set *set = &r->paths.sets.sets[r->count];
+        struct route *one = &r->all[r->count];
+        if (r->count > 0)
+            one->pattern = r->paths.sets.patterns[set->pattern].text;
+        rc = prepare(one, r->count > 0 ? r->paths.confs[r->count] : r->site, r->named);
+    }
+    return rc;
+}
+
 struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent)
 {
-    struct routes *r = sys_calloc(1, sizeof *r + site->routes_count * sizeof r->all[0]);
+    char why[CONF_WHY_BYTES];
+    struct routes *r = sys_calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->holders = 1;
+    r->site = site;
     int rc = 0;
     r->named = annex ? named_new(buf_span(annex), &rc) : NULL;
-    rc = rc < 0 ? rc : prepare(&r->site, site, r->named);
-    for (size_t i = 0; i < site->routes_count && rc == 0; i++) {
-        struct route *one = &r->all[r->count++];
-        read_pattern(one, site->routes[i].pattern);
-        rc = prepare(one, site->routes[i].conf, r->named);
-    }
+    rc = rc < 0 ? rc : conf_paths_make(&r->paths, site, why);
+    rc = rc < 0 ? rc : prepare_paths(r);
     if (rc < 0) {
         routes_let(r);
         return NULL;
@@ -75,9 +82,10 @@ void routes_let(struct routes *r)
 {
     if (!r || --r->holders > 0)
         return;
-    forget(&r->site);
     for (size_t i = 0; i < r->count; i++)
         forget(&r->all[i]);
+    sys_free(r->all);
+    conf_paths_done(&r->paths);
     named_free(r->named);
     if (r->annex.block)
         explicit_bzero(r->annex.block, r->annex.cap_bytes);
@@ -86,45 +94,7 @@ void routes_let(struct routes *r)
     sys_free(r);
 }
 
-/* After a byte that does not fit, the last '*' takes one byte more: each pair of places is seen at
- * most once. */
-static bool glob_fits(struct span pattern, struct span path)
-{
-    size_t p = 0, at = 0, star = SIZE_MAX, from = 0;
-    while (at < path.len) {
-        if (p < pattern.len && pattern.at[p] == '*') {
-            star = p++;
-            from = at;
-        } else if (p < pattern.len && pattern.at[p] == path.at[at]) {
-            p++;
-            at++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            at = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.at[p] == '*')
-        p++;
-    return p == pattern.len;
-}
-
-static bool fits(const struct route *r, struct span path)
-{
-    struct span pattern = r->pattern;
-    if (r->is_glob)
-        return glob_fits(pattern, path);
-    if (pattern.at[pattern.len - 1] == '/')
-        return span_starts(path, pattern);
-    return path_is_below(path, pattern);
-}
-
 const struct route *routes_find(const struct routes *r, struct span path)
 {
-    const struct route *best = &r->site;
-    for (size_t i = 0; i < r->count; i++)
-        if ((best == &r->site || r->all[i].weight > best->weight) && fits(&r->all[i], path))
-            best = &r->all[i];
-    return best;
+    return &r->all[route_sets_find(&r->paths.sets, path)];
 }

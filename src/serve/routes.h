@@ -1,24 +1,19 @@
-/* routes.h - which options are a request's: those of the site, or of one of its [route PATTERN]
- * sections.
+/* routes.h - which options are a request's: those of the site, and over them those of the [route PATTERN]
+ * sections that its path matches (conf/conf_paths.h).
  *
- * Match  on the decoded path.  "/api" is that path and all below it, "/api/" all that begins so; a
- *        pattern with '*' (any bytes, also '/') is one of whole paths.  Of several that match, the one
- *        with most bytes other than '*'; of equals, the first.
  * Cost   each pattern is looked at once a request; none without sections.
- * Made   with what stages want to have read before the first request (gate,
- *        redirect, login), and before the first response (policy).
+ * Made   with what stages want to have read before the first request (gate, redirect, login), and before
+ *        the first response (policy): once for each set of sections that can hold together.
  * Owner  counted: who made it has it, and every exchange under its options.  The conf goes with the
  *        last one.
  */
 #pragma once
 #include "base/buf.h"
-#include "conf/conf.h"
+#include "conf/conf_paths.h"
 
 struct route {
     const struct conf *conf;
-    struct span pattern;          /* "" for the site */
-    size_t weight;                /* bytes of it other than '*' */
-    bool is_glob;
+    struct span pattern;          /* of the most specific section; "" for the site */
     struct gate *gate;            /* NULL: everybody may do everything */
     struct redirect *redirect;    /* NULL: nobody is sent elsewhere */
     struct policy *policy;        /* of responses; NULL: none */
@@ -30,9 +25,10 @@ struct routes {
     struct conf *conf;            /* of the site, which it frees; NULL: a lent one */
     struct buf annex;             /* the files that options name */
     struct named *named;          /* ... as they are read; NULL: none */
-    struct route site;
+    const struct conf *site;
+    struct conf_paths paths;
     size_t count;
-    struct route all[];
+    struct route *all;            /* as paths.sets: the first one is the site's */
 };
 
 /* Of these options, which it owns from now on unless they are lent, and so the bytes of `annex` (NULL:

@@ -61,7 +61,7 @@ static void use(struct serve *s, struct routes *routes)
     int rc = 0;
     routes_let(s->routes);
     s->routes = routes;
-    s->conf = routes->site.conf;
+    s->conf = routes->site;
     struct access_plan *plan = access_plan_new(s->conf);
     if (plan) {
         access_plan_free(s->plan);

@@ -68,3 +68,47 @@ def test_check_shows_sections(sites: Sites) -> None:
     assert [(r["route"], r["name"], r["value"], r["origin"]) for r in rows] == [
         ("/a", "retry", "no", "slipway.ini:4")
     ]
+
+
+ADDED = """
+[slipway]
+app = work:application
+header = X-Site: yes
+
+[route /hello/closed]
+deny = all
+
+[route /hello/closed/deep]
+compress = no
+header = X-Deep: yes
+
+[route *.csv]
+retry = no
+header = X-Csv: yes
+
+[route /hello/closed/open]
+allow = all
+"""
+
+
+@pytest.fixture(scope="module")
+def added(shared: Sites) -> Site:
+    return shared.start("work", chdir=project(shared, ADDED))
+
+
+@pytest.mark.parametrize(
+    ("path", "is_closed", "marks"),
+    [
+        ("/hello", False, "site"),
+        ("/hello/closed", True, "site"),
+        ("/hello/closed/deep", True, "site deep"),
+        ("/hello/closed/a.csv", True, "site csv"),
+        ("/hello/closed/deep/x.csv", True, "site deep csv"),
+        ("/hello/closed/open/x.csv", False, "site csv"),
+        ("/hello.csv", False, "site csv"),
+    ],
+)
+def test_sections_add_up(added: Site, path: str, is_closed: bool, marks: str) -> None:
+    answer = get(added.address, path)
+    assert (answer.status == 403) == is_closed
+    assert [name for name in ["site", "deep", "csv"] if answer.get(f"X-{name}")] == marks.split()
