@@ -12,6 +12,12 @@ bool address_is_ipv4(const struct address *a)
     return memcmp(a->bytes, mapped, sizeof mapped) == 0;
 }
 
+bool address_is_loopback(const struct address *a)
+{
+    static const unsigned char one[ADDRESS_BYTES] = { [ADDRESS_BYTES - 1] = 1 };
+    return address_is_ipv4(a) ? a->bytes[IPV4_AT] == 127 : memcmp(a->bytes, one, sizeof one) == 0;
+}
+
 struct address address_from_ipv4(const void *four)
 {
     struct address a;

@@ -15,6 +15,7 @@ struct address {
 };
 
 bool address_is_ipv4(const struct address *a);
+bool address_is_loopback(const struct address *a);      /* 127.0.0.0/8 or ::1 */
 struct address address_from_ipv4(const void *four);      /* 4 bytes as they travel */
 /* IPv4 in four decimal parts, or IPv6; no brackets, port, zone or blanks.  False: *a is as it was. */
 bool address_read(struct span text, struct address *a);

@@ -14,7 +14,11 @@
 #include "edge/edge_private.h"
 #include "serve/files.h"
 
-enum { CHUNK_OVERHEAD = 32, FREED_AT_ONCE_BYTES = 4 * 1024 * 1024 };
+enum {
+    CHUNK_OVERHEAD = 32,
+    FREED_AT_ONCE_BYTES = 4 * 1024 * 1024,
+    COPIED_BYTES_MAX = 24 * 1024,     /* of a file: the kernel's way to hand over pages is shorter from here on */
+};
 
 static struct h1_exchange *of(struct exchange *x)
 {
@@ -345,10 +349,12 @@ static ssize_t frame_last_file(struct h1_exchange *hx)
     return buf_add(&hx->out, (struct span){ line, h1_write_chunk_size(line, hx->file_left_bytes) });
 }
 
-/* What of it is to be sent yet, where a file that is often asked for lies in memory. */
+/* What of it is to be sent yet, where a file that is often asked for lies in memory and a copy of it is
+ * what costs least: TLS makes one anyway. */
 static struct span content_of(const struct h1_exchange *hx)
 {
-    struct span content = hx->file ? file_content(hx->file) : SPAN("");
+    bool is_copied = hx->conn->base.tls || hx->file_left_bytes <= COPIED_BYTES_MAX;
+    struct span content = hx->file && is_copied ? file_content(hx->file) : SPAN("");
     bool has_all = content.len > 0 && hx->file_at + hx->file_left_bytes <= content.len;
     return has_all ? (struct span){ content.at + hx->file_at, (size_t)hx->file_left_bytes } : (struct span){ NULL, 0 };
 }

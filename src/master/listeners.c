@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/address.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "master/listeners_private.h"
@@ -101,12 +103,24 @@ static int set_url(struct listener *l, const char *host)
     return rc;
 }
 
+/* Between two programs of one machine there is no network whose speed is to be found out, and the pace that
+ * BBR keeps there costs a timer a response.  Connections have what their listener has; reno is in every
+ * kernel and allowed to everybody, and where it is not the machine's choice stays. */
+static void spare_pace(int fd, const union socket_address *to)
+{
+    static const char plain[] = "reno";
+    struct address at;
+    if (address_of_peer(&to->any, &at, NULL) && address_is_loopback(&at))
+        (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, sizeof plain - 1);
+}
+
 static int open_socket(const union socket_address *to, socklen_t len)
 {
     const int yes = 1;
     int fd = sys_socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fd;
+    spare_pace(fd, to);
     int rc = sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (rc == 0 && to->any.sa_family == AF_INET6)
         rc = sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);

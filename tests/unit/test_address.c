@@ -35,6 +35,21 @@ UNIT_TEST(an_address_is_read_and_spelled)
     }
 }
 
+static bool is_loopback(const char *text)
+{
+    struct address a;
+    assert_true(address_read(span_of(text), &a));
+    return address_is_loopback(&a);
+}
+
+UNIT_TEST(which_addresses_are_this_machine_itself)
+{
+    assert_true(is_loopback("127.0.0.1") && is_loopback("127.255.255.255") && is_loopback("::1"));
+    assert_true(is_loopback("::ffff:127.0.0.1"));
+    assert_false(is_loopback("126.255.255.255") || is_loopback("128.0.0.1") || is_loopback("::2"));
+    assert_false(is_loopback("::") || is_loopback("0.0.0.0") || is_loopback("7f00::1"));
+}
+
 UNIT_TEST(a_nul_does_not_end_an_address)
 {
     struct address a;
@@ -130,5 +145,5 @@ UNIT_TEST(a_set_has_a_bound)
     assert_true(n.has_unix);
 }
 
-UNIT_MAIN(an_address_is_read_and_spelled, a_nul_does_not_end_an_address, the_address_of_a_socket,
-          who_is_in_a_network, what_is_no_network_is_refused, a_set_has_a_bound)
+UNIT_MAIN(an_address_is_read_and_spelled, which_addresses_are_this_machine_itself,
+          a_nul_does_not_end_an_address, the_address_of_a_socket, who_is_in_a_network, what_is_no_network_is_refused, a_set_has_a_bound)

@@ -1,4 +1,6 @@
 #include "unit.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/sys.h"
@@ -20,6 +22,28 @@ UNIT_TEST(the_url_has_the_port_that_was_found)
     assert_true(port > 0);
     listeners_close(&l);
     assert_int_equal(l.count, 0);
+}
+
+static void assert_keeps_no_pace(const char *address, bool expected)
+{
+    char why[CONF_WHY_BYTES], has[16] = "", usual[16] = "";
+    socklen_t has_bytes = sizeof has - 1, usual_bytes = sizeof usual - 1;
+    struct listeners l = { 0 };
+    assert_int_equal(open_conf(&l, address, NULL, why), 0);
+    int plain = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(getsockopt(plain, IPPROTO_TCP, TCP_CONGESTION, usual, &usual_bytes), 0);
+    assert_int_equal(getsockopt(l.all[0].fd, IPPROTO_TCP, TCP_CONGESTION, has, &has_bytes), 0);
+    assert_string_equal(has, expected ? "reno" : usual);
+    (void)close(plain);
+    listeners_close(&l);
+}
+
+UNIT_TEST(no_pace_is_kept_on_this_machine_itself)
+{
+    assert_keeps_no_pace("127.0.0.1:0", true);
+    assert_keeps_no_pace("127.1.2.3:0", true);
+    assert_keeps_no_pace("[::1]:0", true);
+    assert_keeps_no_pace("0.0.0.0:0", false);
 }
 
 UNIT_TEST(a_port_in_use_says_by_whom)
@@ -82,6 +106,6 @@ UNIT_TEST(a_file_that_is_no_socket_is_left_alone)
     assert_non_null(strstr(why, "folder does not exist"));
 }
 
-UNIT_MAIN(the_url_has_the_port_that_was_found,
+UNIT_MAIN(the_url_has_the_port_that_was_found, no_pace_is_kept_on_this_machine_itself,
           a_port_in_use_says_by_whom, a_stale_socket_is_replaced_a_live_one_is_not,
           a_file_that_is_no_socket_is_left_alone)
