@@ -4,8 +4,8 @@
  * value of the rule's header; without that header, so that leaving it out gains nothing, his address.
  */
 #include "serve/rate.h"
-#include <arpa/inet.h>
 #include <errno.h>
+#include "base/address.h"
 #include "base/hash.h"
 #include "base/sys.h"
 #include "conf/rate_rule.h"
@@ -32,33 +32,17 @@ struct client {
     bool is_loopback;
 };
 
-static void fill_v4(struct client *c, const unsigned char address[4])
-{
-    c->key[0] = 4;
-    memcpy(c->key + 1, address, 4);
-    c->key_bytes = 5;
-    c->is_loopback = address[0] == 127;
-}
-
 static struct client client_of(struct span address)
 {
     struct client c = { 0 };
-    struct in6_addr six;
-    unsigned char four[4];
-    char text[INET6_ADDRSTRLEN];
-    if (address.len == 0 || address.len >= sizeof text)
+    struct address a;
+    if (!address_read(address, &a))
         return c;
-    *(char *)mempcpy(text, address.at, address.len) = '\0';
-    if (inet_pton(AF_INET, text, four) == 1) {
-        fill_v4(&c, four);
-    } else if (inet_pton(AF_INET6, text, &six) == 1 && IN6_IS_ADDR_V4MAPPED(&six)) {
-        fill_v4(&c, six.s6_addr + 12);
-    } else if (inet_pton(AF_INET6, text, &six) == 1) {
-        c.key[0] = 6;
-        memcpy(c.key + 1, six.s6_addr, 8);
-        c.key_bytes = sizeof c.key;
-        c.is_loopback = IN6_IS_ADDR_LOOPBACK(&six);
-    }
+    bool is_ipv4 = address_is_ipv4(&a);
+    c.key[0] = is_ipv4 ? 4 : 6;
+    memcpy(c.key + 1, is_ipv4 ? a.bytes + ADDRESS_BYTES - 4 : a.bytes, is_ipv4 ? 4 : 8);
+    c.key_bytes = is_ipv4 ? 5 : sizeof c.key;
+    c.is_loopback = address_is_loopback(&a);
     return c;
 }
 
