@@ -81,6 +81,7 @@ def test_only_what_changed(root: Path) -> None:
     assert (said["made"], said["fresh"]) == (0, 9) and snapshot(root) == before
     (root / "a.js").write_bytes(text(9, 100))
     (root / "deep/c.svg.br").unlink()
+    del before["deep/c.svg.br"]  # the new one may get the number and the time of the old one
     said = assets(root)
     assert (said["made"], said["fresh"]) == (4, 5)
     changed = {name for name, was in snapshot(root).items() if before.get(name) != was}
