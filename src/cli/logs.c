@@ -1,210 +1,167 @@
-/* logs.c - `slipway logs`: lines of the running site's access log, its rotated files first, and with -f
- * what is added to it.
- *
- *     rotated .gz > gzip > lines > filter > standard output
- *     the file itself    > lines > filter > standard output, and again when it has grown
+/* logs.c - `slipway logs`: which files of the running server's access logs are meant, and what is to be
+ * said of those that are none.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/sys.h"
+#include "cli/log_source.h"
 #include "cli/verbs.h"
-#include "scribe/access_record.h"
-#include "scribe/lines.h"
-#include "scribe/rotated.h"
-#include "serve/gzip.h"
 
-enum { READ_BYTES = 64 * 1024, LOOK_MS = 250, TAIL_BYTES = 16 * 1024, UNPACKED_BYTES_MAX = 64 * 1024 * 1024 };
+enum { SOURCES_MOST = 256, PATH_BYTES = 4096, HINT_BYTES = 512 };
 
-struct filter {
-    const char *status, *path, *site;     /* NULL: any */
-    int64_t slow_us;                      /* -1: any */
-    bool is_json;
-    bool skips;                           /* the line under way: its beginning was not read */
-    bool is_over;                         /* nobody reads what we print */
+struct search {
+    struct log_filter filter;
+    const char *site;             /* of --site; NULL: all */
+    bool follows;
+    int64_t pid;                  /* of the master */
+    struct log_source *sources;   /* SOURCES_MOST */
+    size_t count;
+    char lent[PATH_BYTES];        /* the file that is the master's standard output */
+    char hint[HINT_BYTES];        /* of a log that is no file: what it is; "": all are */
 };
 
-/* ---- which lines ----------------------------------------------------------------------------- */
+/* ---- where a log is -------------------------------------------------------------------------- */
 
-/* "404", "5xx", "4xx,502" */
-static bool is_status(const char *spec)
+/* `slipway serve > FILE`. */
+static bool find_lent(struct search *s)
 {
-    size_t digits = 0;
-    for (; *spec != '\0'; spec++) {
-        bool is_digit = (*spec >= '0' && *spec <= '9') || (*spec == 'x' && digits > 0);
-        if (*spec == ',' ? digits != 3 : !is_digit || digits == 3)
-            return false;
-        digits = *spec == ',' ? 0 : digits + 1;
-    }
-    return digits == 3;
-}
-
-static bool has_status(const char *spec, uint64_t status)
-{
-    const char digits[3] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
-                             (char)('0' + status % 10) };
-    for (;; spec += 4) {
-        bool is_it = true;
-        for (size_t i = 0; i < 3; i++)
-            is_it = is_it && (spec[i] == 'x' || spec[i] == digits[i]);
-        if (is_it || spec[3] == '\0')
-            return is_it;
-    }
-}
-
-static bool matches(const struct filter *f, const struct access_record *r)
-{
-    return (!f->status || has_status(f->status, r->status)) &&
-           (!f->path || span_starts(r->target, span_of(f->path))) &&
-           (!f->site || span_eq(r->site, span_of(f->site))) &&
-           (f->slow_us < 0 || (r->took_us >= 0 && r->took_us >= f->slow_us));
-}
-
-static void print_record(const struct access_record *r, struct span line)
-{
-    json_t *object = json_pack("{s:s%, s:s%, s:I, s:I}", "method", r->method.at ? r->method.at : "",
-                               r->method.len, "target", r->target.at ? r->target.at : "", r->target.len,
-                               "status", (json_int_t)r->status, "bytes", (json_int_t)r->bytes);
-    if (r->took_us >= 0)
-        (void)json_object_set_new(object, "ms", json_real((double)r->took_us / 1000));
-    (void)json_object_set_new(object, "line", json_stringn(line.at, line.len));
-    char *text = object ? json_line(object) : NULL;
-    if (text)
-        (void)fputs(text, stdout);
-    sys_free(text);
-    json_decref(object);
-}
-
-static void take_line(void *user, struct span line)
-{
-    struct filter *f = user;
-    struct access_record r;
-    bool skips = f->skips;
-    f->skips = false;
-    if (skips || f->is_over || access_record_read(line, &r) < 0)
-        return;
-    if (matches(f, &r)) {
-        if (f->is_json && !r.json)
-            print_record(&r, line);
-        else
-            (void)printf("%.*s\n", (int)line.len, line.at);
-    }
-    access_record_done(&r);
-}
-
-/* ---- which files ----------------------------------------------------------------------------- */
-
-static int read_packed(int fd, struct filter *f)
-{
-    char bytes[READ_BYTES];
-    struct lines lines = { 0 };
-    struct buf out = { .limit_bytes = UNPACKED_BYTES_MAX };
-    struct gzip *g = gzip_unpacker();
-    int rc = g ? 0 : -ENOMEM;
-    ssize_t got = 1;
-    while (rc == 0 && got > 0 && !f->is_over) {
-        got = sys_read(fd, bytes, sizeof bytes);
-        rc = got < 0 ? (int)got : gzip_put(g, (struct span){ bytes, (size_t)got }, got == 0, &out);
-        lines_feed(&lines, buf_span(&out), take_line, f);
-        buf_take(&out, buf_len(&out));
-        f->is_over = fflush(stdout) != 0;
-    }
-    lines_end(&lines, take_line, f);
-    gzip_free(g);
-    buf_done(&out);
-    return rc;
-}
-
-/* What is there now. */
-static int read_plain(int fd, struct lines *lines, struct filter *f)
-{
-    char bytes[READ_BYTES];
-    ssize_t got = 1;
-    while (got > 0 && !f->is_over) {
-        got = sys_read(fd, bytes, sizeof bytes);
-        if (got > 0)
-            lines_feed(lines, (struct span){ bytes, (size_t)got }, take_line, f);
-        f->is_over = fflush(stdout) != 0;
-    }
-    return got < 0 ? (int)got : 0;
-}
-
-static int read_file(const char *path, struct filter *f)
-{
-    struct lines lines = { 0 };
-    int fd = sys_open(path, O_RDONLY, 0);
-    if (fd < 0)
-        return fd;
-    int rc = rotated_is_packed(span_of(path)) ? read_packed(fd, f) : read_plain(fd, &lines, f);
-    lines_end(&lines, take_line, f);
-    (void)sys_close(fd);
-    return rc;
-}
-
-/* One that is just being compressed is there under its other name. */
-static int read_rotated(const char *path, struct filter *f)
-{
-    char name[ROTATED_PATH_BYTES + 8];
-    const char *slash = strrchr(path, '/');
-    struct span *names = NULL;
-    int count = rotated_list(path, &names), rc = count < 0 ? count : 0;
-    for (int i = 0; i < count && rc == 0 && !f->is_over; i++) {
-        bool is_double = i > 0 && rotated_compare(names[i - 1], names[i]) == 0;
-        if (is_double)
-            continue;
-        (void)snprintf(name, sizeof name, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, names[i].at);
-        rc = read_file(name, f);
-        if (rc == -ENOENT && !rotated_is_packed(names[i])) {
-            (void)strcat(name, ".gz");
-            rc = read_file(name, f);
-        }
-        rc = rc == -ENOENT ? 0 : rc;                 /* log-keep had its turn */
-    }
-    sys_free(names);
-    return rc;
-}
-
-static bool is_replaced(int fd, const char *path)
-{
-    struct stat mine, named;
-    return sys_fstat(fd, &mine) == 0 && sys_stat(path, &named) == 0 &&
-           (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev);
-}
-
-static bool is_cut(int fd)
-{
+    char link[64];
     struct stat st;
-    off_t at = sys_seek(fd, 0, SEEK_CUR);
-    return at >= 0 && sys_fstat(fd, &st) == 0 && st.st_size < at;
+    (void)snprintf(link, sizeof link, "/proc/%" PRId64 "/fd/1", s->pid);
+    return sys_stat(link, &st) == 0 && S_ISREG(st.st_mode) &&
+           sys_readlink(link, s->lent, sizeof s->lent) > 0 && s->lent[0] == '/';
 }
 
-/* For ever, or until nobody reads. */
-static int follow(const char *path, struct filter *f)
+/* Of a log that cannot be read here: what it is, and where to look. */
+static void explain(struct search *s, const char *where, const char *site, bool is_named)
 {
-    struct lines lines = { 0 };
-    int rc = 0, fd = sys_open(path, O_RDONLY, 0);
-    f->skips = fd >= 0 && sys_seek(fd, -TAIL_BYTES, SEEK_END) >= 0;
-    while (rc == 0 && !f->is_over) {
-        bool ends = fd >= 0 && is_replaced(fd, path);     /* before the last look into it */
-        if (fd >= 0)
-            rc = read_plain(fd, &lines, f);
-        if (ends || fd < 0) {
-            lines_end(&lines, take_line, f);
-            (void)sys_close(fd);
-            fd = sys_open(path, O_RDONLY, 0);
-        } else if (is_cut(fd)) {
-            (void)sys_seek(fd, 0, SEEK_SET);
-        }
-        if (!ends)
-            (void)sys_poll(NULL, 0, LOOK_MS);
+    const char *whose = site[0] ? " of " : "";
+    if (strcmp(where, "off") == 0)
+        (void)snprintf(s->hint, sizeof s->hint, "the access log%s%s is off: give it a file with access-log = /PATH",
+                       whose, site);
+    else if (strcmp(where, "-") == 0)
+        (void)snprintf(s->hint, sizeof s->hint,
+                       "the access log%s%s goes to standard output: give it a file with access-log = /PATH, or look where "
+                       "that goes (`journalctl%s -u UNIT` for a unit of systemd, `docker logs%s NAME`)",
+                       whose, site, s->follows ? " -f" : "", s->follows ? " -f" : "");
+    else
+        (void)snprintf(s->hint, sizeof s->hint, "the access log%s%s goes to the journal: journalctl -t slipway%s%s%s %s",
+                       whose, site, s->follows ? " -f" : "", is_named ? " SLIPWAY_SITE=" : "", is_named ? site : "",
+                       s->filter.status ? "SLIPWAY_STATUS=404 (of each status one)" : "SLIPWAY_METHOD=GET");
+}
+
+static bool has_source(const struct search *s, const char *path)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->sources[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* site: whose log it is, "" for that of all; only: lines that name this one, NULL: all. */
+static void add(struct search *s, const char *where, const char *site, const char *only, bool is_named)
+{
+    bool is_lent = strcmp(where, "-") == 0 && find_lent(s);
+    if (where[0] != '/' && !is_lent) {
+        explain(s, where, site, is_named);
+        return;
     }
-    lines_end(&lines, take_line, f);
-    (void)sys_close(fd);
-    return rc;
+    const char *path = is_lent ? s->lent : where;
+    if (s->count < SOURCES_MOST && !has_source(s, path))
+        s->sources[s->count++] = (struct log_source){ .path = path, .site = only, .is_bare = is_lent,
+                                                      .filter = &s->filter, .fd = -1 };
+}
+
+/* ---- whose logs ------------------------------------------------------------------------------ */
+
+static bool is_json_form(const json_t *row, const char *key)
+{
+    return strcmp(json_text(row, key, ""), "json") == 0;
+}
+
+static int no_such_site(const json_t *sites, const char *name)
+{
+    char names[HINT_BYTES] = "";
+    size_t i, len = 0;
+    const json_t *row;
+    json_array_foreach(sites, i, row) {
+        int more = snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", json_text(row, "site", ""));
+        len = more < 0 || len + (size_t)more >= sizeof names ? len : len + (size_t)more;
+    }
+    names[len] = '\0';
+    return verbs_fail(EXIT_WRONG, "no site is called %s; there are: %s", name, len > 0 ? names : "none");
+}
+
+/* Its own log, or its lines of the log of all. */
+static int find_one(struct search *s, const json_t *answer, const json_t *sites)
+{
+    const char *shared = json_text(json_object_get(answer, "logs"), "access", "-");
+    const json_t *row;
+    size_t i;
+    json_array_foreach(sites, i, row) {
+        if (strcmp(json_text(row, "site", ""), s->site) != 0)
+            continue;
+        const char *where = json_text(row, "access_log", shared);
+        bool is_own = strcmp(where, shared) != 0, is_json = is_json_form(row, "access_format");
+        bool is_file = where[0] == '/' || (strcmp(where, "-") == 0 && find_lent(s));
+        if (is_file && !is_own && !is_json)
+            return verbs_fail(EXIT_WRONG, "lines of this access log do not name their site: set access-format = json, "
+                                          "or give %s a log of its own with access-log = /PATH", s->site);
+        add(s, where, s->site, is_own ? NULL : s->site, is_own || is_json);
+        return EXIT_DONE;
+    }
+    return no_such_site(sites, s->site);
+}
+
+/* Own logs of several sites may be one file: then each of its lines is shown. */
+static int find_logs(struct search *s, const json_t *answer)
+{
+    const json_t *row, *sites = json_object_get(answer, "sites");
+    const char *only = json_text(answer, "site", "");
+    size_t i;
+    if (sites && s->site)
+        return find_one(s, answer, sites);
+    if (!sites && s->site && strcmp(s->site, only) != 0)
+        return verbs_fail(EXIT_WRONG, "the site that runs here is %s, not %s", only, s->site);
+    add(s, json_text(json_object_get(answer, "logs"), "access", "-"), "", NULL, false);
+    json_array_foreach(sites, i, row)
+        if (strcmp(json_text(row, "access_log", ""), json_text(json_object_get(answer, "logs"), "access", "-")) != 0)
+            add(s, json_text(row, "access_log", "-"), json_text(row, "site", ""), NULL, true);
+    return EXIT_DONE;
 }
 
 /* ---- the verb -------------------------------------------------------------------------------- */
+
+static int show(struct search *s)
+{
+    size_t which = 0;
+    int rc = 0;
+    if (s->count == 0)
+        return verbs_fail(EXIT_WRONG, "%s", s->hint);
+    if (s->hint[0])
+        (void)verbs_fail(EXIT_DONE, "not shown: %s", s->hint);
+    if (s->follows)
+        rc = log_sources_follow(s->sources, s->count, &which);
+    for (size_t i = 0; !s->follows && i < s->count && rc == 0; i++)
+        rc = log_source_show(&s->sources[which = i]);
+    if (s->filter.is_over || rc == 0)
+        return EXIT_DONE;
+    return verbs_fail(EXIT_WRONG, "the access log %s cannot be read: %s", s->sources[which].path, strerror(-rc));
+}
+
+static int show_logs_of(const json_t *answer, struct search *s)
+{
+    s->pid = json_int(answer, "pid", 0);
+    s->sources = sys_calloc(SOURCES_MOST, sizeof *s->sources);
+    if (!s->sources)
+        return verbs_fail(EXIT_WRONG, "no memory");
+    int status = find_logs(s, answer);
+    status = status == EXIT_DONE ? show(s) : status;
+    sys_free(s->sources);
+    return status;
+}
 
 static bool read_slow(const char *text, int64_t *us)
 {
@@ -216,54 +173,35 @@ static bool read_slow(const char *text, int64_t *us)
     return is_right;
 }
 
-static int show(const char *path, bool follows, struct filter *f)
+/* "--slow" alone, as the last word or before another option, is a second. */
+static const char *take_slow(int *argc, char **argv)
 {
-    int rc = follows ? 0 : read_rotated(path, f);
-    if (rc == 0)
-        rc = follows ? follow(path, f) : read_file(path, f);
-    if (f->is_over || rc == 0)
-        return EXIT_DONE;
-    return verbs_fail(EXIT_WRONG, "the access log %s cannot be read: %s", path, strerror(-rc));
-}
-
-static int show_log_of(const json_t *answer, bool follows, struct filter *f)
-{
-    const json_t *logs = json_object_get(answer, "logs");
-    const char *path = json_text(logs, "access", "-");
-    bool has_sites = json_object_get(answer, "sites") != NULL;
-    if (f->site && !has_sites) {
-        if (strcmp(f->site, json_text(answer, "site", "")) != 0)
-            return verbs_fail(EXIT_WRONG, "the site that runs here is %s, not %s", json_text(answer, "site", ""), f->site);
-        f->site = NULL;
-    }
-    if (f->site && strcmp(json_text(logs, "format", ""), "json") != 0)
-        return verbs_fail(EXIT_WRONG, "lines of this access log do not name their site: set access-format = json");
-    if (strncmp(path, "journald", 8) == 0)
-        return verbs_fail(EXIT_WRONG, "the access log goes to the journal: journalctl -t slipway SLIPWAY_METHOD=GET");
-    if (path[0] == '/')
-        return show(path, follows, f);
-    return verbs_fail(EXIT_WRONG, "the access log %s: give it a file with access-log = /PATH",
-                      strcmp(path, "off") == 0 ? "is off" : "goes to standard output");
+    for (int i = 0; i < *argc; i++)
+        if (strcmp(argv[i], "--slow") == 0 && (i + 1 == *argc || argv[i + 1][0] == '-'))
+            return verbs_take_flag(argc, argv, "--slow") ? "1s" : NULL;
+    return verbs_take_value(argc, argv, "--slow");
 }
 
 int verb_logs(int argc, char **argv)
 {
     int status;
-    struct filter f = { .status = verbs_take_value(&argc, argv, "--status"),
-                        .path = verbs_take_value(&argc, argv, "--path"),
-                        .site = verbs_take_value(&argc, argv, "--site"),
-                        .is_json = verbs_take_flag(&argc, argv, "--json"), .slow_us = -1 };
-    const char *slow = verbs_take_value(&argc, argv, "--slow");
+    const char *slow = take_slow(&argc, argv);
+    struct search s = { .site = verbs_take_value(&argc, argv, "--site") };
+    struct log_filter *f = &s.filter;
+    f->status = verbs_take_value(&argc, argv, "--status");
+    f->path = verbs_take_value(&argc, argv, "--path");
+    f->is_json = verbs_take_flag(&argc, argv, "--json");
+    f->slow_us = -1;
     bool is_short = verbs_take_flag(&argc, argv, "-f"), is_long = verbs_take_flag(&argc, argv, "--follow");
-    if (f.status && !is_status(f.status))
-        return verbs_fail(EXIT_USAGE, "--status takes statuses such as 404, 5xx or 4xx,502, not '%s'", f.status);
-    if (slow && !read_slow(slow, &f.slow_us))
+    s.follows = is_short || is_long;
+    if (f->status && !log_filter_is_status(f->status))
+        return verbs_fail(EXIT_USAGE, "--status takes statuses such as 404, 5xx or 4xx,502, not '%s'", f->status);
+    if (slow && !read_slow(slow, &f->slow_us))
         return verbs_fail(EXIT_USAGE, "--slow takes a time such as 500ms or 2s, not '%s'", slow);
     json_t *answer = verbs_ask(argc, argv, "status", &status);
     if (!answer)
         return status;
-    status = json_flag(answer, "ok", false) ? show_log_of(answer, is_short || is_long, &f)
-                                            : verbs_refused(answer, "no logs");
+    status = json_flag(answer, "ok", false) ? show_logs_of(answer, &s) : verbs_refused(answer, "no logs");
     json_decref(answer);
     return status;
 }

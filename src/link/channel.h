@@ -27,7 +27,7 @@ enum channel_scribe {           /* what the master says to the scribe */
     CHANNEL_SCRIBE_DEVELOPMENT = 'd',   /* at once: we are `run` */
     CHANNEL_SCRIBE_HOLD = 'h',          /* pdb has the terminal: keep lines back */
     CHANNEL_SCRIBE_GO_ON = 'g',         /* ... not any more */
-    CHANNEL_SCRIBE_SITE = 's',          /* then "NUMBER PATH": a site's own access log (scribe/site_logs.h) */
+    CHANNEL_SCRIBE_SITE = 's',          /* then "NUMBER WHERE\nSITE": its own access log (scribe/site_logs.h) */
     CHANNEL_SCRIBE_SITE_GONE = 'x',     /* then "NUMBER" */
 };
 

@@ -126,17 +126,16 @@ static void say_to_scribe(int fd, char word)
         (void)sys_send(fd, &word, 1, MSG_DONTWAIT);
 }
 
-/* A channel that is full would cost the site its file: its lines go to the log of all. */
+/* A channel that is full would cost the site its place: its lines go to the log of all. */
 static void say_site(const struct logs *l, int fd, const struct site *s)
 {
     char text[CHANNEL_SCRIBE_TEXT_MAX];
-    const char *path = s->conf->access_log;
-    bool is_file = strcmp(path, "-") != 0 && strcmp(path, "off") != 0;
-    if (fd < 0 || !is_file || strcmp(path, l->master->conf->access_log) == 0)
+    const char *where = s->conf->access_log;
+    if (fd < 0 || strcmp(where, "off") == 0 || strcmp(where, l->master->conf->access_log) == 0)
         return;
-    int len = snprintf(text, sizeof text, "%c%u %s", CHANNEL_SCRIBE_SITE, s->id, path);
+    int len = snprintf(text, sizeof text, "%c%u %s\n%.64s", CHANNEL_SCRIBE_SITE, s->id, where, s->project->name);
     if (sys_send(fd, text, (size_t)len, MSG_DONTWAIT) != len)
-        log_warn("the scribe cannot be told of a log", "site=%s file=%s", s->project->name, path);
+        log_warn("the scribe cannot be told of a log", "site=%s log=%s", s->project->name, where);
 }
 
 void logs_site(struct logs *l, const struct site *s)

@@ -6,7 +6,7 @@
 #pragma once
 #include "base/buf.h"
 
-enum { LINES_BYTES_MAX = 64 * 1024 };
+enum { LINES_BYTES_MAX = 128 * 1024 };     /* six times that, as JSON, is below SINK_BYTES_MAX */
 
 struct lines { struct buf part; };         /* all-zero is ready */
 

@@ -20,34 +20,31 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "link/channel.h"
-#include "scribe/journal.h"
 #include "scribe/lines.h"
 #include "scribe/log_record.h"
 #include "scribe/short.h"
-#include "scribe/sink.h"
 #include "scribe/site_logs.h"
 
 enum {
     READ_BYTES = 64 * 1024, READS_A_TURN = 16, CONF_BYTES_MAX = 1024 * 1024,
     LOOK_MS = 1000,               /* a file that refused (disk full) is tried again */
     LAST_WORDS_MS = 2000,         /* at the end, for a place that takes nothing */
-    REPORT_BYTES = 256,
+    REPORT_BYTES = 256, POLLED_MOST = 6,
 };
 
 struct stream {
     int fd;                       /* -1 once it ended */
     struct lines lines;
-    struct sink sink;
+    struct place place;
 };
 
 struct scribe {
     struct conf *conf;
     int channel_fd;               /* -1 once it ended */
     struct stream access, output;
-    struct journal access_journal, output_journal;      /* path NULL: the log goes elsewhere */
     struct buf line;              /* of the log, under way */
     bool is_json;                 /* the log is */
-    struct site_logs sites;       /* access logs that are not `access` */
+    struct site_logs sites;       /* access logs whose place is not that of `access` */
     bool is_development;          /* `run`: access lines that are pleasant to read */
     bool has_colour;              /* ... in colours */
     int64_t ended_us;             /* when nobody was left; 0 before */
@@ -63,8 +60,8 @@ static void take_output(void *user, struct span line)
     char time_text[SINK_STAMP_BYTES];
     struct span stamp = { time_text, sink_stamp(time_text) };
     int rc = 0;
-    if (s->output_journal.path) {
-        journal_log(&s->output_journal, &r);
+    if (place_is_journal(&s->output.place)) {
+        journal_log(&s->output.place.journal, &r);
         return;
     }
     buf_take(&s->line, buf_len(&s->line));
@@ -73,7 +70,7 @@ static void take_output(void *user, struct span line)
     else if (r.shown.at != line.at && !s->is_development)
         rc = buf_addf(&s->line, "[%.*s] %.*s", (int)r.id.len, r.id.at, (int)r.shown.len, r.shown.at);
     bool is_made = rc == 0 && buf_len(&s->line) > 0;
-    sink_line(&s->output.sink, is_made ? buf_span(&s->line) : r.shown);
+    sink_line(&s->output.place.sink, is_made ? buf_span(&s->line) : r.shown);
 }
 
 /* For people, unless it goes to a file. */
@@ -83,23 +80,17 @@ static void take_access(void *user, struct span line)
     char text[SHORT_BYTES], clock[16] = "";
     time_t now_s = (time_t)(sys_wall_us() / 1000000);
     struct tm local;
-    struct sink *own = site_logs_find(&s->sites, &line);
-    if (own) {
-        sink_line(own, line);
-        return;
-    }
-    if (s->access_journal.path) {
-        journal_access(&s->access_journal, line);
-        return;
-    }
-    if (s->is_development && !s->access.sink.path && localtime_r(&now_s, &local)) {
+    struct span site;
+    struct place *own = site_logs_find(&s->sites, &line, &site), *place = own ? own : &s->access.place;
+    bool is_short = s->is_development && !place->sink.path && !place_is_journal(place);
+    if (is_short && localtime_r(&now_s, &local)) {
         (void)strftime(clock, sizeof clock, "%H:%M:%S", &local);
         struct short_style style = { .clock = clock, .has_colour = s->has_colour,
-                                     .columns = sys_terminal_columns(s->access.sink.fd) };
+                                     .columns = sys_terminal_columns(place->sink.fd) };
         size_t len = short_line(line, &style, text);
         line = len > 0 ? (struct span){ text, len } : line;
     }
-    sink_line(&s->access.sink, line);
+    place_access(place, line, site);
 }
 
 static void end_stream(struct stream *s, lines_fn take, void *user)
@@ -123,10 +114,23 @@ static void read_stream(struct stream *s, lines_fn take, void *user)
     }
 }
 
-static void hold(struct scribe *s, bool holds)
+/* Each place once, until `act` returns true: whether it did. */
+static bool any_place(struct scribe *s, bool (*act)(struct place *, void *), void *user)
 {
-    sink_hold(&s->access.sink, holds);
-    sink_hold(&s->output.sink, holds);
+    return act(&s->output.place, user) || act(&s->access.place, user) || site_logs_any(&s->sites, act, user);
+}
+
+static bool hold_one(struct place *p, void *holds)
+{
+    sink_hold(&p->sink, *(const bool *)holds);
+    return false;
+}
+
+static bool reopen_one(struct place *p, void *user)
+{
+    (void)user;
+    sink_reopen(&p->sink);
+    return false;
 }
 
 /* NO_COLOR (any value), and terminals that say that they know none, are obeyed. */
@@ -138,11 +142,10 @@ static bool wants_colour(int fd)
 
 static void obey(struct scribe *s, char word, struct span text)
 {
+    bool holds;
     switch (word) {
     case CHANNEL_SCRIBE_REOPEN:
-        sink_reopen(&s->access.sink);
-        sink_reopen(&s->output.sink);
-        site_logs_each(&s->sites, sink_reopen);
+        (void)any_place(s, reopen_one, NULL);
         break;
     case CHANNEL_SCRIBE_SITE:
         (void)site_logs_add(&s->sites, text);       /* else its lines go to the log of all */
@@ -156,7 +159,8 @@ static void obey(struct scribe *s, char word, struct span text)
         break;
     case CHANNEL_SCRIBE_HOLD:
     case CHANNEL_SCRIBE_GO_ON:
-        hold(s, word == CHANNEL_SCRIBE_HOLD);
+        holds = word == CHANNEL_SCRIBE_HOLD;
+        (void)any_place(s, hold_one, &holds);
         break;
     default:
         break;
@@ -173,7 +177,7 @@ static bool read_channel(struct scribe *s)
     if (got <= 0) {
         (void)sys_close(s->channel_fd);
         s->channel_fd = -1;
-        hold(s, false);
+        obey(s, CHANNEL_SCRIBE_GO_ON, SPAN(""));
     } else {
         obey(s, text[0], (struct span){ text + 1, (size_t)got - 1 });
     }
@@ -182,26 +186,20 @@ static bool read_channel(struct scribe *s)
 
 /* ---- what the master is told ----------------------------------------------------------------- */
 
-static uint64_t count(const struct scribe *s)
-{
-    const struct sink *a = &s->access.sink, *o = &s->output.sink;
-    return a->dropped_ever + o->dropped_ever + a->rotated + o->rotated + s->access_journal.dropped +
-           s->output_journal.dropped;
-}
-
 /* At most once a second, for `slipway status`. */
 static void report(struct scribe *s)
 {
     char text[REPORT_BYTES];
-    const struct sink *a = &s->access.sink, *o = &s->output.sink;
+    uint64_t access = place_dropped(&s->access.place) + site_logs_dropped(&s->sites);
+    uint64_t log = place_dropped(&s->output.place);
+    uint64_t rotated = s->access.place.sink.rotated + s->output.place.sink.rotated + site_logs_rotated(&s->sites);
     int64_t now_us = sys_now_us();
-    s->counted = count(s);
+    s->counted = access + log + rotated;
     if (s->counted == s->reported || s->channel_fd < 0 || now_us - s->reported_us < LOOK_MS * 1000)
         return;
     int len = snprintf(text, sizeof text,
                        "{\"access_dropped\":%" PRIu64 ",\"log_dropped\":%" PRIu64 ",\"rotated\":%" PRIu64 "}",
-                       a->dropped_ever + s->access_journal.dropped, o->dropped_ever + s->output_journal.dropped,
-                       a->rotated + o->rotated);
+                       access, log, rotated);
     s->reported_us = now_us;
     if (sys_send(s->channel_fd, text, (size_t)len, MSG_DONTWAIT) == len)
         s->reported = s->counted;
@@ -209,55 +207,79 @@ static void report(struct scribe *s)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
+static bool is_pending(struct place *p, void *user)
+{
+    (void)user;
+    return sink_is_pending(&p->sink);
+}
+
 static bool is_over(struct scribe *s)
 {
     if (s->channel_fd >= 0 || s->access.fd >= 0 || s->output.fd >= 0)
         return false;
     if (s->ended_us == 0)
         s->ended_us = sys_now_us();
-    bool is_pending = sink_is_pending(&s->access.sink) || sink_is_pending(&s->output.sink);
-    return !is_pending || sys_now_us() - s->ended_us > LAST_WORDS_MS * 1000;
+    return !any_place(s, is_pending, NULL) || sys_now_us() - s->ended_us > LAST_WORDS_MS * 1000;
 }
 
-static bool waits_for_place(const struct sink *s)
+struct wait {
+    struct pollfd fds[POLLED_MOST];
+    size_t count;
+    bool has_limit;
+};
+
+/* Places that were lent are three at most: both of the server, and standard output of sites. */
+static bool wait_for_place(struct place *p, void *user)
 {
-    return sink_is_pending(s) && !s->path && !s->is_held;
+    struct wait *w = user;
+    w->has_limit = w->has_limit || place_is_busy(p);
+    if (place_waits(p) && w->count < ARRAY_LEN(w->fds))
+        w->fds[w->count++] = (struct pollfd){ .fd = p->sink.fd, .events = POLLOUT };
+    return false;
 }
 
-/* What is to be polled, in a fixed order; descriptors below zero are left out by poll() itself. */
-static int wait_for_work(const struct scribe *s, struct pollfd fds[5])
+/* Descriptors below zero are left out by poll() itself. */
+static int wait_for_work(struct scribe *s, struct wait *w)
 {
-    const struct sink *a = &s->access.sink, *o = &s->output.sink;
-    bool has_limit = s->ended_us > 0 || (a->was_refused && a->path) || (o->was_refused && o->path) ||
-                     attic_is_busy(&a->attic) || attic_is_busy(&o->attic) || s->counted != s->reported;
-    fds[0] = (struct pollfd){ .fd = s->channel_fd, .events = POLLIN };
-    fds[1] = (struct pollfd){ .fd = s->access.fd, .events = POLLIN };
-    fds[2] = (struct pollfd){ .fd = s->output.fd, .events = POLLIN };
-    fds[3] = (struct pollfd){ .fd = waits_for_place(a) ? a->fd : -1, .events = POLLOUT };
-    fds[4] = (struct pollfd){ .fd = waits_for_place(o) ? o->fd : -1, .events = POLLOUT };
-    return sys_poll(fds, 5, has_limit ? LOOK_MS : -1);
+    w->fds[0] = (struct pollfd){ .fd = s->channel_fd, .events = POLLIN };
+    w->fds[1] = (struct pollfd){ .fd = s->access.fd, .events = POLLIN };
+    w->fds[2] = (struct pollfd){ .fd = s->output.fd, .events = POLLIN };
+    w->count = 3;
+    w->has_limit = s->ended_us > 0 || s->counted != s->reported;
+    (void)any_place(s, wait_for_place, w);
+    return sys_poll(w->fds, w->count, w->has_limit ? LOOK_MS : -1);
+}
+
+static bool look_one(struct place *p, void *user)
+{
+    (void)user;
+    place_look(p);
+    return false;
+}
+
+static bool flush_one(struct place *p, void *user)
+{
+    (void)user;
+    sink_flush(&p->sink);
+    return false;
 }
 
 static void turn(struct scribe *s)
 {
-    struct pollfd fds[5];
-    int rc = wait_for_work(s, fds);
+    struct wait w;
+    int rc = wait_for_work(s, &w);
     if (rc < 0)
         return;
     /* A request's traceback was said before its access line: poll() looked in this order, too, so
      * whose line is seen, its traceback is. */
-    if (fds[2].revents)
+    if (w.fds[2].revents)
         read_stream(&s->output, take_output, s);
-    if (fds[1].revents)
+    if (w.fds[1].revents)
         read_stream(&s->access, take_access, s);
-    if (fds[0].revents) /* last: what was said before 'r' goes to the old files */
+    if (w.fds[0].revents) /* last: what was said before 'r' goes to the old files */
         (void)read_channel(s);
-    sink_look(&s->access.sink);
-    sink_look(&s->output.sink);
-    site_logs_each(&s->sites, sink_look);
-    site_logs_each(&s->sites, sink_flush);
-    sink_flush(&s->output.sink);
-    sink_flush(&s->access.sink);
+    (void)any_place(s, look_one, NULL);            /* what it finds is said in the log, so: */
+    (void)any_place(s, flush_one, NULL);
     report(s);
 }
 
@@ -293,14 +315,19 @@ static int block_signals(void)
     return sys_sigmask(SIG_BLOCK, &set);
 }
 
-/* A log that goes to the journal has no other place. */
-static const char *journal_place(const char *where, struct journal *j)
+static void open_places(struct scribe *s)
 {
-    j->fd = -1;
-    if (!journal_is_meant(where))
-        return where;
-    journal_init(j, where);
-    return "off";
+    const struct sink_rotation rotation = { s->conf->log_rotate_size_bytes, s->conf->log_rotate_every_ms,
+                                            s->conf->log_keep, s->conf->log_compress };
+    s->is_json = strcmp(s->conf->log_format, "json") == 0;
+    place_init(&s->access.place, "access log", s->conf->access_log, STDOUT_FILENO, false);
+    place_init(&s->output.place, "log", s->conf->log, STDERR_FILENO, !s->is_json);
+    s->access.place.sink.tell = s->output.place.sink.tell = take_output;
+    s->access.place.sink.tell_user = s->output.place.sink.tell_user = s;
+    sink_rotate(&s->access.place.sink, &rotation);
+    if (strcmp(s->conf->log, s->conf->access_log) != 0)     /* one file is rotated by one of them */
+        sink_rotate(&s->output.place.sink, &rotation);
+    s->sites = (struct site_logs){ .rotation = rotation, .lent_fd = STDOUT_FILENO, .tell = take_output, .tell_user = s };
 }
 
 static int open_all(struct scribe *s, char *why)
@@ -317,18 +344,7 @@ static int open_all(struct scribe *s, char *why)
     s->channel_fd = CHANNEL_MASTER_FD;
     s->access.fd = CHANNEL_ACCESS_FD;
     s->output.fd = CHANNEL_OUTPUT_FD;
-    sink_init(&s->access.sink, journal_place(s->conf->access_log, &s->access_journal), STDOUT_FILENO, false);
-    s->is_json = strcmp(s->conf->log_format, "json") == 0;
-    sink_init(&s->output.sink, journal_place(s->conf->log, &s->output_journal), STDERR_FILENO, !s->is_json);
-    s->access.sink.name = "access log";
-    s->output.sink.name = "log";
-    s->access.sink.tell = s->output.sink.tell = take_output;
-    s->access.sink.tell_user = s->output.sink.tell_user = s;
-    const struct sink_rotation rotation = { s->conf->log_rotate_size_bytes, s->conf->log_rotate_every_ms,
-                                            s->conf->log_keep, s->conf->log_compress };
-    sink_rotate(&s->access.sink, &rotation);
-    sink_rotate(&s->output.sink, &rotation);
-    s->sites = (struct site_logs){ .rotation = rotation, .tell = take_output, .tell_user = s };
+    open_places(s);
     while (s->channel_fd >= 0 && read_channel(s)) /* what the first lines must know */
         continue;
     return 0;
@@ -337,7 +353,8 @@ static int open_all(struct scribe *s, char *why)
 int scribe_main(void)
 {
     char why[CONF_WHY_BYTES] = "", line[CONF_WHY_BYTES + 64];
-    struct scribe s = { .access_journal.fd = -1, .output_journal.fd = -1 };
+    struct scribe s = { .access.place.sink.fd = -1, .access.place.journal.fd = -1,
+                        .output.place.sink.fd = -1, .output.place.journal.fd = -1 };
     sys_process_name("scribe");
     int rc = open_all(&s, why);
     if (rc < 0) {
@@ -348,11 +365,9 @@ int scribe_main(void)
     while (rc == 0 && !is_over(&s))
         turn(&s);
     site_logs_done(&s.sites);
-    sink_done(&s.access.sink);
-    sink_done(&s.output.sink);
+    place_done(&s.access.place);
+    place_done(&s.output.place);
     buf_done(&s.line);
-    journal_done(&s.access_journal);
-    journal_done(&s.output_journal);
     conf_free(s.conf);
     return rc < 0 ? 1 : 0;
 }

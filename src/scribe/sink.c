@@ -213,13 +213,19 @@ static void tell(struct sink *s, struct span line)
 }
 
 /* There is room for it. */
-static void say_dropped(struct sink *s)
+void sink_say_dropped(struct sink *s, uint64_t count)
 {
     char line[DROPPED_BYTES];
-    int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: log=\"%s\" count=%" PRIu64,
-                       s->name ? s->name : "", s->dropped);
-    s->dropped = 0;
+    int len = snprintf(line, sizeof line, "warn scribe: lines were dropped: log=\"%.180s\" count=%" PRIu64,
+                       s->name ? s->name : "", count);
     tell(s, (struct span){ line, (size_t)len });
+}
+
+static void say_dropped(struct sink *s)
+{
+    uint64_t count = s->dropped;
+    s->dropped = 0;
+    sink_say_dropped(s, count);
 }
 
 void sink_look(struct sink *s)

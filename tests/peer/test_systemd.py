@@ -62,7 +62,11 @@ def stray(request):
         return HttpResponse(error.strerror)
     return HttpResponse("written")
 
-urlpatterns = [path("", page), path("keep", keep), path("stray", stray)]
+def long(request):
+    print("long " + "\u00fc" * 45000)
+    return HttpResponse("long")
+
+urlpatterns = [path("", page), path("keep", keep), path("stray", stray), path("long", long)]
 """
 # Requests, each with a connection of its own, from two threads until the file is there.
 LOAD = r"""
@@ -306,3 +310,22 @@ def test_a_start_that_fails_is_told(machine: booted.Machine) -> None:
     machine.write("/srv/shop/shop/settings.py", SETTINGS)
     until("what was mended", lambda: machine.show("shop", "ActiveState") == "active", 60, 0.1)
     assert curl(machine) == "first"
+
+
+def entries(machine: booted.Machine, *matches: str) -> list[dict[str, Any]]:
+    shown = machine.run("journalctl", "-q", "-a", "-o", "json", "-t", "slipway", *matches).stdout
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def test_logs_in_the_journal(machine: booted.Machine) -> None:
+    """Fields of a request, and an entry that is too large for a datagram (a memfd)."""
+    install(machine, "--access-log", "journald", "--log", "journald", "--access-format", "json")
+    assert curl(machine, "/long") == "long"
+    (row,) = until("the request", lambda: entries(machine, "SLIPWAY_TARGET=/long"), 20, 0.2)
+    assert (row["SLIPWAY_STATUS"], row["SLIPWAY_SITE"], row["PRIORITY"]) == ("200", "shop", "6")
+    assert row["_SYSTEMD_UNIT"] == "shop.service"
+    one = row["REQUEST_ID"]
+    found = until(
+        "its line", lambda: len(r := entries(machine, f"REQUEST_ID={one}")) > 1 and r, 20, 0.2
+    )
+    assert "long " + "ü" * 45000 in [entry["MESSAGE"] for entry in found]

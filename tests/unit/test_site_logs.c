@@ -6,10 +6,11 @@
 #include "scribe/site_logs.h"
 #include "temp_folder.h"
 
-static struct sink *find(const struct site_logs *l, const char *text, struct span *rest)
+static struct place *find(const struct site_logs *l, const char *text, struct span *rest)
 {
+    struct span site;
     *rest = span_of(text);
-    return site_logs_find(l, rest);
+    return site_logs_find(l, rest, &site);
 }
 
 UNIT_TEST(lines_go_to_the_file_of_their_site)
@@ -22,10 +23,10 @@ UNIT_TEST(lines_go_to_the_file_of_their_site)
     snprintf(text, sizeof text, "7 %s", temp_path(&t, "seven.log"));
     assert_int_equal(site_logs_add(&l, span_of(text)), 0);
     assert_int_equal(site_logs_add(&l, span_of(text)), 0);
-    struct sink *seven = find(&l, "\x01" "7 a line", &rest);
+    struct place *seven = find(&l, "\x01" "7 a line", &rest);
     assert_non_null(seven);
     assert_true(span_eq(rest, SPAN("a line")));
-    sink_line(seven, rest);
+    place_access(seven, rest, SPAN(""));
     site_logs_remove(&l, SPAN("7"));
     assert_int_equal(access(temp_path(&t, "seven.log"), R_OK), 0);
     assert_null(find(&l, "\x01" "7 a line", &rest));
