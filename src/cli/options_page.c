@@ -92,10 +92,11 @@ static const char *const where[] = {
     [CONF_OF_SERVER] = "server", [CONF_OF_SITE] = "site", [CONF_OF_ROUTE] = "route"
 };
 
+/* The anchor is what the pages of features point to. */
 static void print_row(FILE *out, enum conf_option option)
 {
     const struct conf_row *row = conf_row(option);
-    (void)fprintf(out, "| `%s` | `", row->name);
+    (void)fprintf(out, "| <a id=\"%s\"></a>`%s` | `", row->name, row->name);
     print_cell(out, row->argument);
     (void)fprintf(out, row->fallback[0] != '\0' ? "` | `%s` | " : "` | %s| ", row->fallback);
     print_bounds(out, row, option);

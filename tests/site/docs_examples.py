@@ -3,6 +3,9 @@
 A block, fenced or indented by four, is a slipway.ini when its lines are `name = value`, sections,
 comments and values that go on; it is looked at whoever wrote it, so that no example is forgotten.
 A command is `slipway VERB ...` in a block or between backquotes.
+A block called console is a session: `$ ` and a command, beneath it lines of what it says, "..." for
+what is another thing each time.  It is with the slipway.ini above it on the page, and with files
+that blocks above it name in their first line (`# .env`, `# moved.txt: ...`, `<!-- a.html -->`).
 """
 
 import re
@@ -18,6 +21,7 @@ MADE = {"options.md", "strictness.md", "from-nginx.md"}  # by the program, and b
 NAME = r"[a-z][a-z0-9-]*"
 LINE = re.compile(rf"\s*(?:(?P<name>{NAME}) = ?.*|\[(?:slipway|route .+)\]|[#;].*|)$")
 CONTINUED = re.compile(r"\s+\S")
+FILE = re.compile(r"(?:# |<!-- )((?:[a-z-]+/)*(?:\.env|[a-z-]+\.(?:txt|html)))\b")
 COMMAND = re.compile(rf"^(?:\$ |sudo (?:-u \S+ )?)*slipway (?P<verb>{NAME})\b(?P<rest>.*)")
 
 
@@ -26,6 +30,20 @@ class Block(NamedTuple):
     line: int
     kind: str  # the word behind the fence, "" without
     text: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.page.stem}-{self.line}"
+
+
+class Session(NamedTuple):
+    """A site as a page has it, and what is asked of it."""
+
+    page: Path
+    line: int
+    ini: str
+    files: dict[str, str]
+    asks: list[tuple[str, list[str]]]  # a command, and the lines that it says
 
     @property
     def id(self) -> str:
@@ -101,5 +119,28 @@ def commands_of(page: Path) -> Iterator[Command]:
                 yield Command(page, number, match["verb"], words_of(match["rest"]))
 
 
+def asks_of(text: str) -> list[tuple[str, list[str]]]:
+    asks: list[tuple[str, list[str]]] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            asks.append((line[2:], []))
+        else:
+            asks[-1][1].append(line)
+    return asks
+
+
+def sessions_of(page: Path) -> Iterator[Session]:
+    ini, files = "", {}
+    for block in blocks_of(page):
+        named = FILE.match(block.text)
+        if block.kind == "console":
+            yield Session(page, block.line, ini, dict(files), asks_of(block.text))
+        elif named:
+            files[named[1]] = block.text
+        elif is_ini(block):
+            ini = block.text
+
+
+SESSIONS = [s for page in PAGES if page.name not in MADE for s in sessions_of(page)]
 INIS = [block for block in BLOCKS if is_ini(block)]
 COMMANDS = [c for page in PAGES if page.name not in MADE for c in commands_of(page)]

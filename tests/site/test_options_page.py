@@ -8,7 +8,7 @@ import pytest
 from program import ROOT, SLIPWAY
 
 TABLE = (ROOT / "src/conf/options.def").read_text()
-OPTIONS = re.findall(r'^OPTION\("([a-z-]+)"', TABLE, re.MULTILINE)
+OPTIONS = re.findall(r'^OPTION\("([a-z0-9-]+)"', TABLE, re.MULTILINE)
 VERBS = re.findall(r'^VERB\("([a-z]+)"', (ROOT / "src/cli/verbs.def").read_text(), re.MULTILINE)
 
 
@@ -28,7 +28,7 @@ def test_the_page_is_the_table() -> None:
     page, _ = run("options-page")
     assert page == (ROOT / "docs/options.md").read_text(), "slipway options-page > docs/options.md"
     assert len(OPTIONS) > 30
-    assert re.findall(r"^\| `([a-z-]+)`", page, re.MULTILINE) == OPTIONS
+    assert re.findall(r'^\| <a id="([a-z0-9-]+)"></a>`\1`', page, re.MULTILINE) == OPTIONS
 
 
 def test_help_lists_every_verb_and_option() -> None:
@@ -37,7 +37,7 @@ def test_help_lists_every_verb_and_option() -> None:
     assert run("--help")[0] == run("-h")[0] == text
     for verb in ("run", "serve", "check"):
         text, _ = run("help", verb)
-        assert re.findall(r"^  --([a-z-]+) ", text, re.MULTILINE) == OPTIONS
+        assert re.findall(r"^  --([a-z0-9-]+) ", text, re.MULTILINE) == OPTIONS
         assert run(verb, "--help")[0] == text
     for verb in ("status", "reload", "stop"):
         text, _ = run("help", verb)
