@@ -19,7 +19,7 @@ static const char *path_of(const struct conf *c, enum annex_kind kind)
         return c->basic_auth;
     case ANNEX_REDIRECTS:
         return c->redirects;
-    case ANNEX_KINDS:
+    case ANNEX_PAGE: case ANNEX_TEMPLATE: case ANNEX_KINDS:
         break;
     }
     return "";
@@ -55,23 +55,27 @@ static int look_at(enum annex_kind kind, struct span text, const char *path, cha
         rc = redirect_map_read(&map, text, path, why);
         redirect_map_done(&map);
         break;
-    case ANNEX_KINDS:
+    case ANNEX_PAGE: case ANNEX_TEMPLATE: case ANNEX_KINDS:
         break;
     }
     return rc;
 }
 
-static int add(struct buf *out, enum annex_kind kind, struct span path, struct span text)
+int annex_add(struct buf *out, const struct annex_item *item)
 {
-    const struct head head = { kind, (uint32_t)path.len, (uint32_t)text.len };
-    int rc = buf_add(out, (struct span){ (const char *)&head, sizeof head });
-    rc = rc < 0 ? rc : buf_add(out, path);
-    return rc < 0 ? rc : buf_add(out, text);
+    const struct head head = { item->kind, (uint32_t)item->path.len, (uint32_t)item->text.len };
+    int rc = buf_reserve(out, sizeof head + item->path.len + item->text.len);
+    if (rc == 0) {                       /* so none of these fails, and no part of an item is left */
+        (void)buf_add(out, (struct span){ (const char *)&head, sizeof head });
+        (void)buf_add(out, item->path);
+        (void)buf_add(out, item->text);
+    }
+    return rc;
 }
 
 static int read_one(enum annex_kind kind, const char *path, struct buf *out, char *why)
 {
-    static const size_t limits[ANNEX_KINDS] = { HTPASSWD_BYTES_MAX, REDIRECT_MAP_BYTES_MAX };
+    static const size_t limits[] = { HTPASSWD_BYTES_MAX, REDIRECT_MAP_BYTES_MAX };
     struct buf text = { 0 };
     int rc = folder_read_file(path, limits[kind], &text);
     if (rc < 0)
@@ -79,7 +83,7 @@ static int read_one(enum annex_kind kind, const char *path, struct buf *out, cha
                        rc == -EFBIG ? "it is too large" : strerror(-rc));
     rc = rc < 0 ? rc : look_at(kind, buf_span(&text), path, why);
     if (rc == 0) {
-        rc = add(out, kind, span_of(path), buf_span(&text));
+        rc = annex_add(out, &(struct annex_item){ kind, span_of(path), buf_span(&text) });
         if (rc < 0)
             (void)snprintf(why, CONF_WHY_BYTES, "no memory for %.300s", path);
     }
@@ -91,7 +95,7 @@ int annex_read(const struct conf *site, struct buf *out, char *why)
 {
     int rc = 0;
     for (size_t place = 0; place <= site->routes_count; place++)
-        for (enum annex_kind kind = 0; kind < ANNEX_KINDS && rc == 0; kind++)
+        for (enum annex_kind kind = 0; kind <= ANNEX_REDIRECTS && rc == 0; kind++)
             if (is_new(site, place, kind))
                 rc = read_one(kind, path_of(conf_at(site, place), kind), out, why);
     return rc;
@@ -113,7 +117,7 @@ uint64_t annex_stamp(const struct conf *site)
 {
     uint64_t stamp = 0;
     for (size_t place = 0; place <= site->routes_count; place++)
-        for (enum annex_kind kind = 0; kind < ANNEX_KINDS; kind++)
+        for (enum annex_kind kind = 0; kind <= ANNEX_REDIRECTS; kind++)
             if (is_new(site, place, kind))
                 stamp = mix(stamp, path_of(conf_at(site, place), kind));
     return stamp;

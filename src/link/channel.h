@@ -37,8 +37,8 @@ enum channel_kind {
                                  * site = so many CHANNEL_SITE follow, before any client is met;
                                  * fds: the board, and with TLS listeners certificates: a memfd
                                  * of tls/bundle.h's items */
-    CHANNEL_SITE,               /* site; fds: memfd with conf_write()'s text, and where options name
-                                 * files, one of conf/annex.h: there is such a one, or from the
+    CHANNEL_SITE,               /* site; fds: memfd with conf_write()'s text, and where there are
+                                 * some, one of conf/annex.h: there is such a one, or from the
                                  * switch to `generation` on it has these options (0: at once) */
     CHANNEL_SITE_DOWN,          /* site: it could not be started; nobody is to wait for it */
     CHANNEL_SITE_GONE,          /* site */
@@ -89,8 +89,7 @@ enum { CHANNEL_TEXT_MAX = 60 * 1024, CHANNEL_SCRIBE_TEXT_MAX = 4200 };
  * root, "protected":true, "real":"/abs" without links, "only":"file in root"}], "front":BOOL, "name":SITE, "framework":"Django 5.2",
  * "hosts":ALLOWED_HOSTS,
  * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h),
- * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h),
- * "pages":{"rows":[...],"fd":which}, where there are some (serve/pages.h)} */
+ * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h)} */
 
 /* One message.  0, -EMSGSIZE (text beyond CHANNEL_TEXT_MAX), -EINVAL (too many descriptors),
  * -EAGAIN (a non-blocking socket that is full) or -errno; the descriptors stay the caller's. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "conf/annex.h"
+#include "master/pages.h"
 #include "master/site.h"
 #include "master/supervise.h"
 
@@ -15,6 +16,8 @@ int annexes_read(struct generation *g, char *why)
     uint64_t stamp = annex_stamp(conf);          /* before: a write meanwhile is another change */
     struct buf text = { 0 };
     int rc = annex_read(conf, &text, why), fd = -1;
+    if (rc == 0 && g->report)
+        pages_read(conf, g->report, &g->user, g->site->project->name, &text);
     if (rc == 0 && buf_len(&text) > 0) {
         fd = rc = master_memfd("slipway-annex", buf_span(&text));
         if (fd < 0)

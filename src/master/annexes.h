@@ -1,5 +1,6 @@
 /* annexes.h - files that options name, while the site runs: read for each generation, and again when one
- * has changed.  What is wrong with them is said, and the edges keep what they have.
+ * of basic-auth or redirects has changed.  What is wrong with them is said, and the edges keep what they
+ * have.
  */
 #pragma once
 #include "loop/loop.h"
@@ -16,6 +17,7 @@ struct annexes {
 
 void annexes_init(struct annexes *a, struct site *s);
 void annexes_done(struct annexes *a);
-/* For a generation, by its options.  0, or -errno with a sentence (CONF_WHY_BYTES). */
+/* For a generation, by its options: before its import, so that what is wrong ends it early, and after
+ * it, when its pages for errors are known, too.  0, or -errno with a sentence (CONF_WHY_BYTES). */
 int annexes_read(struct generation *g, char *why);
 void annexes_watch(struct annexes *a);              /* one serves: look from now on */

@@ -163,7 +163,7 @@ static bool knows(const struct edge_place *e, const struct generation *g)
 static void post_files(struct edge_place *e, const struct generation *g)
 {
     struct routes_files files;
-    int rc = routes_open(g->text, &g->user, g->pages_fd, &files);
+    int rc = routes_open(g->text, &g->user, &files);
     if (rc < 0) {
         cannot_tell(e, CHANNEL_FILES, rc);
         return;

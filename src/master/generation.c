@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include "base/log.h"
 #include "base/sys.h"
-#include "master/pages.h"
 #include "master/reread.h"
 #include "master/routes.h"
 #include "master/site.h"
@@ -72,7 +71,6 @@ static void free_now(struct loop_garbage *garbage)
     struct generation *g = container_of(garbage, struct generation, garbage);
     sys_free(g->workers);
     sys_free(g->text);
-    (void)sys_close(g->pages_fd);
     reread_free(g->options);
     json_decref(g->report);
     sys_free(g);
@@ -374,32 +372,28 @@ static void tell_error(const struct generation *g)
               sentence);
 }
 
-/* NULL: no memory.  A site without its pages for errors still serves. */
-static char *describe(struct generation *g, char *note)
+/* All that workers and edges need of it.  0, or -errno with a sentence (CONF_WHY_BYTES). */
+static int make(struct generation *g, char *note, char *why)
 {
-    json_t *rows = NULL;
-    const struct master_start *start = generation_start(g);
-    g->pages_fd = pages_read(start->conf, g->report, &g->user, g->site->project->name, &rows);
-    if (g->pages_fd < 0 && g->pages_fd != -ENOENT)
-        log_warn("error pages left out", "site=%s error=\"%s\"", g->site->project->name, strerror(-g->pages_fd));
-    char *text = routes_text(start, g->report, rows, note);
-    json_decref(rows);
-    return text;
+    int rc = g->is_excuse ? 0 : annexes_read(g, why);
+    if (rc < 0)
+        return rc;
+    g->text = routes_text(generation_start(g), g->report, note);
+    rc = g->text ? make_workers(g) : -ENOMEM;
+    rc = rc < 0 ? rc : make_yard(g);
+    if (rc < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "no memory to share with %u workers: %s", g->workers_wanted,
+                       strerror(-rc));
+    return rc;
 }
 
 static void imported(struct generation *g, json_t *report)
 {
-    char note[CONF_WHY_BYTES], sentence[160];
+    char note[CONF_WHY_BYTES], why[CONF_WHY_BYTES];
     struct site *site = g->site;
     g->report = json_incref(report);
-    g->text = describe(g, note);
-    int rc = make_workers(g);
-    if (rc == 0)
-        rc = g->text ? make_yard(g) : -ENOMEM;
-    if (rc < 0) {
-        (void)snprintf(sentence, sizeof sentence, "no memory to share with %u workers: %s",
-                       g->workers_wanted, strerror(-rc));
-        fail(g, sentence, "");
+    if (make(g, note, why) < 0) {
+        fail(g, why, "");
         return;
     }
     warn(g, note);
@@ -583,7 +577,7 @@ struct generation *generation_new(struct site *site, const struct zygote_excuse 
     g->site = site;
     g->is_excuse = excuse != NULL;
     g->number = ++site->master->generations;
-    g->annex_fd = g->zygote_fd = g->yard_fd = g->pages_fd = g->zygote_watch.fd = -1;
+    g->annex_fd = g->zygote_fd = g->yard_fd = g->zygote_watch.fd = -1;
     g->started_us = sys_now_us();
     for (unsigned i = 0; i < YARD_EDGES_MAX; i++)
         g->bells[i] = -1;

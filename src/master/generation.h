@@ -29,7 +29,8 @@ enum generation_state {
 struct generation {
     struct list node;              /* in site.generations, oldest first */
     struct site *site;
-    int annex_fd;                  /* memfd of conf/annex.h: files that its options name; -1: none */
+    int annex_fd;                  /* memfd of conf/annex.h: files that its options name, and from
+                                    * FORKING on its pages for errors; -1: none */
     uint64_t annex_stamp;          /* of those files */
     struct reread *options;        /* read for it; NULL: those of the start */
     uint32_t number;
@@ -44,7 +45,6 @@ struct generation {
     int bells[YARD_EDGES_MAX];     /* eventfd an edge, -1 before FORKING */
     json_t *report;                /* of the zygote, NULL before FORKING */
     char *text;                    /* of CHANNEL_FILES; heap */
-    int pages_fd;                  /* memfd of the pages for errors (pages.h); -1: none */
     unsigned workers_wanted, threads;
     unsigned workers_count;        /* 0 before FORKING */
     struct worker *workers;

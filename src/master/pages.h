@@ -1,6 +1,7 @@
-/* pages.h - a site's own pages for errors, read once a generation and handed to the edges.
+/* pages.h - a site's own pages for errors, as items of an annex (conf/annex.h).
  */
 #pragma once
+#include "base/buf.h"
 #include "base/json.h"
 #include "conf/conf.h"
 #include "master/worker_user.h"
@@ -11,7 +12,7 @@ enum {
 };
 
 /* The files that error-page names, in the site's options and its routes', opened with the user's
- * rights, and "pages" of the report.  A file that cannot be had is left out and logged.
- * A memfd with all bytes, *rows where what lies (serve/pages.h); -ENOENT: there are none; or -errno. */
-int pages_read(const struct conf *conf, const json_t *report, const struct worker_user *user, const char *site,
-               json_t **rows);
+ * rights, and "pages" of the zygote's report, added to *out.  What cannot be had is left out and
+ * logged: a site without its pages for errors still serves. */
+void pages_read(const struct conf *conf, const json_t *report, const struct worker_user *user, const char *site,
+                struct buf *out);

@@ -1,8 +1,7 @@
 /* routes.c - {"mount":..., "name":..., "framework":...,
  *             "static":[{"url","root","manifest","without","media":bool,"option":bool,
  *                       "protected":bool,"real","only":"file in root"|-}, ...], "front":bool,
- *             "wall":..., "headers":..., "pages":{"rows"}}: wall and headers as the project's report has
- *             them, pages of pages.c.
+ *             "wall":..., "headers":...}: wall and headers as the project's report has them.
  *
  * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
  * a host in it is another server's; it is not served here.
@@ -162,18 +161,17 @@ static json_t *wall_of(const json_t *report)
     return json_object_get(wall, "key") ? wall : NULL;
 }
 
-char *routes_text(const struct master_start *start, const json_t *report, json_t *pages, char *note)
+char *routes_text(const struct master_start *start, const json_t *report, char *note)
 {
     char *text = NULL;
     note[0] = '\0';
     json_t *rows = json_array();
     if (rows && add_all(rows, start, report, note) == 0) {
-        json_t *page_rows = pages ? json_pack("{s:O}", "rows", pages) : NULL;
-        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:b, s:O*, s:O*, s:o*, s:O*}", "mount", start->conf->mount,
+        json_t *all = json_pack("{s:s, s:s, s:s, s:O, s:b, s:O*, s:O*, s:O*}", "mount", start->conf->mount,
                                 "name", start->project->name, "framework",
                                 json_text(report, "framework", ""), "static", rows, "front",
                                 has_front(start->conf), "wall", wall_of(report), "headers",
-                                json_object_get(report, "headers"), "pages", page_rows, "hosts",
+                                json_object_get(report, "headers"), "hosts",
                                 json_object_get(report, "allowed_hosts"));
         text = all ? json_line(all) : NULL;
         json_decref(all);
@@ -253,24 +251,13 @@ void routes_close(struct routes_files *files)
     files->text = NULL;
 }
 
-/* First of all, so that there is room. */
-static int add_pages(json_t *all, int pages_fd, struct routes_files *files)
-{
-    json_t *pages = json_object_get(all, "pages");
-    int fd = pages && pages_fd >= 0 ? sys_dup_cloexec(pages_fd) : -1;
-    if (fd < 0)
-        return 0;
-    files->fds[files->count] = fd;
-    return json_object_set_new(pages, "fd", json_integer((json_int_t)files->count++));
-}
-
-int routes_open(const char *text, const struct worker_user *user, int pages_fd, struct routes_files *files)
+int routes_open(const char *text, const struct worker_user *user, struct routes_files *files)
 {
     char why[160];
     size_t i;
     json_t *row, *all = json_read(span_of(text), why);
     *files = (struct routes_files){ .text = NULL };
-    int rc = add_pages(all, pages_fd, files);
+    int rc = 0;
     json_array_foreach(json_object_get(all, "static"), i, row)
         rc = rc == 0 ? open_row_as(row, user, files) : rc;
     if (all && rc == 0)

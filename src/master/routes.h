@@ -6,10 +6,9 @@
 #include "master/master.h"
 #include "master/worker_user.h"
 
-/* The text of CHANNEL_FILES (link/channel.h), heap for sys_free; NULL: no memory.  `pages`: rows of
- * pages_read(), NULL for none.  `note` (CONF_WHY_BYTES) says what becomes of MEDIA_URL, "" in a project
- * that has no uploads. */
-char *routes_text(const struct master_start *start, const json_t *report, json_t *pages, char *note);
+/* The text of CHANNEL_FILES (link/channel.h), heap for sys_free; NULL: no memory.  `note`
+ * (CONF_WHY_BYTES) says what becomes of MEDIA_URL, "" in a project that has no uploads. */
+char *routes_text(const struct master_start *start, const json_t *report, char *note);
 
 struct routes_files {
     char *text;                     /* the same with "fd" or "error" in each row; heap */
@@ -17,7 +16,7 @@ struct routes_files {
     size_t count;
     uint64_t readable;              /* a bit each of them whose content is served */
 };
-/* Opens the folders of that text, and adds pages_fd (-1: none), which stays the caller's: an edge's user need not reach them by their paths.  Those that the
+/* Opens the folders of that text: an edge's user need not reach them by their paths.  Those that the
  * project named are opened with its user's rights, those of the option static with ours.  0 or -ENOMEM. */
-int routes_open(const char *text, const struct worker_user *user, int pages_fd, struct routes_files *files);
+int routes_open(const char *text, const struct worker_user *user, struct routes_files *files);
 void routes_close(struct routes_files *files);

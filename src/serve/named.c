@@ -22,6 +22,8 @@ static int read_file(struct named_file *f)
         return htpasswd_read(&f->passwords, f->item.text, "", why);
     case ANNEX_REDIRECTS:
         return redirect_map_read(&f->redirects, f->item.text, "", why);
+    case ANNEX_PAGE: case ANNEX_TEMPLATE:
+        return 0;
     case ANNEX_KINDS:
         break;
     }
@@ -75,4 +77,12 @@ const struct redirect_map *named_redirects(const struct named *n, const char *pa
 {
     const struct named_file *f = find(n, ANNEX_REDIRECTS, path);
     return f ? &f->redirects : NULL;
+}
+
+bool named_text(const struct named *n, enum annex_kind kind, const char *path, struct span *text)
+{
+    const struct named_file *f = find(n, kind, path);
+    if (f)
+        *text = f->item.text;
+    return f != NULL;
 }

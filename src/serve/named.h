@@ -1,4 +1,4 @@
-/* named.h - the files of an annex (conf/annex.h), read: each once, however many routes name it.
+/* named.h - what is in an annex (conf/annex.h), read: each once, however many routes name it.
  *
  * Owner  struct routes; the annex's bytes must outlive it.
  */
@@ -15,3 +15,5 @@ void named_free(struct named *n);                /* takes NULL */
 /* The one of that path; NULL when there is none, also for "". */
 const struct htpasswd *named_passwords(const struct named *n, const char *path);
 const struct redirect_map *named_redirects(const struct named *n, const char *path);
+/* The text of a page or template: whether there is one. */
+bool named_text(const struct named *n, enum annex_kind kind, const char *path, struct span *text);

@@ -23,7 +23,7 @@ struct route {
 struct routes {
     unsigned holders;
     struct conf *conf;            /* of the site, which it frees; NULL: a lent one */
-    struct buf annex;             /* the files that options name */
+    struct buf annex;             /* the files that options name, and pages for errors */
     struct named *named;          /* ... as they are read; NULL: none */
     const struct conf *site;
     struct conf_paths paths;

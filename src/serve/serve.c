@@ -17,7 +17,6 @@
 #include "serve/headers.h"
 #include "serve/logins.h"
 #include "serve/maintenance.h"
-#include "serve/pages.h"
 #include "serve/rate.h"
 #include "serve/redirect.h"
 #include "serve/stage.h"
@@ -131,7 +130,6 @@ void serve_done(struct serve *s)
     logins_free(s->logins);
     hosts_done(&s->allowed);
     headers_free(s->headers);
-    pages_free(s->pages);
     maintenance_free(s->maintenance);
     files_free(s->files);
     routes_let(s->next);
@@ -148,8 +146,6 @@ int serve_site(struct serve *s, struct span json, const int *fds, size_t fds_cou
         (void)sys_close(fds[i]);
     if (!site)
         return -EBADMSG;
-    pages_free(s->pages);
-    s->pages = pages_new(json_object_get(site, "pages"), fds, fds_count);
     int rc = files_set_roots(s->files, json_object_get(site, "static"), fds, fds_count), error;
     struct wall *wall = wall_new(json_object_get(site, "wall"), &error);
     headers_free(s->headers);

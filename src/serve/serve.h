@@ -41,7 +41,6 @@ struct serve {
     struct logins *logins;            /* NULL until somebody logs in */
     struct hosts allowed;             /* ALLOWED_HOSTS: the application takes them */
     struct maintenance *maintenance;  /* told by the master: it is on; NULL: it is not */
-    struct pages *pages;              /* the project's own for errors; NULL: none */
     struct headers *headers;          /* what Django's middleware would add; NULL: nothing */
     bool is_behind_front;             /* a trusted peer heeds X-Accel-Redirect itself (option protected) */
     bool has_site;                    /* the site's description came: files and wall are known */
@@ -73,7 +72,7 @@ struct serve {
 int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
                struct helpers *helpers, int access_fd);
 /* Its options from generation's switch on (0: at once); the conf is the callee's, and so are the bytes of
- * `annex` (conf/annex.h), the files that it names.  0, -ENOMEM, or -EBADMSG: no annex. */
+ * `annex` (conf/annex.h), the files that it names and its pages for errors.  0, -ENOMEM, or -EBADMSG: no annex. */
 int serve_options(struct serve *s, struct conf *conf, struct buf *annex, uint32_t generation);
 void serve_switched(struct serve *s, uint32_t generation);
 /* Can requests be answered now?  Of the lobby: by every site. */

@@ -50,6 +50,24 @@ UNIT_TEST(files_of_the_site_and_its_routes)
     temp_done(&t);
 }
 
+UNIT_TEST(an_item_goes_in_whole_or_not_at_all)
+{
+    const struct annex_item page = { ANNEX_PAGE, SPAN("/a/404.html"), SPAN("<p>gone") };
+    const struct annex_item empty = { ANNEX_TEMPLATE, SPAN("500"), SPAN("") };
+    struct buf text = { .limit_bytes = 50 };
+    struct annex_item item;
+    assert_int_equal(annex_add(&text, &page), 0);
+    assert_int_equal(annex_add(&text, &page), -EMSGSIZE);
+    assert_int_equal(annex_add(&text, &empty), 0);
+    struct span rest = buf_span(&text);
+    assert_int_equal(annex_next(&rest, &item), 1);
+    assert_true(item.kind == ANNEX_PAGE && span_eq(item.path, page.path) && span_eq(item.text, page.text));
+    assert_int_equal(annex_next(&rest, &item), 1);
+    assert_true(item.kind == ANNEX_TEMPLATE && span_eq(item.path, empty.path) && item.text.len == 0);
+    assert_int_equal(annex_next(&rest, &item), 0);
+    buf_done(&text);
+}
+
 UNIT_TEST(what_is_wrong_is_said)
 {
     struct temp_folder t;
@@ -83,4 +101,4 @@ UNIT_TEST(nothing_is_named)
     conf_free(c);
 }
 
-UNIT_MAIN(files_of_the_site_and_its_routes, what_is_wrong_is_said, nothing_is_named)
+UNIT_MAIN(files_of_the_site_and_its_routes, an_item_goes_in_whole_or_not_at_all, what_is_wrong_is_said, nothing_is_named)

@@ -70,7 +70,7 @@ UNIT_TEST(every_case)
         const struct master_start start = { .conf = &conf, .project = &project };
         json_t *report = json_read(span_of(cases[i].report), why);
         assert_non_null(report);
-        char *text = routes_text(&start, report, NULL, note);
+        char *text = routes_text(&start, report, note);
         assert_non_null(text);
         rows_of(text, rows, sizeof rows);
         if (strcmp(rows, cases[i].rows) != 0 || strcmp(note, cases[i].note) != 0)
