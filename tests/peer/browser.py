@@ -14,8 +14,7 @@ from program import Lines
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # of the standard: WebDriver, section 12
 TIMEOUT_S, STOP_S = 60, 20
-ARGUMENTS = (
-    "--headless=new",
+QUIET = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,6 +22,10 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+)
+ARGUMENTS = (
+    "--headless=new",
+    *QUIET,
     "--window-size=1100,800",
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 )

@@ -5,18 +5,10 @@ import shutil
 import subprocess
 import tempfile
 
+import browser
 import pytest
 
-BROWSER = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+BROWSER = ["--headless", *browser.QUIET]
 
 
 def need(program: str) -> str:

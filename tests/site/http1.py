@@ -80,6 +80,39 @@ def chunked(*pieces: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + end
 
 
+def connect(
+    address: Address,
+    timeout_s: float = TIMEOUT_S,
+    receive_bytes: int = 0,
+    source: str = "",  # our own address, when it matters
+) -> socket.socket:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    if not isinstance(address, str) and ":" in address[0]:
+        family = socket.AF_INET6
+    made = socket.socket(family, socket.SOCK_STREAM)
+    if receive_bytes:  # before connect: it bounds the window that is offered
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    made.settimeout(timeout_s)
+    try:
+        if source:
+            made.bind((source, 0))
+        made.connect(address)
+        if family != socket.AF_UNIX:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def can_connect(address: Address) -> bool:
+    try:
+        connect(address).close()
+    except OSError:
+        return False
+    return True
+
+
 class Peer:
     """One connection."""
 
@@ -88,24 +121,9 @@ class Peer:
         address: Address,
         timeout_s: float = TIMEOUT_S,
         receive_bytes: int = 0,
-        source: str = "",  # our own address, when it matters
+        source: str = "",
     ):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        if not isinstance(address, str) and ":" in address[0]:
-            family = socket.AF_INET6
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
-        if receive_bytes:  # before connect: it bounds the window that is offered
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self.socket.settimeout(timeout_s)
-        try:
-            if source:
-                self.socket.bind((source, 0))
-            self.socket.connect(address)
-            if family != socket.AF_UNIX:
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except BaseException:
-            self.socket.close()
-            raise
+        self.socket = connect(address, timeout_s, receive_bytes, source)
         self._kept = b""
 
     def __enter__(self) -> "Peer":

@@ -5,14 +5,13 @@ Only HPACK is foreign (the hpack package). Windows are given back for what was r
 `keeps_windows` says no; settings and pings are acknowledged.
 """
 
-import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import hpack
-from http1 import TIMEOUT_S, Address, Cut
+from http1 import Address, Cut, connect
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY = range(8)
@@ -103,20 +102,11 @@ class Wire:
         keeps_windows: bool = False,
         receive_bytes: int = 0,
         context: ssl.SSLContext | None = None,
-        source: str = "",  # our own address, when it matters
+        source: str = "",
         before: bytes = b"",  # a PROXY header: it comes before TLS
         **values: int,
     ):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
-        if receive_bytes:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self.socket.settimeout(TIMEOUT_S)
-        if source:
-            self.socket.bind((source, 0))
-        self.socket.connect(address)
-        if family == socket.AF_INET:
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = connect(address, receive_bytes=receive_bytes, source=source)
         self.socket.sendall(before)
         if context:
             self.socket = context.wrap_socket(self.socket, server_hostname="site.test")

@@ -248,7 +248,7 @@ class Site:
         self.extra_logs: list[Path] = []
 
     def _launch(
-        self, command: list[str], folder: Path, env: dict[str, str]
+        self, command: list[str], folder: Path, env: dict[str, str], **more: Any
     ) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             command,
@@ -258,6 +258,7 @@ class Site:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            **more,
         )
         return self._read(process)
 

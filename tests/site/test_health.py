@@ -2,7 +2,7 @@
 
 import pytest
 from conftest import Sites
-from http1 import Peer, build, get
+from http1 import Peer, build, can_connect, get
 from program import Site, until
 
 
@@ -69,20 +69,12 @@ def test_ready_is_false_while_stopping(sites: Sites) -> None:
         held.send(build("GET", "/gate?name=last"))
         gate.wait_reached()
         site.signal(15)
-        until("closed listeners", lambda: not can_connect(site))
+        until("closed listeners", lambda: not can_connect(site.address))
         answer = idle.ask(target="/.slipway/ready")
         assert (answer.status, answer.body) == (503, b"not ready\n")
         gate.open()
         assert held.response().status == 200
     assert site.wait() == 0
-
-
-def can_connect(site: Site) -> bool:
-    try:
-        Peer(site.address).close()
-    except OSError:
-        return False
-    return True
 
 
 def test_before_the_first_generation(sites: Sites) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Sites
-from http1 import Cut, Peer, Response, build, get, post
+from http1 import Cut, Peer, Response, build, can_connect, get, post
 from load import Load, while_loaded
 from program import (
     IS_SANITIZED,
@@ -30,14 +30,6 @@ KILLS = int(os.environ.get("SLIPWAY_TEST_KILLS", "100"))
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-
-
-def can_connect(site: Site) -> bool:
-    try:
-        Peer(site.address).close()
-    except OSError:
-        return False
-    return True
 
 
 # ---- workers that die
@@ -281,7 +273,7 @@ def test_stop_without_patience(sites: Sites) -> None:
         one.send(build("GET", "/gate?name=never"))
         gate.wait_reached()
         site.signal(signal.SIGTERM)
-        until("closed listeners", lambda: not can_connect(site))
+        until("closed listeners", lambda: not can_connect(site.address))
         site.signal(signal.SIGTERM)
         one.expect_end()
     assert site.wait() == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Sites
-from http1 import Peer, build, get
+from http1 import Peer, build, can_connect, get
 from program import AS_WE_ARE, PYTHON, SLIPWAY, Site, environment, run, until, wait_gone
 from projects import make_django, make_wsgi, write
 
@@ -212,20 +212,12 @@ def test_stop_waits_for_requests_under_way(sites: Sites) -> None:
         one.send(build("GET", "/gate?name=last"))
         gate.wait_reached()
         site.signal(15)
-        until("closed listeners", lambda: not can_connect(site))
+        until("closed listeners", lambda: not can_connect(site.address))
         gate.open()
         answer = one.response()
         assert answer.body == b"through\n" and answer.get("Connection") == "close"
         one.expect_end()
     assert site.wait() == 0
-
-
-def can_connect(site: Site) -> bool:
-    try:
-        Peer(site.address).close()
-    except OSError:
-        return False
-    return True
 
 
 # ---- verbs without a site

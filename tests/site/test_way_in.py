@@ -6,7 +6,6 @@ import shutil
 import socket
 import ssl
 import stat
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,18 +44,13 @@ class Passed(Site):
 
     def _launch(self, command: list[str], folder: Path, env: dict[str, str]):
         announce = [PYTHON, "-c", PASSER, str(len(self.sockets)), self.names]
-        process = subprocess.Popen(
+        return super()._launch(
             (announce if self.is_announced else []) + command,
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            folder,
+            env,
             pass_fds=range(3, 3 + len(self.sockets)),
             preexec_fn=lambda: place(*self.sockets),
         )
-        return self._read(process)
 
 
 def passed(*all_sockets: socket.socket, all_names: str = "", announced: bool = True) -> type[Site]:
@@ -252,11 +246,6 @@ class Activated(Site):
         return super()._launch(
             [shutil.which(words[0]) or words[0], *words[1:], *command], folder, env
         )
-
-
-def can_connect(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="no systemd here")
