@@ -120,10 +120,26 @@ static void look_at_folders(const struct look *l, const struct conf_list *list, 
     }
 }
 
-static void look_at_static_option(const struct look *l)
+/* Of a file that will be written: its folder; else the folder itself. */
+static void look_at_folder(const struct look *l, enum conf_option option, const char *path, bool is_file)
+{
+    char folder[FOLDER_BYTES], fix[FIX_BYTES];
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    if (path[0] != '/' || (is_file && folder_parent(folder, path) < 0) || folder_exists(folder))
+        return;
+    (void)snprintf(fix, sizeof fix, "mkdir -p %s", folder);
+    check_say(l->found, "files", l->name, CHECK_PROBLEM, fix, "%s: %s is %s, and there is no folder %s",
+              conf_origin_text(l->c, option), conf_row(option)->name, path, folder);
+}
+
+static void look_at_named_folders(const struct look *l)
 {
     look_at_folders(l, &l->c->static_map, CONF_static_map, "static");
     look_at_folders(l, &l->c->protected_map, CONF_protected_map, "protected");
+    look_at_folder(l, CONF_spool_dir, l->c->spool_dir, false);
+    look_at_folder(l, CONF_access_log, l->c->access_log, true);
+    look_at_folder(l, CONF_log, l->c->log, true);
+    look_at_folder(l, CONF_maintenance_file, l->c->maintenance_file, true);
     for (size_t i = 0; i < l->c->file_map.count; i++) {
         const char *file = strchr(l->c->file_map.items[i], '=') + 1;
         struct stat st;
@@ -213,7 +229,7 @@ static const struct {
     { "config", look_at_config },
     { "limits", look_at_limits },     { "env-file", look_at_env_file },
     { "sandbox", look_at_sandbox },
-    { "static-option", look_at_static_option },
+    { "folders", look_at_named_folders },
     { "certificates", look_at_certificates },
     { "named-files", look_at_annexes },
     { "error-pages", look_at_error_pages },

@@ -249,11 +249,13 @@ static int refuse_name(struct span name, enum conf_source source, const char *pl
 {
     char shown[CONF_SHOWN_BYTES];
     const struct conf_row *near = conf_guess(name);
+    const char *foreign = conf_foreign(name);
     bool is_line = place && (source == CONF_INI || source == CONF_ROUTE);
-    (void)snprintf(why, CONF_WHY_BYTES, "%s%sunknown option '%s'%s%s%s",
+    (void)snprintf(why, CONF_WHY_BYTES, "%s%sunknown option '%s'%s%s%s%s",
                    is_line ? place : "",
                    is_line ? ": " : "", log_escape(shown, sizeof(shown), name),
-                   near ? ", did you mean '" : "", near ? near->name : "", near ? "'?" : "");
+                   near ? ", did you mean '" : "", near ? near->name : "", near ? "'?" : "",
+                   foreign ? foreign : "");
     return -EINVAL;
 }
 

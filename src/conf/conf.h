@@ -138,6 +138,8 @@ int conf_bounds_text(enum conf_option option, struct buf *least, struct buf *mos
 const char *conf_origin_text(const struct conf *c, enum conf_option option);
 /* The row whose name is nearest to a mistyped one, or NULL when none is near. */
 const struct conf_row *conf_guess(struct span name);
+/* Of an option of nginx or uWSGI that none of ours stands for: what to say of it; else NULL. */
+const char *conf_foreign(struct span name);
 /* Edits (insert, delete, replace a byte, swap two neighbours) between two words; UINT_MAX when one
  * has over 32 bytes. */
 unsigned conf_edits(struct span a, struct span b);

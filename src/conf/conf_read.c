@@ -221,9 +221,11 @@ static int refuse_argument(struct arguments *a, const char *argument)
         name = span_skip(name, 1);
     name.len = span_find(name, '=');
     const struct conf_row *near = conf_guess(name);
-    (void)snprintf(a->why, CONF_WHY_BYTES, "unknown option '%s'%s%s%s",
+    const char *more = conf_foreign(name);
+    (void)snprintf(a->why, CONF_WHY_BYTES, "unknown option '%s'%s%s%s%s",
                    log_escape(shown, sizeof(shown), span_of(argument)),
-                   near ? ", did you mean '--" : "", near ? near->name : "", near ? "'?" : "");
+                   near ? ", did you mean '--" : "", near ? near->name : "", near ? "'?" : "",
+                   more ? more : "");
     return -EINVAL;
 }
 

@@ -45,7 +45,7 @@ static int keep(struct conf *c, const char *pattern, struct span name, struct sp
 static const char *what_is_wrong(const struct conf *c, struct span pattern)
 {
     if (pattern.len == 0 || (pattern.at[0] != '/' && pattern.at[0] != '*'))
-        return "a path such as /api, or a pattern such as *.pdf";
+        return "a path such as /api, or a pattern such as *.pdf (no regular expressions)";
     if (pattern.len > PATTERN_BYTES_MAX)
         return "a shorter path";
     for (const struct conf_route_line *s = c->route_lines; s; s = s->older)

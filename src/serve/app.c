@@ -182,12 +182,6 @@ static void app_fail(struct call *c, enum call_failure why)
 
 static const struct reply_to reply = { app_head, app_body, app_file, app_fail };
 
-static struct span mount_of(const struct exchange *x)
-{
-    struct span mount = span_of(x->serve->conf->mount);
-    return path_is_below(x->request.path, mount) ? mount : SPAN("");
-}
-
 /* Who misses a header of his finds here why. */
 static void tell_underscored(struct exchange *x)
 {
@@ -208,6 +202,11 @@ static void tell_underscored(struct exchange *x)
 enum stage_says stage_app(struct exchange *x)
 {
     const struct request *r = &x->request;
+    const struct span mount = span_of(x->serve->conf->mount);
+    if (!path_is_below(r->path, mount)) {
+        serve_refuse(x, 404);
+        return STAGE_ANSWERED;
+    }
     if (r->body_bytes != 0 && x->body.bytes < 0)
         return STAGE_WANTS_BODY;
     if (r->underscored > 0)
@@ -218,7 +217,7 @@ enum stage_says stage_app(struct exchange *x)
         serve_refuse(x, 503);
         return STAGE_ANSWERED;
     }
-    x->call = (struct call){ .to = &reply, .request = r, .mount = mount_of(x), .body = x->body,
+    x->call = (struct call){ .to = &reply, .request = r, .mount = mount, .body = x->body,
                               .harakiri_ms = x->conf->harakiri_ms, .may_retry = x->conf->retry };
     x->is_with_pool = true;
     x->is_body_lent = x->body.bytes > 0;       /* until the worker says that it is done, if it ever does */

@@ -178,6 +178,26 @@ def test_options_that_are_wrong(tmp_path: Path) -> None:
     assert check_json(tmp_path, status=1)["problems"] == [want]
 
 
+def test_folders_that_options_name(tmp_path: Path) -> None:
+    make_django(tmp_path)
+    named = ["spool-dir", "access-log", "log", "maintenance-file"]
+    ini = "".join(f"{name} = {tmp_path}/of-{name}/x\n" for name in named)
+    write(tmp_path / "slipway.ini", ini)
+    rows = [r["text"] for r in check_json(tmp_path, status=1)["checks"] if r["name"] == "folders"]
+    assert len(rows) == len(named)
+    for line, name in enumerate(named, 1):
+        assert any(text.startswith(f"slipway.ini:{line}: {name} is ") for text in rows)
+
+
+def test_options_of_other_servers(tmp_path: Path) -> None:
+    make_django(tmp_path)
+    write(tmp_path / "slipway.ini", "client_max_body_size = 1M\n")
+    want = "unknown option 'client_max_body_size', did you mean 'body-limit'?"
+    assert check(tmp_path, status=1).stderr == f"slipway: slipway.ini:1: {want}\n"
+    done = run("serve", "--max-requests", "5000", folder=tmp_path)
+    assert done.returncode == 2 and "docs/uwsgi.md" in done.stderr
+
+
 def test_no_project(tmp_path: Path) -> None:
     found = check_json(tmp_path, status=1)
     assert "no Django project here" in found["problems"][0] and len(found["options"]) > 30
