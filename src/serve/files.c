@@ -319,14 +319,35 @@ bool files_match_folder(const struct files *f, unsigned root, struct span path, 
     return r->is_protected && (is_in_folder(r->folder, path, rest) || is_in_folder(r->real, path, rest));
 }
 
-void files_note_refusal(struct files *f, unsigned root, int error)
+/* False: it was told of already, and did not help. */
+static bool note_another(struct files *f, const struct stat *st)
 {
+    bool is_known = f->refusal.device == st->st_dev && f->refusal.inode == st->st_ino;
+    f->refusal = (struct file_refusal){ true, st->st_dev, st->st_ino };
+    return !is_known;
+}
+
+static bool is_told_often(struct files *f)
+{
+    int64_t now_ms = loop_now_ms(f->loop);
+    bool is_often = f->unreadable_told_ms > 0 && now_ms - f->unreadable_told_ms < UNREADABLE_TOLD_EVERY_MS;
+    f->unreadable_told_ms = is_often ? f->unreadable_told_ms : now_ms;
+    return is_often;
+}
+
+void files_note_refusal(struct files *f, unsigned root, struct span path, int error)
+{
+    char shown[200];
     struct stat st;
     const struct files_root *r = &f->roots[root];
-    int fd = r->only && error == -EACCES ? sys_openat(r->fd, r->only, O_PATH | O_CLOEXEC) : -EBADF;
-    if (fd >= 0 && sys_fstat(fd, &st) == 0)
-        f->refusal = (struct file_refusal){ true, st.st_dev, st.st_ino };
+    if (error != -EACCES)
+        return;
+    int fd = r->only ? sys_openat(r->fd, r->only, O_PATH | O_CLOEXEC) : -EBADF;
+    bool is_noted = fd >= 0 && sys_fstat(fd, &st) == 0 && note_another(f, &st);
     (void)sys_close(fd);
+    if (!is_noted && !is_told_often(f))
+        log_warn("a file may not be read by the user of the edges (option edge-user): chmod o+r it, and o+x its folders",
+                 "path=\"%s\"", log_escape(shown, sizeof shown, path));
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #include "serve/manifest.h"
 #include "serve/memory_files.h"
 
-enum { FILES_CHAINS = 2048 };
+enum { FILES_CHAINS = 2048, UNREADABLE_TOLD_EVERY_MS = 10000 };
 
 struct stat;
 struct files_root {
@@ -33,6 +33,7 @@ struct files {
     struct list by_age;
     size_t count;               /* of files in the table, and of their siblings */
     struct file_refusal refusal;
+    int64_t unreadable_told_ms;       /* 0: never */
     struct memory_files memory;
     bool is_done;               /* files_free() was called, and a helper still reads one of them */
 };
@@ -41,8 +42,9 @@ struct files {
 bool files_match(const struct files *f, unsigned root, struct span path, struct span *rest);
 /* Likewise of a path on disk, of a protected root only. */
 bool files_match_folder(const struct files *f, unsigned root, struct span path, struct span *rest);
-/* It could not be opened: is it one that this process may not read (files_refusal)? */
-void files_note_refusal(struct files *f, unsigned root, int error);
+/* It could not be opened: is it one that this process may not read?  Of a single file files_refusal() tells
+ * the master first, who may have to say that another one may be read now; else the log says so. */
+void files_note_refusal(struct files *f, unsigned root, struct span path, int error);
 /* The descriptor, or -errno; only_cached: -EAGAIN where the kernel would have to read a folder from
  * disk. */
 int files_open_beneath(int root_fd, const char *path, bool only_cached);

@@ -82,7 +82,7 @@ bool handover_begin(struct exchange *x)
 void handover_missing(struct exchange *x)
 {
     char target[200], value[400];
-    log_warn("the application names a file that is in no protected folder (option protected)",
+    log_warn("the application names a file that is not to be had in a protected folder (option protected)",
              "%.*s=\"%s\" request=\"%s\"", (int)x->handover->name.len, x->handover->name.at,
              log_escape(value, sizeof value, x->handover->value), log_escape(target, sizeof target, x->request.target));
     x->failure = "the application names a file that is not there";

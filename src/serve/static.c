@@ -62,6 +62,12 @@ static struct file *keep(struct files *f, struct opened *o, unsigned root, struc
     return file;
 }
 
+/* What is looked for, for the log. */
+static struct span path_of(const struct exchange *x)
+{
+    return x->handover ? x->handover->path : x->request.path;
+}
+
 /* Not in that root. */
 static void go_on(struct exchange *x)
 {
@@ -96,7 +102,7 @@ static void opened_cold(struct helper_job *job)
         refuse_file(x, fd);
     } else {
         if (is_same_root)
-            files_note_refusal(files_of(x), x->file_root, fd);
+            files_note_refusal(files_of(x), x->file_root, path_of(x), fd);
         x->file_root = is_same_root ? x->file_root + 1 : 0;
         go_on(x);
     }
@@ -175,11 +181,24 @@ static struct file *open_now(struct exchange *x, unsigned root, struct span path
     return keep(f, &o, root, path);
 }
 
+static bool is_same_list(const struct conf_list *a, const struct conf_list *b)
+{
+    size_t i = 0;
+    while (i < a->count && i < b->count && strcmp(a->items[i], b->items[i]) == 0)
+        i++;
+    return i == a->count && i == b->count;
+}
+
 /* Does another route keep people from it?  The one of the folder was asked who may come in. */
 static bool is_kept_by_another(const struct exchange *x, struct span path)
 {
     const struct route *own = routes_find(x->routes, path);
-    return own != x->route && (own->gate || own->login || (own->conf->wall && !x->conf->wall));
+    const struct conf *its = own->conf, *asked = x->conf;
+    if (own == x->route)
+        return false;
+    return (own->gate && (!is_same_list(&its->allow, &asked->allow) || !is_same_list(&its->deny, &asked->deny) ||
+                          strcmp(its->methods, asked->methods) != 0)) ||
+           (own->login && strcmp(its->basic_auth, asked->basic_auth) != 0) || (its->wall && !asked->wall);
 }
 
 /* Of the file that is meant: where a folder is asked for, and the site shows one, that of its index. */
@@ -230,7 +249,7 @@ enum stage_says files_look(struct exchange *x)
         }
         if (error == -EAGAIN && x->file_wait)
             return STAGE_WAITS;
-        files_note_refusal(f, x->file_root, error);
+        files_note_refusal(f, x->file_root, path_of(x), error);
         if (is_exhausted(error)) {
             refuse_file(x, error);
             return STAGE_ANSWERED;

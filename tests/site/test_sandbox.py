@@ -10,6 +10,7 @@ from conftest import Sites
 from http1 import Peer, build, get, post
 from load import Load
 from program import APPS, IS_SANITIZED, Site, ids_of, run, until, wait_gone
+from projects import make_django, write
 
 NEEDS_LANDLOCK = pytest.mark.skipif(IS_SANITIZED, reason="sanitizers leave Landlock off")
 
@@ -52,6 +53,38 @@ def test_another_user(sites: Sites, user: str, ids: tuple[int, int]) -> None:
     site = sites.start("plain", "--edge-user", user)
     assert ids_of(edge_of(site)) == ids
     assert get(site.address, "/hello").status == 200
+
+
+@as_root
+def test_files_that_it_may_not_read_are_told_of(sites: Sites) -> None:
+    folder = make_django(sites.folder / "p")
+    for name in ["collected/shut.css", "robots.txt", "closed/deep/a.txt"]:
+        write(folder / name, "x").chmod(0o600)
+    (folder / "closed" / "deep").chmod(0o700)
+    site = sites.start(
+        None, "--file", "/robots.txt=robots.txt", "--static", "/closed/=closed", chdir=folder
+    )
+    words = r"a file may not be read by the user of the edges \(option edge-user\): .* path=\"{}\""
+    assert get(site.address, "/static/shut.css").status == 404
+    site.err.wait(words.format("/static/shut.css"))
+    assert get(site.address, "/static/a.css").status == 200
+    assert get(site.address, "/closed/deep/a.txt").status == 404
+    assert "deep" not in site.log()  # once in ten seconds
+
+
+@as_root
+def test_a_single_file_that_it_may_not_read(sites: Sites) -> None:
+    folder = make_django(sites.folder / "p")
+    write(folder / "robots.txt", "x").chmod(0o600)
+    site = sites.start(None, "--file", "/robots.txt=robots.txt", chdir=folder)
+
+    def is_told() -> bool:
+        assert get(site.address, "/robots.txt").status == 404
+        return 'path="/robots.txt"' in site.log()
+
+    until("a line in the log", is_told)
+    (folder / "robots.txt").chmod(0o644)
+    assert get(site.address, "/robots.txt").text == "x"
 
 
 @as_root

@@ -26,6 +26,12 @@ deny = all
 [route /docs/paged/*.html]
 deny = all
 
+[route /docs/ours/]
+basic-auth = people
+
+[route /docs/*.html]
+header = X-Page: yes
+
 [route */known/index.html]
 basic-auth = people
 
@@ -38,7 +44,7 @@ cache-control = no-store
 def site(shared: Sites) -> Site:
     folder = make_django(shared.folder / "p", "the application")
     docs = shared.folder / "docs"
-    for name in ("", "api/", "shut/", ".git/", "a b/", "paged/", "known/", "kept/"):
+    for name in ("", "api/", "shut/", ".git/", "a b/", "paged/", "known/", "kept/", "ours/"):
         write(docs / f"{name}index.html", f"index of /{name}")
     write(docs / "bare" / "other.html", "other")
     (docs / "folder" / "index.html").mkdir(parents=True)
@@ -97,6 +103,12 @@ def test_what_shows_none(site: Site, target: str, status: int) -> None:
     answer = get(site.address, target)
     assert answer.status == status
     assert b"index of" not in answer.body and b"root:" not in answer.body
+
+
+def test_who_came_into_the_folder_sees_its_index(site: Site) -> None:
+    assert get(site.address, "/docs/ours/").status == 401
+    answer = get(site.address, "/docs/ours/", [("Authorization", "Basic b25lOnNlY3JldA==")])
+    assert (answer.status, answer.text) == (200, "index of /ours/")
 
 
 def test_the_application_keeps_its_pages(site: Site) -> None:
