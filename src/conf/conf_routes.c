@@ -14,11 +14,13 @@
 #include "conf/header_rule.h"
 #include "conf/route_sets.h"
 
-enum { PATTERN_BYTES_MAX = 1024 };
+enum { PATTERN_BYTES_MAX = 1024, ROUTES_MAX = 1000 };
 
 /* One line of a section; without a name: the section begins. */
 struct conf_route_line {
     struct conf_route_line *older;
+    const struct conf_route_line *section;        /* the line that it began with */
+    const struct conf_route_line *above;          /* in such a line: that of the section before */
     const char *pattern, *name, *value, *place;
 };
 _Static_assert(alignof(struct conf_route_line) <= alignof(struct conf_text), "kept as a text");
@@ -29,29 +31,40 @@ static int no_memory(char *why)
     return -ENOMEM;
 }
 
+static const struct conf_route_line *last_section(const struct conf *c)
+{
+    return c->route_lines ? c->route_lines->section : NULL;
+}
+
 static int keep(struct conf *c, const char *pattern, struct span name, struct span value, const char *place)
 {
-    struct conf_route_line s = { .older = c->route_lines, .pattern = pattern };
+    struct conf_route_line s = { .older = c->route_lines, .section = last_section(c), .pattern = pattern };
     s.name = name.len > 0 ? conf_keep(c, name) : "";
     s.value = conf_keep(c, value);
     s.place = conf_keep(c, span_of(place));
-    const char *kept = conf_keep(c, (struct span){ (const char *)&s, sizeof s });
-    if (!s.name || !s.value || !s.place || !kept)
+    const char *text = conf_keep(c, (struct span){ (const char *)&s, sizeof s });
+    if (!s.name || !s.value || !s.place || !text)
         return -ENOMEM;
-    c->route_lines = (struct conf_route_line *)(uintptr_t)kept;
+    struct conf_route_line *kept = (struct conf_route_line *)(uintptr_t)text;
+    if (name.len == 0) {
+        kept->above = kept->section;
+        kept->section = kept;
+    }
+    c->route_lines = kept;
     return 0;
 }
 
 static const char *what_is_wrong(const struct conf *c, struct span pattern)
 {
+    size_t count = 0;
     if (pattern.len == 0 || (pattern.at[0] != '/' && pattern.at[0] != '*'))
         return "a path such as /api, or a pattern such as *.pdf (no regular expressions)";
     if (pattern.len > PATTERN_BYTES_MAX)
         return "a shorter path";
-    for (const struct conf_route_line *s = c->route_lines; s; s = s->older)
-        if (s->name[0] == '\0' && span_eq(pattern, span_of(s->pattern)))
+    for (const struct conf_route_line *s = last_section(c); s; s = s->above, count++)
+        if (span_eq(pattern, span_of(s->pattern)))
             return "a path that has no section yet";
-    return NULL;
+    return count >= ROUTES_MAX ? "its place among at most 1000 sections" : NULL;
 }
 
 int conf_begin_route(struct conf *c, struct span pattern, const char *place, char *why)
@@ -72,6 +85,10 @@ int conf_begin_route(struct conf *c, struct span pattern, const char *place, cha
 int conf_set_in_route(struct conf *c, struct span name, struct span value, const char *place, char *why)
 {
     enum conf_option option = conf_find(name);
+    if (name.len == 0) {
+        (void)snprintf(why, CONF_WHY_BYTES, "%s: an option without a name", place);
+        return -EBADMSG;
+    }
     if (option < CONF_OPTIONS && conf_row(option)->where != CONF_OF_ROUTE) {
         (void)snprintf(why, CONF_WHY_BYTES, "%s: '%s' is an option of the whole %s: it stands under [slipway]",
                        place, conf_row(option)->name,
@@ -83,12 +100,17 @@ int conf_set_in_route(struct conf *c, struct span name, struct span value, const
 
 /* ---- the confs of routes ---- */
 
-static const struct conf_route_line *first_of(const struct conf *c, const struct conf_route_line *before)
+/* They are kept newest first. */
+static struct conf_route_line *turned_round(struct conf_route_line *newest)
 {
-    const struct conf_route_line *first = NULL;
-    for (const struct conf_route_line *s = c->route_lines; s && s != before; s = s->older)
-        first = s;
-    return first;
+    struct conf_route_line *before = NULL;
+    while (newest) {
+        struct conf_route_line *older = newest->older;
+        newest->older = before;
+        before = newest;
+        newest = older;
+    }
+    return before;
 }
 
 struct conf *conf_beside(const struct conf *site)
@@ -136,18 +158,22 @@ static int try_paths(const struct conf *c, char *why)
     return rc;
 }
 
+static int take_line(struct conf *c, const struct conf_route_line *s, char *why)
+{
+    if (s->name[0] == '\0')
+        return add_route(c, s->pattern) < 0 ? no_memory(why) : 0;
+    return conf_set(c->routes[c->routes_count - 1].conf, span_of(s->name), span_of(s->value), CONF_ROUTE, s->place,
+                    why);
+}
+
 int conf_make_routes(struct conf *c, char *why)
 {
-    const struct conf_route_line *done = NULL;
+    struct conf_route_line *oldest = turned_round(c->route_lines);
     int rc = 0;
     conf_drop_routes(c);
-    for (const struct conf_route_line *s; rc == 0 && (s = first_of(c, done)); done = s) {
-        if (s->name[0] == '\0')
-            rc = add_route(c, s->pattern) < 0 ? no_memory(why) : 0;
-        else
-            rc = conf_set(c->routes[c->routes_count - 1].conf, span_of(s->name), span_of(s->value),
-                          CONF_ROUTE, s->place, why);
-    }
+    for (const struct conf_route_line *s = oldest; s && rc == 0; s = s->older)
+        rc = take_line(c, s, why);
+    (void)turned_round(oldest);
     if (rc == 0 && c->routes_count > 0)
         rc = try_paths(c, why);
     if (rc < 0)

@@ -621,6 +621,7 @@ static const struct {
     { "[route a]\n", "slipway.ini:1: [route ...] takes a path such as /api, or a pattern such as *.pdf (no regular expressions), not 'a'" },
     { "[route /a]\n[route /a]\n", "slipway.ini:2: [route ...] takes a path that has no section yet, not '/a'" },
     { "[route /a]\n[slipway]\n", "slipway.ini:2: [slipway] stands above all [route] sections" },
+    { "[route /a]\nretry=no\n= 5\n", "slipway.ini:3: an option without a name" },
     { "[rout /a]\n", "slipway.ini:1: section [rout /a] is unknown, options stand under [slipway], or for some paths "
                      "under [route /PATH]" },
     { "nonsense\n[rout /a]\n", "slipway.ini:1: neither 'name = value' nor '[slipway]'" },
@@ -647,6 +648,26 @@ UNIT_TEST(wrong_sections_are_refused_with_their_line)
         conf_free(c);
     }
     assert_string_equal(why, "slipway.ini:2: unknown option 'body-limt', did you mean 'body-limit'?");
+}
+
+UNIT_TEST(a_thousand_sections_are_the_most)
+{
+    struct conf *c = conf_new();
+    char pattern[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(pattern, sizeof pattern, "/%d", i);
+        assert_int_equal(conf_begin_route(c, span_of(pattern), "here", why), 0);
+        for (int line = 0; line < 50; line++)
+            assert_int_equal(conf_set_in_route(c, SPAN("header"), SPAN("A: b"), "here", why), 0);
+    }
+    assert_int_equal(conf_begin_route(c, SPAN("/more"), "here:9", why), -EBADMSG);
+    assert_string_equal(why, "here:9: [route ...] takes its place among at most 1000 sections, not '/more'");
+    assert_int_equal(conf_begin_route(c, SPAN("/0"), "here:9", why), -EBADMSG);
+    assert_int_equal(conf_make_routes(c, why), 0);
+    assert_int_equal(c->routes_count, 1000);
+    assert_string_equal(c->routes[999].pattern, "/999");
+    assert_int_equal(c->routes[999].conf->header.count, 50);
+    conf_free(c);
 }
 
 UNIT_TEST(without_memory_there_are_no_routes)
@@ -808,4 +829,5 @@ UNIT_MAIN(every_default_is_a_value_within_its_bounds, a_new_conf_has_the_default
           a_file_elsewhere_may_say_chdir_and_env_file, a_failed_load_says_why_and_changes_nothing,
           without_memory_every_step_fails_cleanly,
           a_section_is_the_site_with_its_own_options, sections_go_to_text_and_back,
-          wrong_sections_are_refused_with_their_line, without_memory_there_are_no_routes)
+          wrong_sections_are_refused_with_their_line, a_thousand_sections_are_the_most,
+          without_memory_there_are_no_routes)
