@@ -100,7 +100,7 @@ static void set_up(void)
     e->loop = loop_new();
     e->helpers = helpers_new(e->loop, 1, 4);
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
-    must(peers_init(e) == 0 && serve_init(&e->serve, e->loop, e->conf, NULL, e->helpers, -1) == 0);
+    must(peers_init(e) == 0 && serve_init(&e->serve, e->loop, routes_lent(e->conf), NULL, e->helpers, -1) == 0);
     e->serve.access_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     e->tls = make_server();
     stage.listener = (struct listener){ .edge = e, .is_unix = true, .is_tls = true };

@@ -391,7 +391,7 @@ static void set_up(void)
     e->loop = loop_new();
     body_pool_init(&e->bodies, e->loop, e->conf, NULL);
     must(peers_init(e) == 0);
-    must(serve_init(&e->serve, e->loop, e->conf, NULL, NULL, SOCKET + 2) == 0);
+    must(serve_init(&e->serve, e->loop, routes_lent(e->conf), NULL, NULL, SOCKET + 2) == 0);
     e->serve.has_site = true;
     stage.listener = (struct listener){ .edge = e, .address = "127.0.0.1", .port = "80" };
     stage.hook.turn_end = count_turn;
