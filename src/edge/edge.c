@@ -285,14 +285,18 @@ static int obey_files(struct edge *e, struct serve *serve, const struct channel_
 }
 
 /* What is said of one site. */
-static int obey_for(struct edge *e, struct serve *serve, const struct channel_msg *msg, struct span text, const int *fds,
+static int obey_for(struct edge *e, struct edge_site *site, const struct channel_msg *msg, struct span text, const int *fds,
                     size_t fds_count)
 {
+    struct serve *serve = &site->serve;
+    int rc;
     switch ((enum channel_kind)msg->kind) {
     case CHANNEL_FILES:
         return obey_files(e, serve, msg, text, fds, fds_count);
     case CHANNEL_SWITCH:
-        serve_switched(serve, msg->generation);
+        rc = edge_site_switched(e, site, msg->generation);
+        if (rc < 0)
+            return rc;
         serve_changed(serve, msg->generation, 0);
         break;
     case CHANNEL_MAINTENANCE:
@@ -311,7 +315,7 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
     struct edge_site *site = edge_site(e, msg->site);
     switch ((enum channel_kind)msg->kind) {
     case CHANNEL_SITE:
-        return edge_site_message(e, msg, fds, fds_count);
+        return edge_site_message(e, msg, fds, fds_count, false);
     case CHANNEL_SITE_GONE:
         return edge_site_gone(e, msg->site);
     case CHANNEL_SITE_DOWN:
@@ -322,7 +326,7 @@ static int obey(struct edge *e, const struct channel_msg *msg, struct span text,
     case CHANNEL_GENERATION: case CHANNEL_WORKER: case CHANNEL_WORKER_REST: case CHANNEL_WORKER_DEAD:
     case CHANNEL_RETIRE: case CHANNEL_FORGET:
         if (site)
-            return obey_for(e, &site->serve, msg, text, fds, fds_count);
+            return obey_for(e, site, msg, text, fds, fds_count);
         for (size_t i = 0; i < fds_count; i++)
             (void)sys_close(fds[i]);
         return 0;               /* it is gone */
@@ -353,10 +357,10 @@ static void master_ready(struct watch *w)
     struct edge *e = container_of(w, struct edge, master);
     struct channel_msg msg;
     char text[CHANNEL_TEXT_MAX];
-    int fds[SYS_FDS_MAX], rc;
+    int fds[SYS_FDS_MAX], rc, obeyed = e->reading ? 1 : 0;
     size_t fds_count = 0;
-    while ((rc = channel_recv(w->fd, &msg, text, fds, &fds_count)) > 0) {
-        int obeyed = obey(e, &msg, (struct span){ text, msg.text_bytes }, fds, fds_count);
+    while (obeyed != 1 && (rc = channel_recv(w->fd, &msg, text, fds, &fds_count)) > 0) {
+        obeyed = obey(e, &msg, (struct span){ text, msg.text_bytes }, fds, fds_count);
         if (obeyed == -EBADMSG) {
             log_error("message from the master not understood", "kind=%u", msg.kind);
         } else if (obeyed < 0) {        /* half a picture is worse than none: the next edge is told everything */
@@ -364,6 +368,8 @@ static void master_ready(struct watch *w)
             return;
         }
     }
+    if (obeyed == 1)                    /* edge_hear_on() */
+        return;
     if (rc == -EAGAIN) {
         w->ready &= ~(unsigned)LOOP_READ;
         return;
@@ -372,6 +378,14 @@ static void master_ready(struct watch *w)
         log_warn("the master is gone", "the edge finishes what it has");
     loop_unwatch(w);
     drain(e);
+}
+
+void edge_hear_on(struct edge *e, int obeyed)
+{
+    if (obeyed < 0)
+        end_with(e, obeyed);
+    else if (e->master.fd >= 0)
+        loop_again(&e->master);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -443,7 +457,7 @@ static int first_sites(struct edge *e, uint32_t count)
         size_t fds_count = 0;
         rc = hear_first(&msg, fds, &fds_count);
         if (rc == 0)
-            rc = msg.kind == CHANNEL_SITE ? edge_site_message(e, &msg, fds, fds_count) : -EPROTO;
+            rc = msg.kind == CHANNEL_SITE ? edge_site_message(e, &msg, fds, fds_count, true) : -EPROTO;
     }
     return rc;
 }
@@ -464,7 +478,7 @@ static int set_up(struct edge *e, const struct channel_msg *who)
     if (rc < 0)
         return rc;
     int access_fd = strcmp(e->conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
-    rc = serve_init(&e->serve, e->loop, e->conf, NULL, e->helpers, access_fd);
+    rc = serve_init(&e->serve, e->loop, routes_lent(e->conf), NULL, e->helpers, access_fd);
     if (rc == 0)
         rc = serve_limits(&e->serve, &e->board);
     if (rc == 0)

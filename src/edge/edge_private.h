@@ -35,6 +35,7 @@ struct edge {
     struct serve serve;               /* the lobby: who asks for no site, or before one is known */
     struct list sites;                /* struct edge_site, by serve.node */
     struct hosts hosts;               /* to them */
+    struct site_reading *reading;     /* what options of one name, by a helper: the master waits; NULL: none */
     bool has_gone_sites;              /* one of them is to be freed */
     struct board board;               /* shared with the other edges */
     struct helpers *helpers;
@@ -65,6 +66,7 @@ struct edge {
     char outgoing[EDGE_OUTGOING_BYTES];         /* likewise what goes out by TLS from a file */
 };
 
+void edge_hear_on(struct edge *e, int obeyed);       /* e->reading is over, as edge_site_message says */
 struct conf *edge_read_conf(int fd, char *why);      /* conf_write()'s text; NULL */
 /* The bundle in this memfd, which is ours from then on: at the start, and then by a helper. */
 int edge_certificates_first(struct edge *e, int fd);

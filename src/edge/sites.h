@@ -13,12 +13,19 @@ struct channel_msg;
 struct edge_site {
     struct serve serve;           /* .node is in edge.sites */
     uint32_t id;                  /* the master's */
+    uint32_t claim;               /* generation that its hosts are of: of two sites the later one has a name */
+    bool lacks_hosts;             /* another one has a name of it */
     bool is_gone;
 };
 
-/* CHANNEL_SITE: a new one, or other options or names of one that is here.  The fd is taken over.
- * 0, -EBADMSG, -errno. */
-int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *fds, size_t fds_count);
+struct site_reading;
+
+/* CHANNEL_SITE: a new one, or other options or names of one that is here.  The fds are taken over.
+ * 0, -EBADMSG, -errno; 1: a helper reads what options name, and what the master says next waits until
+ * e->reading is NULL again.  is_first: no client is there, so it is read at once. */
+int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *fds, size_t fds_count, bool is_first);
+/* CHANNEL_SWITCH: with its generation come its options and hosts.  0 or -ENOMEM. */
+int edge_site_switched(struct edge *e, struct edge_site *s, uint32_t generation);
 int edge_site_gone(struct edge *e, uint32_t id);
 struct edge_site *edge_site(struct edge *e, uint32_t id);     /* or NULL */
 

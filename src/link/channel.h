@@ -34,12 +34,14 @@ enum channel_scribe {           /* what the master says to the scribe */
 enum channel_kind {
     /* master to edge */
     CHANNEL_WELCOME,            /* edge (own index), a = edges, b = {uid 32, gid 32} to become or 0,
-                                 * site = so many CHANNEL_SITE follow, before any client is met;
+                                 * site = so many CHANNEL_SITE follow next, before any client is met;
                                  * fds: the board, and with TLS listeners certificates: a memfd
                                  * of tls/bundle.h's items */
     CHANNEL_SITE,               /* site; fds: memfd with conf_write()'s text, and where there are
                                  * some, one of conf/annex.h: there is such a one, or from the
-                                 * switch to `generation` on it has these options (0: at once) */
+                                 * switch to `generation` on it has these options and hosts (0: at
+                                 * once); a = generation they are of, 0: none; of several that
+                                 * name a host the latest has it */
     CHANNEL_SITE_DOWN,          /* site: it could not be started; nobody is to wait for it */
     CHANNEL_SITE_GONE,          /* site */
     CHANNEL_FILES,              /* generation, just before it: its static files; text: JSON, as is

@@ -139,13 +139,14 @@ static void cannot_tell(struct edge_place *e, enum channel_kind kind, int error)
 static void post_site(struct edge_place *e, const struct site *s, const struct conf *conf, int annex_fd,
                       uint32_t generation)
 {
+    uint32_t claim = s->current && conf == site_conf(s) ? s->current->number : 0;
     const int fds[2] = { master_site_fd(conf), annex_fd };
     if (fds[0] < 0) {
         cannot_tell(e, CHANNEL_SITE, fds[0]);
         return;
     }
-    post(e, (struct channel_msg){ .kind = CHANNEL_SITE, .site = s->id, .generation = generation }, SPAN(""), fds,
-         annex_fd >= 0 ? 2 : 1);
+    post(e, (struct channel_msg){ .kind = CHANNEL_SITE, .site = s->id, .generation = generation, .a = claim },
+         SPAN(""), fds, annex_fd >= 0 ? 2 : 1);
     (void)sys_close(fds[0]);
 }
 
@@ -437,7 +438,8 @@ static void run(struct watch *watch)
 static int start(struct edge_place *e);
 static void start_later(struct edge_place *e, int64_t lived_ms);
 
-static void tell_everything(struct edge_place *e)
+/* Before it lets anybody in. */
+static void tell_who(struct edge_place *e)
 {
     struct master *m = e->master;
     const int fds[2] = { m->edges.board_fd, m->certificates.fd };
@@ -447,33 +449,44 @@ static void tell_everything(struct edge_place *e)
         welcome.site += !container_of(s, struct site, node)->is_gone;
     post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
-        struct site *site = container_of(s, struct site, node);
+        const struct site *site = container_of(s, struct site, node);
         if (site->is_gone)
             continue;
         if (site->current)
             post_options(e, site->current, 0);
         else
             post_site(e, site, site->conf, -1, 0);
-        if (site_is_down(site))
-            post(e, (struct channel_msg){ .kind = CHANNEL_SITE_DOWN, .site = site->id }, SPAN(""), NULL, 0);
-        if (site->maintenance.since_s != 0)
-            post_maintenance(e, site);
     }
+}
+
+static void tell_generations(struct edge_place *e, struct site *site)
+{
+    for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
+        struct generation *g = container_of(n, struct generation, node);
+        if (!generation_is_live(g))
+            continue;
+        post_generation(e, g);
+        for (unsigned i = 0; i < g->workers_count; i++)
+            if (g->workers[i].state == WORKER_READY)
+                post_worker(e, &g->workers[i]);
+        if (generation_is_wanted(g))
+            post_about(e, CHANNEL_SWITCH, g);
+        if (generation_is_wanted(g) && g->looks > 0)
+            post_changed(e, g);
+    }
+}
+
+static void tell_everything(struct edge_place *e)
+{
+    struct master *m = e->master;
+    tell_who(e);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         struct site *site = container_of(s, struct site, node);
-        for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
-            struct generation *g = container_of(n, struct generation, node);
-            if (!generation_is_live(g))
-                continue;
-            post_generation(e, g);
-            for (unsigned i = 0; i < g->workers_count; i++)
-                if (g->workers[i].state == WORKER_READY)
-                    post_worker(e, &g->workers[i]);
-            if (generation_is_wanted(g))
-                post_about(e, CHANNEL_SWITCH, g);
-            if (generation_is_wanted(g) && g->looks > 0)
-                post_changed(e, g);
-        }
+        if (!site->is_gone && site_is_down(site))
+            post(e, (struct channel_msg){ .kind = CHANNEL_SITE_DOWN, .site = site->id }, SPAN(""), NULL, 0);
+        if (!site->is_gone && site->maintenance.since_s != 0)
+            post_maintenance(e, site);
+        tell_generations(e, site);
     }
     if (e->heir_of) {                             /* with its answer it takes over */
         e->is_asked = true;

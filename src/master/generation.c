@@ -538,6 +538,8 @@ static int read_options(struct generation *g, char *why)
     int rc = g->is_excuse ? 0 : annexes_read(g, why);
     if (rc == 0 && is_read)
         rc = sites_compare(m, g->site, g->options, why);
+    if (rc == 0 && is_read)
+        rc = sites_keep_hosts(m, g->site, g->options->conf, why);
     if (rc == 0 && (is_read || m->is_announced))
         rc = sites_certificates(m, g->site, generation_start(g)->conf, &all, why);
     if (rc == 0 && (is_read || m->is_announced))

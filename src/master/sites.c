@@ -67,12 +67,28 @@ static bool has_host(const struct conf *c, const char *host)
     return false;
 }
 
-static int compare_hosts(const struct conf *c, const struct site *other, char *why)
+/* What its file says now of a host; false when nobody can tell. */
+static bool file_says(const struct site *s, const char *host, bool has_it)
 {
-    const struct conf *theirs = site_conf(other);
+    char why[CONF_WHY_BYTES];
+    struct stat st;
+    if (!s->file)
+        return false;
+    if (sys_stat(s->file, &st) == -ENOENT)
+        return !has_it;
+    struct conf *conf = conf_new();
+    int rc = conf ? conf_load_site(conf, s->start->server, s->file, s->start->envp, why) : -ENOMEM;
+    bool says = rc == 0 && has_host(conf, host) == has_it;
+    conf_free(conf);
+    return says;
+}
+
+/* A host that the other one's file has no more is free: it moves when the new site serves. */
+static int compare_hosts(const struct conf *c, const struct site *other, const struct conf *theirs, char *why)
+{
     for (size_t i = 0; i == 0 || i < c->hosts.count; i++) {
         const char *host = c->hosts.count == 0 ? "*" : c->hosts.items[i];
-        if (!has_host(theirs, host))
+        if (!has_host(theirs, host) || file_says(other, host, false))
             continue;
         (void)snprintf(why, CONF_WHY_BYTES,
                        strcmp(host, "*") == 0
@@ -84,18 +100,54 @@ static int compare_hosts(const struct conf *c, const struct site *other, char *w
     return 0;
 }
 
+static int compare(const struct reread *r, const struct site *other, char *why)
+{
+    struct stat st;
+    int rc = compare_hosts(r->conf, other, site_conf(other), why);
+    if (rc == 0 && other->next)
+        rc = compare_hosts(r->conf, other, generation_start(other->next)->conf, why);
+    bool is_about_to_go = other->file && sys_stat(other->file, &st) == -ENOENT;
+    if (rc < 0 || is_about_to_go || strcmp(other->project->name, r->project.name) != 0)
+        return rc;
+    (void)snprintf(why, CONF_WHY_BYTES, "another site is called %.63s, too: site = NAME", r->project.name);
+    return -EEXIST;
+}
+
 int sites_compare(const struct master *m, const struct site *site, const struct reread *r, char *why)
 {
     int rc = 0;
     for (struct list *n = m->sites.next; n != &m->sites && rc == 0; n = n->next) {
         const struct site *other = container_of(n, struct site, node);
-        if (other == site || other->is_gone)
-            continue;
-        rc = compare_hosts(r->conf, other, why);
-        if (rc == 0 && strcmp(other->project->name, r->project.name) == 0) {
-            (void)snprintf(why, CONF_WHY_BYTES, "another site is called %.63s, too: site = NAME", r->project.name);
-            rc = -EEXIST;
-        }
+        if (other != site && !other->is_gone)
+            rc = compare(r, other, why);
+    }
+    return rc;
+}
+
+/* By the file of a site that does not serve it yet. */
+static bool is_asked_for(const struct master *m, const struct site *site, const char *host)
+{
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *other = container_of(n, struct site, node);
+        bool has_it = other->current && has_host(site_conf(other), host);
+        if (other != site && !other->is_gone && !has_it && file_says(other, host, true))
+            return true;
+    }
+    return false;
+}
+
+/* With canonical-host it would be sent elsewhere for good. */
+int sites_keep_hosts(const struct master *m, const struct site *site, struct conf *conf, char *why)
+{
+    const struct conf_list *had = &site_conf(site)->hosts;
+    int rc = 0;
+    if (!site->current || conf->hosts.count == 0 || conf->canonical_host[0])
+        return 0;
+    for (size_t i = 0; (i == 0 || i < had->count) && rc == 0; i++) {
+        const char *host = had->count == 0 ? "*" : had->items[i];
+        if (!has_host(conf, host) && conf->hosts.count < CONF_LIST_MAX && is_asked_for(m, site, host))
+            rc = conf_set(conf, SPAN("hosts"), span_of(host), conf->origin[CONF_hosts].source,
+                          conf->origin[CONF_hosts].place, why);
     }
     return rc;
 }

@@ -25,6 +25,10 @@ struct reread;
 /* New options of a site (NULL: of one that comes) beside those of the others: 0, or -EEXIST and a
  * sentence. */
 int sites_compare(const struct master *m, const struct site *site, const struct reread *r, char *why);
+/* A host that `site` serves, and by its new options does not, but another one's file names: it stays
+ * among them, for nobody else serves it yet; the other's generation then takes it.  So a host moves from
+ * one file to another, or two change places, without a request refused.  0, or -errno with a sentence. */
+int sites_keep_hosts(const struct master *m, const struct site *site, struct conf *conf, char *why);
 
 struct site *sites_find(const struct master *m, const char *name);      /* "": the first; or NULL */
 /* The certificates of all sites, as one conf that lives as long as theirs: `site`'s (or NULL) are those

@@ -59,40 +59,67 @@ static size_t place(const struct hosts *h, struct span name)
     return from;
 }
 
-static void *find(const struct hosts *h, struct span name)
+static struct host_row *find_row(const struct hosts *h, struct span name)
 {
     size_t at = place(h, name);
-    return at < h->count && compare(&h->rows[at], name) == 0 ? h->rows[at].whose : NULL;
+    return at < h->count && compare(&h->rows[at], name) == 0 ? &h->rows[at] : NULL;
 }
 
-static int add_everybody(struct hosts *h, void *whose)
+static void *find(const struct hosts *h, struct span name)
 {
-    if (h->everybody && h->everybody != whose)
-        return -EEXIST;
-    h->everybody = whose;
-    return 0;
+    const struct host_row *row = find_row(h, name);
+    return row ? row->whose : NULL;
+}
+
+/* As rows have it: without port and case, and without the '*' of all below it.  False: longer than any. */
+static bool key_of(struct span name, char into[HOST_BYTES_MAX], struct span *key)
+{
+    name = bare(name);
+    if (span_starts(name, SPAN("*.")))
+        name = span_skip(name, 1);
+    *key = (struct span){ into, name.len };
+    return lower(name, into);
+}
+
+void *hosts_owner(const struct hosts *h, struct span name)
+{
+    char text[HOST_BYTES_MAX];
+    struct span key;
+    if (span_eq(bare(name), SPAN("*")))
+        return h->everybody;
+    return key_of(name, text, &key) ? find(h, key) : NULL;
+}
+
+void hosts_give(struct hosts *h, struct span name, void *whose)
+{
+    char text[HOST_BYTES_MAX];
+    struct span key;
+    struct host_row *row = key_of(name, text, &key) ? find_row(h, key) : NULL;
+    if (span_eq(bare(name), SPAN("*")))
+        h->everybody = whose;
+    else if (row)
+        row->whose = whose;
 }
 
 int hosts_add(struct hosts *h, struct span name, void *whose)
 {
     struct host_row row = { .whose = whose };
-    name = bare(name);
-    if (span_eq(name, SPAN("*")))
-        return add_everybody(h, whose);
-    if (span_starts(name, SPAN("*.")))
-        name = span_skip(name, 1);
-    if (!lower(name, row.name))
-        return -ENAMETOOLONG;
-    row.bytes = (unsigned char)name.len;
-    struct span low = { row.name, name.len };
-    void *other = find(h, low);
+    struct span key;
+    const void *other = hosts_owner(h, name);
     if (other)
         return other == whose ? 0 : -EEXIST;
+    if (span_eq(bare(name), SPAN("*"))) {
+        h->everybody = whose;
+        return 0;
+    }
+    if (!key_of(name, row.name, &key))
+        return -ENAMETOOLONG;
+    row.bytes = (unsigned char)key.len;
     struct host_row *rows = sys_realloc(h->rows, (h->count + 1) * sizeof *rows);
     if (!rows)
         return -ENOMEM;
     h->rows = rows;
-    size_t at = place(h, low);
+    size_t at = place(h, key);
     memmove(rows + at + 1, rows + at, (h->count - at) * sizeof *rows);
     rows[at] = row;
     h->count++;

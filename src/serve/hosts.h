@@ -19,6 +19,9 @@ struct hosts {
 
 /* 0, -ENOMEM; -EEXIST: another one has the name.  `whose` is not NULL. */
 int hosts_add(struct hosts *h, struct span name, void *whose);
+/* Whose this name itself is, not one that fits; NULL: nobody's. */
+void *hosts_owner(const struct hosts *h, struct span name);
+void hosts_give(struct hosts *h, struct span name, void *whose);      /* one that has an owner */
 void hosts_remove(struct hosts *h, const void *whose);      /* all its names */
 void hosts_done(struct hosts *h);
 /* `host` as in struct request: with or without a port.  NULL: nobody's. */

@@ -48,28 +48,44 @@ static int prepare_paths(struct routes *r)
     return rc;
 }
 
-struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent)
+static int prepare_all(struct routes *r)
 {
     char why[CONF_WHY_BYTES];
+    int rc = 0;
+    r->named = buf_len(&r->annex) > 0 ? named_new(buf_span(&r->annex), &rc) : NULL;
+    rc = rc < 0 ? rc : conf_paths_make(&r->paths, r->site, why);
+    return rc < 0 ? rc : prepare_paths(r);
+}
+
+static struct routes *make(const struct conf *site, struct conf *owned, struct buf annex)
+{
     struct routes *r = sys_calloc(1, sizeof *r);
-    if (!r)
+    if (!r) {
+        buf_done(&annex);
+        conf_free(owned);
         return NULL;
+    }
     r->holders = 1;
     r->site = site;
-    int rc = 0;
-    r->named = annex ? named_new(buf_span(annex), &rc) : NULL;
-    rc = rc < 0 ? rc : conf_paths_make(&r->paths, site, why);
-    rc = rc < 0 ? rc : prepare_paths(r);
-    if (rc < 0) {
-        routes_let(r);
-        return NULL;
-    }
-    if (annex) {
-        r->annex = *annex;
+    r->conf = owned;
+    r->annex = annex;
+    if (prepare_all(r) == 0)
+        return r;
+    routes_let(r);
+    return NULL;
+}
+
+struct routes *routes_new(struct conf *site, struct buf *annex)
+{
+    struct buf taken = annex ? *annex : (struct buf){ 0 };
+    if (annex)
         *annex = (struct buf){ 0 };
-    }
-    r->conf = is_lent ? NULL : (struct conf *)(uintptr_t)site;
-    return r;
+    return make(site, site, taken);
+}
+
+struct routes *routes_lent(const struct conf *site)
+{
+    return make(site, NULL, (struct buf){ 0 });
 }
 
 struct routes *routes_hold(struct routes *r)

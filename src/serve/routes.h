@@ -31,9 +31,11 @@ struct routes {
     struct route *all;            /* as paths.sets: the first one is the site's */
 };
 
-/* Of these options, which it owns from now on unless they are lent, and so the bytes of `annex` (NULL:
- * none); NULL: no memory, nothing is owned. */
-struct routes *routes_new(const struct conf *site, struct buf *annex, bool is_lent);
+/* Of these options.  Both are the callee's, also when it fails, and so are the bytes of `annex` (NULL: none),
+ * which is empty afterwards.  NULL: no memory, or no annex.  May run on a helper's thread: a large
+ * annex takes its time. */
+struct routes *routes_new(struct conf *site, struct buf *annex);
+struct routes *routes_lent(const struct conf *site);        /* the options stay the caller's */
 struct routes *routes_hold(struct routes *r);
 void routes_let(struct routes *r);                  /* takes NULL */
 const struct route *routes_find(const struct routes *r, struct span path);

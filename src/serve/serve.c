@@ -39,19 +39,21 @@ static const struct stage {
     { "application", stage_app },
 };
 
-int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
+int serve_init(struct serve *s, struct loop *loop, struct routes *routes, struct pool *pool,
                struct helpers *helpers, int access_fd)
 {
     *s = (struct serve){
-        .loop = loop, .conf = conf, .pool = pool, .helpers = helpers, .access_fd = access_fd,
+        .loop = loop, .routes = routes, .pool = pool, .helpers = helpers, .access_fd = access_fd,
         .access = { .limit_bytes = 1 << 20 }, .server_name = "slipway",
     };
     list_init(&s->change_waits);
     opening_init(s);
-    s->files = files_new(loop, helpers, conf);
-    s->plan = access_plan_new(conf);
-    s->routes = routes_new(conf, NULL, true);
-    return s->files && s->routes && s->plan ? 0 : -ENOMEM;
+    if (!routes)
+        return -ENOMEM;
+    s->conf = routes->site;
+    s->files = files_new(loop, helpers, s->conf);
+    s->plan = access_plan_new(s->conf);
+    return s->files && s->plan ? 0 : -ENOMEM;
 }
 
 /* Who is on the way already keeps the options he began with. */
@@ -77,20 +79,16 @@ static void use(struct serve *s, struct routes *routes)
         log_error("no memory for rate limits, none counts now", "error=%d", rc);
 }
 
-int serve_options(struct serve *s, struct conf *conf, struct buf *annex, uint32_t generation)
+void serve_options(struct serve *s, struct routes *routes, uint32_t generation)
 {
-    struct routes *routes = routes_new(conf, annex, false);
-    if (!routes)
-        return -ENOMEM;
     routes_let(s->next);
     s->next = NULL;
     if (generation == 0) {
         use(s, routes);
-        return 0;
+        return;
     }
     s->next = routes;
     s->next_generation = generation;
-    return 0;
 }
 
 void serve_switched(struct serve *s, uint32_t generation)

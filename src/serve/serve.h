@@ -69,12 +69,12 @@ struct serve {
     struct list change_waits;         /* struct change_wait */
 };
 
-int serve_init(struct serve *s, struct loop *loop, const struct conf *conf, struct pool *pool,
+/* The routes are the callee's, also when it fails (NULL: then it does).  0 or -ENOMEM: serve_done(). */
+int serve_init(struct serve *s, struct loop *loop, struct routes *routes, struct pool *pool,
                struct helpers *helpers, int access_fd);
-/* Its options from generation's switch on (0: at once); the conf is the callee's, and so are the bytes of
- * `annex` (conf/annex.h), the files that it names and its pages for errors.  0, -ENOMEM, or -EBADMSG: no annex. */
-int serve_options(struct serve *s, struct conf *conf, struct buf *annex, uint32_t generation);
-void serve_switched(struct serve *s, uint32_t generation);
+/* Its options from generation's switch on (0: at once); they are the callee's. */
+void serve_options(struct serve *s, struct routes *routes, uint32_t generation);
+void serve_switched(struct serve *s, uint32_t generation);      /* conf is another one now, if options were due */
 /* Can requests be answered now?  Of the lobby: by every site. */
 bool serve_is_ready(const struct serve *s);
 void serve_down(struct serve *s);     /* its description will not come soon: who waits for it gets 503 */

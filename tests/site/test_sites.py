@@ -4,14 +4,14 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from certificates import make as make_certificate
 from conftest import Sites
-from http1 import Peer, Response, build
-from program import APPS, Site, until, wait_gone
-from projects import make_django, make_wsgi, write
+from http1 import Peer, build
+from program import APPS, until, wait_gone
+from projects import make_django, write
+from site_server import Server, ask
 from tls_client import TlsPeer
 
 ENV = """
@@ -20,50 +20,6 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [repr(sorted(os.environ.items())).encode()]
 """
-
-
-def ask(site: Site, host: str, target: str = "/") -> Response:
-    with Peer(site.address) as one:
-        one.send(build("GET", target, [("Host", host)]))
-        return one.response()
-
-
-class Server:
-    """A folder with slipway.ini and sites/, and one project a site."""
-
-    def __init__(self, sites: Sites):
-        self._sites, self.folder = sites, sites.folder / "server"
-        write(self.folder / "slipway.ini", "sites = sites\nworkers = 1\n")
-        (self.folder / "sites").mkdir()
-        self.site: Site | None = None
-
-    def file(self, name: str, *lines: str, hosts: tuple[str, ...] = (), app: bool = True) -> Path:
-        project = self.folder / name
-        if not project.exists():
-            project.mkdir()
-            make_wsgi(project, name)
-        text = [f"chdir = ../{name}", *(["app = own:application"] if app else []), *lines]
-        text[1:1] = [f"hosts = {host}" for host in hosts or (f"{name}.test",)]
-        return write(self.folder / "sites" / f"{name}.ini", "\n".join(text) + "\n")
-
-    def start(self, *options: str, **more: Any) -> Site:
-        self.site = self._sites.start(
-            None, *options, chdir=self.folder, options_of_count=False, **more
-        )
-        return self.site
-
-    def reload(self, *arguments: str, status: int = 0) -> tuple[str, str]:
-        assert self.site
-        done = self.site.verb("reload", "--chdir", str(self.folder), *arguments)
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout, done.stderr
-
-    def rows(self) -> dict[str, Any]:
-        assert self.site
-        return {row["site"]: row for row in self.site.status()["sites"]}
-
-    def pid(self, name: str) -> int:
-        return self.rows()[name]["workers"][-1]["pid"]  # of the newest generation
 
 
 @pytest.fixture
@@ -335,3 +291,23 @@ def test_each_has_its_own_users_and_moved_pages(server: Server) -> None:
     write(server.folder / "two" / "moved", "/old /newer\n")
     until("the file", lambda: ask(site, "two.test", "/old").get("Location") == "/newer")
     assert ask(site, "one.test", "/").status == 401
+
+
+def test_a_long_list_of_moved_pages(server: Server) -> None:
+    """A helper reads it; what the master says next, of another site too, waits and is heeded."""
+
+    def write_list(target: str) -> None:
+        lines = (f"/old/{i} /{target}/{i}\n" for i in range(20000))
+        write(server.folder / "one" / "moved", "".join(lines))
+
+    server.file("one", "redirects = moved", "annex-look = 0")
+    server.file("two")
+    write_list("first")
+    site = server.start()
+    assert ask(site, "one.test", "/old/9").get("Location") == "/first/9"
+    for target in ("second", "third"):
+        write_list(target)
+        server.reload()
+        assert ask(site, "one.test", "/old/19999").get("Location") == f"/{target}/19999"
+        assert ask(site, "two.test").body.startswith(b"two ")
+    assert len(site.pids("edge")) == 1

@@ -108,7 +108,7 @@ static inline void stage_open(void)
     struct pool *pool = pool_new(e->loop, e->conf, 0, 1, -1);
     body_pool_init(&e->bodies, e->loop, e->conf, e->helpers);
     assert_int_equal(pipe2(stage.log, O_NONBLOCK | O_CLOEXEC), 0);
-    assert_int_equal(serve_init(&e->serve, e->loop, e->conf, pool, e->helpers, stage.log[1]), 0);
+    assert_int_equal(serve_init(&e->serve, e->loop, routes_lent(e->conf), pool, e->helpers, stage.log[1]), 0);
     e->serve.has_site = true;
     assert_int_equal(peers_init(e), 0);
     stage.listener = (struct listener){ .edge = e, .address = "127.0.0.1", .port = "80" };

@@ -56,6 +56,25 @@ UNIT_TEST(a_name_is_one_site_s)
     hosts_done(&h);
 }
 
+UNIT_TEST(a_name_changes_its_owner)
+{
+    struct hosts h = { 0 };
+    assert_null(hosts_owner(&h, SPAN("*")));
+    hosts_give(&h, SPAN("none.org"), &two);              /* nobody's: stays so */
+    assert_int_equal(add(&h, "*.example.com", &one), 0);
+    assert_int_equal(add(&h, "*", &one), 0);
+    assert_null(hosts_owner(&h, SPAN("none.org")));
+    assert_null(hosts_owner(&h, SPAN("www.example.com")));
+    assert_ptr_equal(hosts_owner(&h, SPAN("*.EXAMPLE.com.")), &one);
+    hosts_give(&h, SPAN("*.Example.com"), &two);
+    hosts_give(&h, SPAN("*"), &rest);
+    assert_ptr_equal(hosts_find(&h, SPAN("www.example.com")), &two);
+    assert_ptr_equal(hosts_find(&h, SPAN("none.org")), &rest);
+    hosts_remove(&h, &one);
+    assert_int_equal(h.count, 1);
+    hosts_done(&h);
+}
+
 UNIT_TEST(a_thousand_names)
 {
     struct hosts h = { 0 };
@@ -87,4 +106,4 @@ UNIT_TEST(names_that_are_too_long_are_nobody_s)
     hosts_done(&h);
 }
 
-UNIT_MAIN(a_host_leads_to_its_site, a_name_is_one_site_s, a_thousand_names, names_that_are_too_long_are_nobody_s)
+UNIT_MAIN(a_host_leads_to_its_site, a_name_is_one_site_s, a_name_changes_its_owner, a_thousand_names, names_that_are_too_long_are_nobody_s)

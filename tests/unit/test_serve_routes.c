@@ -43,7 +43,7 @@ static const struct {
 UNIT_TEST(the_most_specific_pattern_is_on_top)
 {
     struct conf *c = with_routes(patterns);
-    struct routes *r = routes_new(c, NULL, true);
+    struct routes *r = routes_lent(c);
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         const struct route *found = routes_find(r, span_of(wanted[i].path));
         if (!span_eq(found->pattern, span_of(wanted[i].pattern)))
@@ -57,7 +57,7 @@ UNIT_TEST(the_most_specific_pattern_is_on_top)
 UNIT_TEST(without_sections_the_site_counts)
 {
     struct conf *c = with_routes((const char *const[]){ NULL });
-    struct routes *r = routes_new(c, NULL, true);
+    struct routes *r = routes_lent(c);
     assert_ptr_equal(routes_find(r, SPAN("/x"))->conf, c);
     routes_let(r);
     conf_free(c);
@@ -66,7 +66,7 @@ UNIT_TEST(without_sections_the_site_counts)
 UNIT_TEST(of_equals_the_first_counts)
 {
     struct conf *c = with_routes((const char *const[]){ "*ab", "/a*", NULL });
-    struct routes *r = routes_new(c, NULL, true);
+    struct routes *r = routes_lent(c);
     assert_span_equal(routes_find(r, SPAN("/ab"))->pattern, SPAN("*ab"));
     routes_let(r);
     conf_free(c);
@@ -114,7 +114,7 @@ UNIT_TEST(sections_add_up)
     for (size_t i = 0; i < ARRAY_LEN(added); i++) {
         struct buf text = { 0 };
         struct conf *c = read(added[i].lines);
-        struct routes *r = routes_new(c, NULL, true);
+        struct routes *r = routes_lent(c);
         const struct conf *holds = routes_find(r, span_of(added[i].path))->conf;
         assert_int_equal(conf_value_text(holds, added[i].option, &text), 0);
         if (!span_eq(buf_span(&text), span_of(added[i].wanted)))
@@ -152,7 +152,7 @@ UNIT_TEST(many_stars_cost_no_more_than_pairs_of_places)
         memcpy(pattern + i, "*a", 2);
     memcpy(pattern + sizeof pattern - 2, "b", 2);
     struct conf *c = with_routes((const char *const[]){ pattern, NULL });
-    struct routes *r = routes_new(c, NULL, true);
+    struct routes *r = routes_lent(c);
     assert_ptr_equal(routes_find(r, span_of(path))->conf, c);
     routes_let(r);
     conf_free(c);
