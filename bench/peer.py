@@ -7,7 +7,7 @@ SLIPWAY = os.path.abspath(
 )  # commands start in another folder
 
 
-def slipway(c):
+def slipway(c, *more):
     tls = ["--tls-certificate", c.cert, "--tls-key", c.key] if c.tls else []
     return [
         [
@@ -29,8 +29,16 @@ def slipway(c):
             f"unix:{c.run}/control.sock",
             "--idle-timeout",
             "300s",
+            *more,
         ]
     ]
 
 
-PEERS = {"slipway": Peer(APP | {"static", "tls", "h2", "reload"}, slipway, reload=(0,))}  # noqa: F821
+def streams(c):
+    return slipway(c, "--stream-request-body", "yes")
+
+
+PEERS = {
+    "slipway": Peer(APP | {"static", "tls", "h2", "reload"}, slipway, reload=(0,)),  # noqa: F821
+    "slipway-stream": Peer(APP, streams, only=["upload10m"]),  # noqa: F821
+}

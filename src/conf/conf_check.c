@@ -42,6 +42,12 @@ static const char *check_deny_status(struct span *text)
     return is_right ? NULL : "403, 404 or close";
 }
 
+static const char *check_stream(struct span *text)
+{
+    bool is_right = span_eq(*text, SPAN("no")) || span_eq(*text, SPAN("yes")) || span_eq(*text, SPAN("all"));
+    return is_right ? NULL : "no, yes or all";
+}
+
 static const char *check_methods(struct span *text)
 {
     struct span rest = *text, method;
@@ -331,7 +337,7 @@ const char *conf_check_text(enum conf_option option, struct span *text)
         { CONF_header, check_header },         { CONF_header_remove, check_header_name },
         { CONF_cache_control, check_cache_control },
         { CONF_allow, check_visitors },       { CONF_deny, check_visitors },
-        { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
+        { CONF_stream_request_body, check_stream }, { CONF_deny_status, check_deny_status }, { CONF_methods, check_methods },
         { CONF_access_fields, check_access_fields },
         { CONF_log_fields, check_log_fields },
         { CONF_log_format, check_log_format },

@@ -120,6 +120,23 @@ static int to_file(struct body *b, void (*wake)(struct spill *s))
     return body_pool_spill(b->pool, &b->spill, wake);
 }
 
+bool body_is_streamed(const struct conf *conf, const struct request *r, size_t here_bytes)
+{
+    bool is_known = r->body_bytes >= 0, is_here = is_known && (uint64_t)r->body_bytes <= here_bytes;
+    char how = conf->stream_request_body[0];
+    return !is_here && (how == 'a' || (how == 'y' && is_known));
+}
+
+int body_begin_stream(struct body *b, struct body_pool *pool, const struct conf *conf,
+                      const struct request *r, void (*wake)(struct feed *f), struct call_body *call)
+{
+    *b = (struct body){ .pool = pool };
+    int rc = feed_open(&b->feed, pool->loop, (size_t)conf->stream_request_buffer_bytes, wake);
+    if (rc == 0)
+        *call = (struct call_body){ .fd = b->feed.read_fd, .bytes = r->body_bytes, .is_stream = true };
+    return rc;
+}
+
 int body_begin(struct body *b, struct body_pool *pool, struct arena *arena, int64_t expected_bytes,
                void (*wake)(struct spill *s))
 {
@@ -140,6 +157,7 @@ void body_done(struct body *b, bool is_let_go)
     else if (b->memfd)
         free_memfd(b->memfd);
     spill_close(&b->spill);
+    feed_close(&b->feed);
     *b = (struct body){ 0 };
 }
 
@@ -200,6 +218,27 @@ void body_added(struct body *b, size_t bytes)
     b->bytes += (int64_t)bytes;
     if (!b->memory && !b->memfd)
         spill_filled(&b->spill, bytes);
+}
+
+ssize_t body_put(struct body *b, struct span bytes)
+{
+    size_t done = 0, room_bytes;
+    int error;
+    if (b->feed.is_open) {
+        ssize_t put = feed_put(&b->feed, bytes);
+        b->bytes += put > 0 ? put : 0;
+        return put;
+    }
+    while (done < bytes.len) {
+        char *room = body_room(b, &room_bytes, &error);
+        if (!room)
+            return error == -EAGAIN ? (ssize_t)done : error;
+        size_t n = bytes.len - done < room_bytes ? bytes.len - done : room_bytes;
+        memcpy(room, bytes.at + done, n);
+        body_added(b, n);
+        done += n;
+    }
+    return (ssize_t)done;
 }
 
 int body_end(struct body *b, struct call_body *call)

@@ -75,7 +75,7 @@ void edge_certificates(struct edge *e, int fd);
 /* ---- one HTTP/1 connection and the exchange under way on it ------------------------------------ */
 
 /* PHASE_PROXY comes before all others, and then PHASE_HANDSHAKE, where there is one. */
-enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_HANDSHAKE, PHASE_PROXY,
+enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_STREAM, PHASE_ANSWER, PHASE_SEND, PHASE_LINGER, PHASE_HANDSHAKE, PHASE_PROXY,
              PHASE_COUNT };
 
 struct h1_exchange {                  /* spare ones keep the first block of their arena and buffer */
@@ -84,12 +84,15 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct list spare;
     struct body body;
     struct pace_in body_pace;
+    bool is_continue_due;             /* of a streamed one: the client waits for "100 Continue" */
+    bool is_body_read;                /* ... and the application for the client */
     bool is_body_ours;                /* it waits for a helper, not for the client */
     struct chunked chunked;
     bool is_body_complete;            /* also when there is none */
     bool is_woken;                    /* what serve waited for is there: serve_run() */
 
     struct pace_out send_pace;
+    int64_t send_due_ms;              /* PHASE_STREAM: the next look at it; 0: nothing waits */
     struct h1_answer spelled;
     struct buf out;                   /* head and body bytes not yet sent */
     struct spill spill;               /* what did not fit: comes after `out` */
@@ -134,6 +137,11 @@ int h1_body_begin(struct h1_conn *c);           /* as body_begin */
 /* One read at most: 1 the body is whole, 0 more at once, -EINPROGRESS the client must send, -EAGAIN a helper writes (the
  * connection is woken), -EPIPE cut short, -EBADMSG bad chunks, -EMSGSIZE over body-limit, or why it has no place. */
 int h1_body_read(struct h1_conn *c);
+/* It goes to the worker as it comes: as body_begin_stream, and x.body says so. */
+int h1_body_begin_stream(struct h1_conn *c);
+/* A bounded share: 1 it is over (whole, or nobody wants it any more), 0 not yet (the connection is woken), or as h1_body_read. */
+int h1_body_carry(struct h1_conn *c);
+void h1_body_stop(struct h1_exchange *hx, enum frame_body_end how);
 
 extern const struct answer_out h1_answer_out;
 /* Sends what is there as far as the socket takes it: 1 all sent, 0 not yet, negative: the client is gone. */

@@ -62,6 +62,12 @@ static void out_wake(struct exchange *x)
     tell(of(x));
 }
 
+static void out_reads_body(struct exchange *x)
+{
+    of(x)->is_body_read = true;
+    tell(of(x));
+}
+
 /* ---- head ------------------------------------------------------------------------------------ */
 
 static int out_head(struct exchange *x, const struct response *res)
@@ -296,7 +302,7 @@ static void out_cut(struct exchange *x)
     end(of(x), true);
 }
 
-const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_pieces, out_cut, out_wake };
+const struct answer_out h1_answer_out = { out_head, out_body, out_file, out_pieces, out_cut, out_wake, out_reads_body };
 
 /* ---- sending what is kept -------------------------------------------------------------------- */
 

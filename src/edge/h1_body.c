@@ -2,13 +2,14 @@
  *
  *     socket --Content-Length--> body
  *     socket --> in --chunked--> body
+ *     socket --> scratch > body  while it is streamed to the worker; what does not fit waits in `in`
  *
  * Not    where the bytes stay (body.c), what becomes of a bad body (h1_conn.c).
  */
 #include <errno.h>
 #include "edge/edge_private.h"
 
-enum { CHUNKED_RESERVE_BYTES = 16 * 1024 };
+enum { CHUNKED_RESERVE_BYTES = 16 * 1024, READS_A_TURN = 16 };
 
 static void body_woke(struct spill *s)
 {
@@ -23,21 +24,24 @@ int h1_body_begin(struct h1_conn *c)
     return body_begin(&hx->body, &c->base.edge->bodies, &hx->x.arena, hx->x.request.body_bytes, body_woke);
 }
 
+static void feed_woke(struct feed *f)
+{
+    struct body *b = container_of(f, struct body, feed);
+    struct h1_exchange *hx = container_of(b, struct h1_exchange, body);
+    loop_again(&hx->conn->base.watch);
+}
+
+int h1_body_begin_stream(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    return body_begin_stream(&hx->body, &c->base.edge->bodies, hx->x.conf, &hx->x.request, feed_woke, &hx->x.body);
+}
+
 /* Takes bytes that are already here into the body: how many, -EAGAIN, or an error. */
 static ssize_t put_into_body(struct h1_exchange *hx, struct span bytes)
 {
-    size_t put = 0, room_bytes;
-    int error;
-    while (put < bytes.len) {
-        char *room = body_room(&hx->body, &room_bytes, &error);
-        if (!room)
-            return error == -EAGAIN && put > 0 ? (ssize_t)put : error;
-        size_t n = bytes.len - put < room_bytes ? bytes.len - put : room_bytes;
-        memcpy(room, bytes.at + put, n);
-        body_added(&hx->body, n);
-        put += n;
-    }
-    return (ssize_t)put;
+    ssize_t put = body_put(&hx->body, bytes);
+    return put == 0 && bytes.len > 0 ? -EAGAIN : put;
 }
 
 /* Would the body with these bytes pass the limit, or with all that its chunk says will come? */
@@ -92,6 +96,27 @@ static int read_chunked(struct h1_conn *c)
     return take_chunked(c);
 }
 
+/* The pipe has room, but nobody knows how much. */
+static int read_to_feed(struct h1_conn *c, int64_t left_bytes)
+{
+    struct h1_exchange *hx = c->hx;
+    struct span came = { c->base.edge->scratch, EDGE_SCRATCH_BYTES };
+    if (hx->body.feed.is_full)
+        return -EAGAIN;
+    if ((int64_t)came.len > left_bytes)
+        came.len = (size_t)left_bytes;
+    ssize_t got = conn_recv(&c->base, c->base.edge->scratch, came.len);
+    if (got <= 0)
+        return got < 0 ? -EPIPE : -EINPROGRESS;
+    came.len = (size_t)got;
+    ssize_t put = body_put(&hx->body, came);
+    if (put < 0)
+        return (int)put;
+    if (put < got && buf_add(&c->in, span_skip(came, (size_t)put)) < 0)
+        return -ENOMEM;
+    return hx->body.bytes == hx->x.request.body_bytes;
+}
+
 /* A body with a length is received to where it stays. */
 static int read_length(struct h1_conn *c)
 {
@@ -110,6 +135,8 @@ static int read_length(struct h1_conn *c)
         buf_take(&c->in, (size_t)put);
         return hx->body.bytes == hx->x.request.body_bytes;
     }
+    if (hx->body.feed.is_open)
+        return read_to_feed(c, left_bytes);
     char *room = body_room(&hx->body, &room_bytes, &error);
     if (!room)
         return error;
@@ -124,4 +151,35 @@ static int read_length(struct h1_conn *c)
 int h1_body_read(struct h1_conn *c)
 {
     return c->hx->x.request.is_chunked ? read_chunked(c) : read_length(c);
+}
+
+void h1_body_stop(struct h1_exchange *hx, enum frame_body_end how)
+{
+    serve_body_end(&hx->x, how);
+    feed_end(&hx->body.feed);
+    hx->is_body_complete = how == FRAME_END_WHOLE;
+}
+
+int h1_body_carry(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    for (int budget = READS_A_TURN; budget > 0; budget--) {
+        if (!hx->x.is_with_pool) {          /* answered without it: what is left is for nobody */
+            h1_body_stop(hx, FRAME_END_CUT);
+            return 1;
+        }
+        int rc = h1_body_read(c);
+        if (rc == 1) {
+            h1_body_stop(hx, FRAME_END_WHOLE);
+            return 1;
+        }
+        if (rc == -EAGAIN || rc == -EINPROGRESS) {
+            serve_body_awaits(&hx->x, rc == -EINPROGRESS && !hx->is_continue_due);
+            return 0;
+        }
+        if (rc < 0)
+            return rc;
+    }
+    loop_again(&c->base.watch);
+    return 0;
 }

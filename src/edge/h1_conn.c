@@ -34,12 +34,14 @@ static enum next step_handshake(struct h1_conn *c);
 static enum next step_idle(struct h1_conn *c);
 static enum next step_head(struct h1_conn *c);
 static enum next step_body(struct h1_conn *c);
+static enum next step_stream(struct h1_conn *c);
 static enum next step_answer(struct h1_conn *c);
 static enum next step_linger(struct h1_conn *c);
 static enum next late_proxy(struct h1_conn *c);
 static enum next late_idle(struct h1_conn *c);
 static enum next late_request(struct h1_conn *c);
 static enum next late_body(struct h1_conn *c);
+static enum next late_stream(struct h1_conn *c);
 static enum next late_send(struct h1_conn *c);
 static enum next late_linger(struct h1_conn *c);
 
@@ -56,6 +58,7 @@ static const struct phase_row {
     [PHASE_IDLE] = { "idle", step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
     [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_BODY] = { "body", step_body, late_body, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },        /* pace_in */
+    [PHASE_STREAM] = { "stream", step_stream, late_stream, 0, LIMIT_EACH_WAIT },       /* both ways, each at its pace */
     [PHASE_ANSWER] = { "answer", step_answer, late_idle, 0, LIMIT_EACH_WAIT },   /* bounded by the pool */
     [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_WHOLE_PHASE },  /* pace_out */
     [PHASE_LINGER] = { "linger", step_linger, late_linger, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
@@ -132,6 +135,36 @@ static int64_t first_limit_ms(const struct conf *conf)
     return conf->idle_timeout_ms < conf->head_timeout_ms ? conf->idle_timeout_ms : conf->head_timeout_ms;
 }
 
+/* Is it the client who has to send, of a body that is streamed? */
+static bool is_body_awaited(const struct h1_exchange *hx)
+{
+    return !hx->body.feed.is_full && !hx->is_continue_due;
+}
+
+/* Of a streamed body and the answer that may come beside it, whichever is due first. */
+static int64_t stream_limit_ms(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    const struct edge *e = c->base.edge;
+    const struct pace_limit body = body_limit(hx->x.conf), send = send_limit(e->conf);
+    int64_t ms = NO_LIMIT_MS, now_ms = loop_now_ms(e->loop);
+    if (is_body_awaited(hx))
+        ms = pace_in(&hx->body_pace, &body, (uint64_t)hx->body.bytes, loop_now_us(e->loop));
+    else
+        hx->body_pace.due_us = 0;           /* his time begins anew */
+    if (!h1_has_unsent(hx)) {
+        hx->send_due_ms = 0;
+        return ms;
+    }
+    if (hx->send_due_ms == 0) {
+        hx->send_pace = (struct pace_out){ 0 };
+        (void)pace_out(&hx->send_pace, &send, conn_taken_bytes(&c->base));
+        hx->send_due_ms = now_ms + pace_out_wait_ms(&send);
+    }
+    int64_t left_ms = hx->send_due_ms > now_ms ? hx->send_due_ms - now_ms : 1;
+    return left_ms < ms ? left_ms : ms;
+}
+
 /* Of the wait that begins now. */
 static int64_t limit_ms(struct h1_conn *c)
 {
@@ -147,6 +180,8 @@ static int64_t limit_ms(struct h1_conn *c)
     if (c->phase == PHASE_BODY)
         return pace_in(&c->hx->body_pace, &body, (uint64_t)c->hx->body.bytes,
                        loop_now_us(c->base.edge->loop));
+    if (c->phase == PHASE_STREAM)
+        return stream_limit_ms(c);
     if (c->phase == PHASE_LINGER && c->lingering_bytes > 0)
         return conf->send_timeout_ms;
     return c->phase == PHASE_SEND ? pace_out_wait_ms(&send) : ms;
@@ -440,12 +475,26 @@ static enum next refuse_body(struct h1_conn *c, int error)
     return refuse(c, status);
 }
 
+static enum next begin_stream(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    int rc = h1_body_begin_stream(c);
+    if (rc < 0)
+        return refuse_body(c, rc);
+    hx->is_continue_due = hx->x.body.asks = hx->x.request.expects_continue && buf_len(&c->in) == 0;
+    (void)serve_run(&hx->x);
+    enter(c, PHASE_STREAM);
+    return NEXT_STEP;
+}
+
 static enum next begin_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     struct request *r = &hx->x.request;
     if (r->body_bytes > hx->x.conf->body_limit_bytes)
         return refuse(c, 413);
+    if (body_is_streamed(hx->x.conf, r, buf_len(&c->in)))
+        return begin_stream(c);
     int rc = h1_body_begin(c);
     if (rc < 0)
         return refuse_body(c, rc);
@@ -497,6 +546,71 @@ static enum next step_body(struct h1_conn *c)
     return NEXT_WAIT;
 }
 
+/* ---- a body on its way to the worker --------------------------------------------------------- */
+
+static enum next answer_some(struct h1_conn *c);
+
+/* It will not become whole.  The application is told; the client, too, unless the answer is on its way. */
+static enum next end_stream(struct h1_conn *c, enum frame_body_end how, unsigned status)
+{
+    struct h1_exchange *hx = c->hx;
+    serve_body_end(&hx->x, how);
+    if (hx->x.has_head) {
+        h1_body_stop(hx, how);
+        enter(c, PHASE_ANSWER);
+        return NEXT_STEP;
+    }
+    serve_call_off(&hx->x);
+    h1_body_stop(hx, how);
+    return refuse(c, status);
+}
+
+/* The application wants it and nothing of it came: now the client is told to send it. */
+static int say_continue(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    if (!hx->is_continue_due || (!hx->is_body_read && hx->body.bytes == 0))
+        return 0;
+    hx->is_continue_due = false;
+    if (hx->x.has_head || hx->body.bytes > 0)
+        return 0;
+    int rc = buf_add(&hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    return rc < 0 ? rc : h1_send(c);
+}
+
+static enum next step_stream(struct h1_conn *c)
+{
+    if (say_continue(c) < 0)
+        return NEXT_CLOSE;
+    int rc = h1_body_carry(c);
+    if (rc == -EPIPE || rc == -ECONNRESET)
+        return NEXT_CLOSE;                          /* cut short: the application's read fails */
+    if (rc == -EMSGSIZE)
+        return end_stream(c, FRAME_END_LARGE, 413);
+    if (rc < 0)
+        return end_stream(c, FRAME_END_CUT, rc == -EBADMSG ? 400 : status_of(rc));
+    if (rc == 1) {
+        enter(c, PHASE_ANSWER);
+        return NEXT_STEP;
+    }
+    return answer_some(c);
+}
+
+static enum next late_stream(struct h1_conn *c)
+{
+    struct h1_exchange *hx = c->hx;
+    const struct pace_limit limit = send_limit(c->base.edge->conf);
+    int64_t now_ms = loop_now_ms(c->base.edge->loop);
+    if (hx->send_due_ms > 0 && hx->send_due_ms <= now_ms) {
+        c->is_too_slow = !pace_out(&hx->send_pace, &limit, conn_taken_bytes(&c->base));
+        hx->send_due_ms = now_ms + pace_out_wait_ms(&limit);
+        return c->is_too_slow ? NEXT_CLOSE : NEXT_WAIT;
+    }
+    bool is_late = is_body_awaited(hx) && hx->body_pace.due_us > 0 &&
+                   hx->body_pace.due_us <= loop_now_us(c->base.edge->loop);
+    return is_late ? end_stream(c, FRAME_END_LATE, 408) : NEXT_WAIT;
+}
+
 /* ---- answer ---------------------------------------------------------------------------------- */
 
 static enum next served(struct h1_conn *c, enum served what)
@@ -544,7 +658,7 @@ static void enter_send(struct h1_conn *c)
     enter(c, PHASE_SEND);
 }
 
-static enum next step_answer(struct h1_conn *c)
+static enum next answer_some(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     if (h1_is_gone(c))
@@ -565,11 +679,17 @@ static enum next step_answer(struct h1_conn *c)
         serve_resume(&hx->x);
         return NEXT_STEP;               /* it may have added bytes, or the end */
     }
-    if (h1_has_unsent(hx))
-        enter_send(c);
-    else
-        enter(c, PHASE_ANSWER);
     return NEXT_WAIT;
+}
+
+static enum next step_answer(struct h1_conn *c)
+{
+    enum next next = answer_some(c);
+    if (next == NEXT_WAIT && h1_has_unsent(c->hx))
+        enter_send(c);
+    else if (next == NEXT_WAIT)
+        enter(c, PHASE_ANSWER);
+    return next;
 }
 
 /* A client that takes too little: what is on its way to it is not worth the kernel's memory either. */

@@ -58,7 +58,8 @@ struct h2_stream {                    /* spare ones keep the first block of thei
     int32_t id;
     struct list node;                 /* in the connection's streams, or spare */
     struct list mark;                 /* in the connection's marked, or alone */
-    int64_t deadline_ms;              /* for the body to go on, or a look at how its answer is taken; 0: none */
+    int64_t deadline_ms;              /* a look at how its answer is taken, or the end of its input; 0: none */
+    int64_t body_deadline_ms;         /* for its body to go on; 0: it is not waited for */
 
     /* the head as it comes */
     struct span authority;
@@ -71,6 +72,7 @@ struct h2_stream {                    /* spare ones keep the first block of thei
     struct buf early;                 /* came before it was asked for, or while it had no place */
     struct body body;
     bool wants_body;                  /* serve asked for it: body_begin() was called */
+    bool is_continue_due;             /* of a streamed one: the client waits for 100 */
     bool has_input_ended;             /* the client's END_STREAM was seen */
     bool is_body_complete;            /* serve has it, or needs none: what still comes is dropped */
     struct pace_in body_pace;
@@ -126,6 +128,8 @@ void h2_stream_data(struct h2_stream *st, struct span data);
 void h2_stream_input_end(struct h2_stream *st);
 void h2_stream_out(struct h2_stream *st);       /* the end of its answer was framed */
 void h2_stream_late(struct h2_stream *st);      /* its deadline passed */
+void h2_stream_body_late(struct h2_stream *st);           /* ... that of its body */
+void h2_stream_read(struct h2_stream *st);      /* the application waits for its body */
 void h2_stream_awaits(struct h2_stream *st);    /* some of its answer waits for the client from now on */
 
 /* ---- h2_answer.c */

@@ -54,6 +54,8 @@ static void end(struct h2_stream *st, bool is_cut)
 {
     st->is_ended = true;
     st->is_cut = is_cut;
+    if (st->body.feed.is_open)        /* the application is done: what it did not read is for nobody */
+        h2_mark(st);
     if (is_cut && store_bytes(&st->store) == 0)
         reset(st);
     else
@@ -64,6 +66,11 @@ static void out_wake(struct exchange *x)
 {
     of(x)->is_woken = true;
     h2_mark(of(x));
+}
+
+static void out_reads_body(struct exchange *x)
+{
+    h2_stream_read(of(x));
 }
 
 /* ---- DATA ------------------------------------------------------------------------------------ */
@@ -290,4 +297,4 @@ static void out_cut(struct exchange *x)
         end(st, true);
 }
 
-const struct answer_out h2_answer_out = { out_head, out_body, out_file, out_pieces, out_cut, out_wake };
+const struct answer_out h2_answer_out = { out_head, out_body, out_file, out_pieces, out_cut, out_wake, out_reads_body };

@@ -333,6 +333,8 @@ static void look_at_streams(struct h2_conn *c)
         struct h2_stream *st = container_of(n, struct h2_stream, node);
         if (is_late(c, st->deadline_ms, 0))
             h2_stream_late(st);
+        if (is_late(c, st->body_deadline_ms, 0))
+            h2_stream_body_late(st);
     }
 }
 

@@ -2,6 +2,7 @@
  *
  *     HEADERS > serve_begin > (body > serve_run) > answer (h2_answer.c) > closed by nghttp2
  *     DATA --> body, if it was asked for and has room; else early, until it is or has
+ *     (A body that is streamed goes on to the worker, while its answer may be on the way already.)
  *
  * The client's window is given back only for bytes that found their place, so what waits in `early`
  * is bounded by the window (RFC 9113, section 5.2).
@@ -136,7 +137,7 @@ static void served(struct h2_stream *st, enum served what);
 static void refuse(struct h2_stream *st, unsigned status)
 {
     st->is_body_complete = true;
-    st->deadline_ms = 0;
+    st->body_deadline_ms = 0;
     st->x.is_logged = true;
     drop_early(st);
     serve_refuse(&st->x, status);
@@ -191,23 +192,18 @@ static void body_woke(struct spill *s)
     h2_mark(container_of(b, struct h2_stream, body));
 }
 
+static void feed_woke(struct feed *f)
+{
+    struct body *b = container_of(f, struct body, feed);
+    h2_mark(container_of(b, struct h2_stream, body));
+}
+
 /* How many of `bytes` found a place, or the error. */
 static ssize_t put(struct h2_stream *st, struct span bytes)
 {
-    size_t done = 0, room_bytes;
-    int error;
     if ((int64_t)bytes.len > st->x.conf->body_limit_bytes - st->body.bytes)
         return -EMSGSIZE;
-    while (done < bytes.len) {
-        char *room = body_room(&st->body, &room_bytes, &error);
-        if (!room)
-            return error == -EAGAIN ? (ssize_t)done : error;
-        size_t n = bytes.len - done < room_bytes ? bytes.len - done : room_bytes;
-        memcpy(room, bytes.at + done, n);
-        body_added(&st->body, n);
-        done += n;
-    }
-    return (ssize_t)done;
+    return body_put(&st->body, bytes);
 }
 
 static void await_body(struct h2_stream *st)
@@ -216,8 +212,8 @@ static void await_body(struct h2_stream *st)
     const struct pace_limit limit = { conf->body_timeout_ms, conf->body_rate_bytes };
     uint64_t came_bytes = (uint64_t)st->body.bytes + buf_len(&st->early);
     int64_t now_us = loop_now_us(h2_edge(st->conn)->loop);
-    st->deadline_ms = h2_now_ms(st->conn) + pace_in(&st->body_pace, &limit, came_bytes, now_us);
-    h2_look_by(st->conn, st->deadline_ms);
+    st->body_deadline_ms = h2_now_ms(st->conn) + pace_in(&st->body_pace, &limit, came_bytes, now_us);
+    h2_look_by(st->conn, st->body_deadline_ms);
 }
 
 static void consume(struct h2_stream *st, size_t bytes)
@@ -228,9 +224,55 @@ static void consume(struct h2_stream *st, size_t bytes)
     h2_due(st->conn);
 }
 
+/* What goes to the worker as it comes: over, for this reason. */
+static void stop_stream(struct h2_stream *st, enum frame_body_end how)
+{
+    serve_body_end(&st->x, how);
+    feed_end(&st->body.feed);
+    st->is_body_complete = true;
+    st->body_deadline_ms = 0;
+    drop_early(st);
+}
+
+/* It will not become whole.  The application is told; the client, too, unless the answer is on its way. */
+static void fail_stream(struct h2_stream *st, enum frame_body_end how, unsigned status)
+{
+    serve_body_end(&st->x, how);
+    if (!st->x.has_head)
+        serve_call_off(&st->x);
+    stop_stream(st, how);
+    if (!st->x.has_head)
+        refuse(st, status);
+}
+
+static void fail_body(struct h2_stream *st, int error)
+{
+    if (st->body.feed.is_open)
+        fail_stream(st, error == -EMSGSIZE ? FRAME_END_LARGE : FRAME_END_CUT, status_of(error));
+    else
+        refuse_body(st, error);
+}
+
+/* Whose turn is it?  The client's time runs only while it is his. */
+static void settle_stream(struct h2_stream *st)
+{
+    bool is_awaited = !st->body.feed.is_full && !st->is_continue_due;
+    serve_body_awaits(&st->x, is_awaited);
+    if (is_awaited) {
+        await_body(st);
+        return;
+    }
+    st->body_deadline_ms = 0;
+    st->body_pace.due_us = 0;
+}
+
 /* All that came has its place, and nothing more comes. */
 static void end_body(struct h2_stream *st)
 {
+    if (st->body.feed.is_open) {
+        stop_stream(st, FRAME_END_WHOLE);
+        return;
+    }
     int rc = body_end(&st->body, &st->x.body);
     if (rc == -EAGAIN)
         return;
@@ -239,7 +281,7 @@ static void end_body(struct h2_stream *st)
         return;
     }
     st->is_body_complete = true;
-    st->deadline_ms = 0;
+    st->body_deadline_ms = 0;
     st->x.request.body_bytes = st->body.bytes;
     served(st, serve_run(&st->x));
 }
@@ -249,13 +291,43 @@ static void drain_early(struct h2_stream *st)
 {
     ssize_t done = buf_len(&st->early) > 0 ? put(st, buf_span(&st->early)) : 0;
     if (done < 0) {
-        refuse_body(st, (int)done);
+        fail_body(st, (int)done);
         return;
     }
     buf_take(&st->early, (size_t)done);
     consume(st, (size_t)done);
     if (buf_len(&st->early) == 0 && st->has_input_ended)
         end_body(st);
+    else if (st->body.feed.is_open)
+        settle_stream(st);
+}
+
+static void begin_stream(struct h2_stream *st)
+{
+    int rc = body_begin_stream(&st->body, &h2_edge(st->conn)->bodies, st->x.conf, &st->x.request, feed_woke,
+                               &st->x.body);
+    if (rc < 0) {
+        refuse_body(st, rc);
+        return;
+    }
+    st->wants_body = true;
+    st->is_continue_due = st->x.body.asks = st->x.request.expects_continue && buf_len(&st->early) == 0;
+    (void)serve_run(&st->x);
+    if (st->x.is_with_pool)
+        drain_early(st);
+    else
+        stop_stream(st, FRAME_END_CUT);
+}
+
+void h2_stream_read(struct h2_stream *st)
+{
+    if (!st->is_continue_due)
+        return;
+    st->is_continue_due = false;
+    if (!st->x.has_head && st->body.bytes == 0)
+        h2_say_continue(st);
+    if (st->body.feed.is_open)
+        settle_stream(st);
 }
 
 static void begin_body(struct h2_stream *st)
@@ -264,6 +336,10 @@ static void begin_body(struct h2_stream *st)
     struct request *r = &st->x.request;
     if (r->body_bytes > st->x.conf->body_limit_bytes) {
         refuse(st, 413);
+        return;
+    }
+    if (!st->has_input_ended && body_is_streamed(st->x.conf, r, buf_len(&st->early))) {
+        begin_stream(st);
         return;
     }
     int rc = body_begin(&st->body, &e->bodies, &st->x.arena, r->body_bytes, body_woke);
@@ -280,6 +356,8 @@ static void begin_body(struct h2_stream *st)
 
 void h2_stream_data(struct h2_stream *st, struct span data)
 {
+    if (st->body.feed.is_open && !st->x.is_with_pool)       /* answered without it */
+        stop_stream(st, FRAME_END_CUT);
     if (st->is_out || st->is_body_complete) {
         (void)nghttp2_session_consume_connection(st->conn->session, data.len);
         h2_due(st->conn);
@@ -291,16 +369,22 @@ void h2_stream_data(struct h2_stream *st, struct span data)
     }
     ssize_t done = 0;
     if (st->wants_body) {
+        st->is_continue_due = false;
         await_body(st);
         done = buf_len(&st->early) == 0 ? put(st, data) : 0;
     }
-    if (done < 0) {
-        refuse_body(st, (int)done);
-        return;
+    if (done >= 0) {
+        consume(st, (size_t)done);
+        data = span_skip(data, (size_t)done);
+        done = data.len > 0 ? buf_add(&st->early, data) : 0;
     }
-    consume(st, (size_t)done);
-    if ((size_t)done < data.len && buf_add(&st->early, span_skip(data, (size_t)done)) < 0)
-        refuse_body(st, -ENOMEM);
+    if (done < 0) {                   /* the stream's window is of no use any more */
+        (void)nghttp2_session_consume_connection(st->conn->session, data.len);
+        h2_due(st->conn);
+        fail_body(st, (int)done);
+    } else if (st->body.feed.is_open) {
+        settle_stream(st);
+    }
 }
 
 void h2_stream_input_end(struct h2_stream *st)
@@ -328,6 +412,8 @@ void h2_mark(struct h2_stream *st)
 
 void h2_stream_run(struct h2_stream *st)
 {
+    if (st->body.feed.is_open && !st->x.is_with_pool)
+        stop_stream(st, FRAME_END_CUT);
     if (st->wants_body && !st->is_body_complete)
         drain_early(st);
     if (st->is_woken) {
@@ -373,14 +459,23 @@ static bool is_too_slow(struct h2_stream *st)
     return !is_enough && (is_shut || !is_enough_of_all);
 }
 
+void h2_stream_body_late(struct h2_stream *st)
+{
+    st->body_deadline_ms = 0;
+    if (st->is_body_complete || !st->wants_body)
+        return;
+    if (st->body.feed.is_open)
+        fail_stream(st, FRAME_END_LATE, 408);
+    else
+        refuse(st, 408);
+}
+
 void h2_stream_late(struct h2_stream *st)
 {
     const struct pace_limit limit = h2_send_limit(st->conn);
     st->deadline_ms = 0;
     if (st->is_out) {
         stop_input(st);
-    } else if (st->wants_body && !st->is_body_complete) {
-        refuse(st, 408);
     } else if (!is_too_slow(st)) {
         st->deadline_ms = h2_now_ms(st->conn) + pace_out_wait_ms(&limit);
         h2_look_by(st->conn, st->deadline_ms);

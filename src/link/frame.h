@@ -13,7 +13,7 @@
  *
  * An exchange, step by step (E edge, W worker; frame_... are the functions below):
  *   E  slot is FREE: frame_prepare, writes the request, vars_bytes, body_kind, body_bytes
- *   E  slot_try(OFFER); body_kind FD: the descriptor with struct frame_pass on the passing socket
+ *   E  slot_try(OFFER); body_kind FD, STREAM: the descriptor with struct frame_pass on the passing socket
  *   E  the ticket into the intake (all of a loop turn in one write), then hand.tickets grows
  *   W  frame_take: slot_try(TAKE); runs it; frame_head, frame_write, frame_publish ...
  *   W  frame_finish: slot_try(FINISH), an entry in the completion ring, a bell when one is due
@@ -27,7 +27,7 @@
 #include "link/slot.h"
 
 enum {
-    YARD_VERSION = 1,
+    YARD_VERSION = 2,
     YARD_EDGES_MAX = 16, YARD_WORKERS_MAX = 1024, YARD_THREADS_MAX = 256,
     YARD_MARKS_MAX = 65535,             /* workers * threads: each thread has a mark of 16 bits */
     YARD_SLOTS_MAX = 8192,              /* an edge */
@@ -84,7 +84,17 @@ struct yard_ring {                      /* completions of one worker for one edg
                                                      * there when the lap fits */
 };
 
-enum frame_body { FRAME_BODY_NONE, FRAME_BODY_INLINE, FRAME_BODY_FD };
+/* STREAM: the read end of a pipe, into which the edge writes what comes while it comes. */
+enum frame_body { FRAME_BODY_NONE, FRAME_BODY_INLINE, FRAME_BODY_FD, FRAME_BODY_STREAM };
+/* What the end of that pipe means: yard_slot.body_end is set before it is closed. */
+enum frame_body_end {
+    FRAME_END_OPEN,                     /* nobody said: the edge died */
+    FRAME_END_WHOLE,
+    FRAME_END_CUT,                      /* the client went away, or broke its own framing */
+    FRAME_END_LARGE,                    /* beyond body-limit */
+    FRAME_END_LATE,                     /* slower than body-timeout and body-rate allow */
+};
+#define FRAME_BYTES_UNKNOWN UINT64_MAX  /* yard_slot.body_bytes of a STREAM without a length */
 enum frame_result {                     /* how the worker ended the exchange, valid in DONE */
     FRAME_OK,                           /* whole */
     FRAME_CUT,                          /* failed midway: the client must see it */
@@ -101,6 +111,8 @@ struct yard_slot {
     _Alignas(64) uint32_t vars_bytes;
     uint32_t body_kind;                 /* enum frame_body; INLINE: right behind the variables */
     uint64_t body_bytes;
+    uint32_t body_asks;                 /* 1: of a STREAM, say when the application reads it */
+    _Atomic uint32_t body_end;          /* enum frame_body_end; also while TAKEN */
     _Atomic uint32_t edge_wants_bell;   /* 1: ring at the next publish, I am not looking; 0: I have
                                          * more than I can send, take your time */
 
@@ -115,6 +127,7 @@ struct yard_slot {
     _Atomic uint32_t run_us;            /* in the application, waits for room left out; in DONE */
     _Atomic uint64_t file_at, file_bytes;           /* of the descriptor, after all ring bytes */
     _Atomic uint32_t taker_waits;       /* 1: the taker sleeps on `room` */
+    _Atomic uint32_t reads_body;        /* 1: of a STREAM, the application wants some */
 
     /* written by the edge */
     _Alignas(64) _Atomic uint64_t consumed;         /* ring bytes it is done with */
@@ -163,8 +176,8 @@ unsigned yard_worker_of_mark(const struct yard *y, uint16_t mark);
 struct ticket { uint32_t slot, sequence; };         /* in an intake pipe: 8 bytes, whole ones */
 
 /* A descriptor's companion on the passing socket (SOCK_SEQPACKET, one pair a worker and edge): one
- * message, one descriptor.  To the worker: a request's body, sent after OFFER and before the
- * ticket.  To the edge: a response's file, there when the slot is DONE with FRAME_HAS_FILE. */
+ * message, one descriptor.  To the worker: a request's body (or the pipe that brings it), sent
+ * after OFFER and before the ticket.  To the edge: a response's file, there when the slot is DONE with FRAME_HAS_FILE. */
 struct frame_pass { uint32_t slot, sequence; };
 
 /* ---- the edge's end ------------------------------------------------------------------------- */
@@ -224,7 +237,8 @@ struct frame_thread {                          /* one a thread */
     uint64_t announced;                        /* up to where the edge was told */
     bool has_head;
     int64_t began_us;                          /* when it was taken */
-    int64_t waited_us;                         /* of that, in frame_wait_room */
+    int64_t waited_us;                         /* of that, in frame_wait_room and for the client's
+                                                * body */
     unsigned unrung;                           /* responses since the last bell */
     int64_t unrung_since_us;                   /* of the first of them */
     uint32_t unrung_edges;                     /* bit i: edge i is owed a bell */
@@ -249,10 +263,14 @@ int frame_take(struct frame_thread *t, int64_t idle_us);
 
 /* Of the taken request. */
 struct span frame_vars(const struct frame_thread *t);
-/* INLINE sets *inline_body, FD sets *fd (the caller's to close); *body_bytes is set always.  Call
- * once.  Kind, -EBADMSG (not an enum frame_body, or lengths beyond the area), -ENOENT (the
+/* INLINE sets *inline_body, FD and STREAM set *fd (the caller's to close); *body_bytes is set
+ * always, for a STREAM maybe FRAME_BYTES_UNKNOWN.  Call once.  Kind, -EBADMSG (not an enum frame_body, or lengths beyond the area), -ENOENT (the
  * descriptor did not come), or -errno. */
 int frame_body(struct frame_thread *t, struct span *inline_body, int *fd, uint64_t *body_bytes);
+/* What the end of the STREAM means, once its pipe is at its end. */
+enum frame_body_end frame_body_end(const struct frame_thread *t);
+/* The application reads the STREAM: the edge is told, if it asked to be. */
+void frame_reads_body(struct frame_thread *t);
 bool frame_cancelled(const struct frame_thread *t);
 
 /* `head` is "Reason\r\nName: value\r\n..." already checked.  0, -EMSGSIZE, or -EALREADY (there is

@@ -18,6 +18,8 @@ void frame_prepare(const struct yard *y, uint32_t slot)
     atomic_store_explicit(&s->result, FRAME_OK, memory_order_relaxed);
     atomic_store_explicit(&s->run_us, 0, memory_order_relaxed);
     atomic_store_explicit(&s->taker_waits, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->reads_body, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->body_end, FRAME_END_OPEN, memory_order_relaxed);
     atomic_store_explicit(&s->consumed, 0, memory_order_relaxed);    /* OFFER releases all of it */
 }
 

@@ -336,7 +336,7 @@ static int find_descriptor(struct frame_worker *w, unsigned edge, struct frame_p
     return fd;
 }
 
-static int body_descriptor(struct frame_thread *t, int *fd)
+static int body_descriptor(struct frame_thread *t, int kind, int *fd)
 {
     struct frame_worker *w = t->worker;
     struct frame_pass want = { t->slot, t->sequence };
@@ -346,7 +346,7 @@ static int body_descriptor(struct frame_thread *t, int *fd)
     if (found < 0)
         return found;
     *fd = found;
-    return FRAME_BODY_FD;
+    return kind;
 }
 
 int frame_body(struct frame_thread *t, struct span *inline_body, int *fd, uint64_t *body_bytes)
@@ -354,13 +354,29 @@ int frame_body(struct frame_thread *t, struct span *inline_body, int *fd, uint64
     const struct yard_slot *s = slot_of(t);
     uint32_t kind = s->body_kind, vars_bytes = s->vars_bytes;
     uint64_t bytes = s->body_bytes;
-    if (kind > FRAME_BODY_FD || vars_bytes > YARD_REQUEST_BYTES ||
+    if (kind > FRAME_BODY_STREAM || vars_bytes > YARD_REQUEST_BYTES ||
         (kind == FRAME_BODY_INLINE && bytes > YARD_REQUEST_BYTES - vars_bytes))
         return -EBADMSG;
     *body_bytes = kind == FRAME_BODY_NONE ? 0 : bytes;
     if (kind == FRAME_BODY_INLINE)
         *inline_body = (struct span){ yard_request(&t->worker->yard, t->slot) + vars_bytes, bytes };
-    return kind == FRAME_BODY_FD ? body_descriptor(t, fd) : (int)kind;
+    bool is_passed = kind == FRAME_BODY_FD || kind == FRAME_BODY_STREAM;
+    return is_passed ? body_descriptor(t, (int)kind, fd) : (int)kind;
+}
+
+enum frame_body_end frame_body_end(const struct frame_thread *t)
+{
+    return (enum frame_body_end)atomic_load_explicit(&slot_of(t)->body_end, memory_order_acquire);
+}
+
+void frame_reads_body(struct frame_thread *t)
+{
+    if (slot_of(t)->body_asks == 0)
+        return;
+    atomic_store_explicit(&slot_of(t)->reads_body, 1, memory_order_release);
+    post(t);
+    (void)is_owed(t, sys_now_us());
+    ring_owed(t);
 }
 
 /* ---- the response ---- */

@@ -162,12 +162,26 @@ void pool_resume(struct pool *p, struct call *c)
     if (c->state != CALL_LEASED || !c->lease->is_blocked)
         return;
     struct lease *l = c->lease;
-    l->is_blocked = false;
-    l->ran_from_us += p->now_us - l->blocked_us;
-    if (l->generation->check_us > p->now_us + POOL_CHECK_US)
-        l->generation->check_us = p->now_us + POOL_CHECK_US;      /* its clock runs again */
+    lease_stand(l, &l->is_blocked, false);
     list_remove(&l->look);
     list_add_before(&p->looks, &l->look);
+}
+
+/* A request on loan or in the queue keeps it in the call: who takes it back or offers it looks there. */
+void pool_body_end(struct pool *p, struct call *c, enum frame_body_end how)
+{
+    (void)p;
+    c->body.end = (uint8_t)how;
+    if (c->state == CALL_LEASED)
+        atomic_store_explicit(&c->lease->at->body_end, how, memory_order_release);
+}
+
+void pool_body_awaits(struct pool *p, struct call *c, bool awaits)
+{
+    (void)p;
+    c->body.is_awaited = awaits;
+    if (c->state == CALL_LEASED && c->lease->is_starved != awaits)
+        lease_stand(c->lease, &c->lease->is_starved, awaits);
 }
 
 bool pool_is_waiting(const struct call *c)

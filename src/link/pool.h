@@ -55,13 +55,21 @@ struct reply_to {
      * has them now, from here on the receiver's to close.  The call is over. */
     void (*file)(struct call *c, int fd, uint64_t at, uint64_t bytes);
     void (*fail)(struct call *c, enum call_failure why);     /* the call is over */
+    /* Of a stream that asks, once: the application reads it.  May be NULL; submits and cancels nothing. */
+    void (*reads_body)(struct call *c);
 };
 
-struct call_body {          /* a complete request body; bytes 0: none, whatever the rest says */
+struct call_body {          /* a request body; bytes 0: none, whatever the rest says */
     struct span memory;     /* all of it, copied when offered; else empty */
     int fd;                 /* with empty memory: a file or memfd, lent until the call is over.
-                             * A retry reads it again: by offset, never by position */
-    int64_t bytes;
+                             * A retry reads it again: by offset, never by position.
+                             * is_stream: the read end of a pipe, lent likewise */
+    int64_t bytes;          /* -1: a stream whose length is not known */
+    bool is_stream;         /* it is not complete: pool_body_end says what the pipe's end means */
+    bool asks;              /* reads_body shall be called */
+    bool is_awaited;        /* of a stream: pool_body_awaits */
+    bool was_read;          /* the pool's own: reads_body was called */
+    uint8_t end;            /* the pool's own: enum frame_body_end */
 };
 
 struct lease;
@@ -99,6 +107,11 @@ void pool_submit(struct pool *p, struct call *c);
 /* The client left; idempotent; no callback follows. */
 void pool_cancel(struct pool *p, struct call *c);
 void pool_resume(struct pool *p, struct call *c);        /* body() may take bytes again */
+/* Of a stream, before the pipe's write end is closed. */
+void pool_body_end(struct pool *p, struct call *c, enum frame_body_end how);
+/* Of a stream: the worker has, or is about to have, all that came, and waits for the client.  Such
+ * time is none of the application's (harakiri). */
+void pool_body_awaits(struct pool *p, struct call *c, bool awaits);
 /* True while no worker has taken it, so that forgetting it costs nobody anything. */
 bool pool_is_waiting(const struct call *c);
 

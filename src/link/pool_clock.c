@@ -75,7 +75,7 @@ static void check_running(struct lease *l)
         l->was_held = true;
     }
     ran_us = p->now_us - l->ran_from_us;
-    if (limit_us == 0 || l->is_blocked || l->is_late)
+    if (limit_us == 0 || l->is_blocked || l->is_starved || l->is_late)
         return;
     if (ran_us >= limit_us)
         end_late(l, ran_us);

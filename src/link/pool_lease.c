@@ -48,6 +48,7 @@ void lease_offer(struct lease *l, struct pool_worker *w, struct call *c, uint32_
     l->call = c;
     l->limit_us = c->harakiri_ms * 1000;
     l->is_ticketed = l->has_head = l->is_blocked = l->is_late = l->has_file = false;
+    l->is_starved = c->body.is_awaited;
     l->was_held = false;
     l->wants_bell = true;             /* frame_prepare set it */
     l->empty_looks = 0;
@@ -84,13 +85,30 @@ void lease_seen_taken(struct lease *l)
     struct pool_generation *g = l->generation;
     int64_t limit_us = l->limit_us, now_us = g->pool->now_us;
     l->state = LEASE_TAKEN;
-    l->ran_from_us = now_us;
+    l->ran_from_us = l->stood_us = now_us;
     list_remove(&l->age);
     list_add_before(&g->running, &l->age);
     if (l->call)
         l->call->taken_seen_us = now_us;
     if (limit_us > 0 && g->check_us > now_us + limit_us)
         g->check_us = now_us + limit_us;
+}
+
+void lease_stand(struct lease *l, bool *why, bool stands)
+{
+    struct pool_generation *g = l->generation;
+    int64_t now_us = g->pool->now_us;
+    bool stood = l->is_blocked || l->is_starved;
+    *why = stands;
+    if (stood == (l->is_blocked || l->is_starved))
+        return;
+    if (!stood) {
+        l->stood_us = now_us;
+        return;
+    }
+    l->ran_from_us += now_us - l->stood_us;
+    if (g->check_us > now_us + POOL_CHECK_US)
+        g->check_us = now_us + POOL_CHECK_US;
 }
 
 void lease_leave_hands(struct lease *l)
@@ -159,9 +177,8 @@ void lease_abandon(struct lease *l)
     }
     if (l->state == LEASE_OFFERED)
         lease_seen_taken(l);
-    if (l->is_blocked)
-        l->ran_from_us += l->generation->pool->now_us - l->blocked_us;
-    l->is_blocked = false;
+    lease_stand(l, &l->is_blocked, false);
+    lease_stand(l, &l->is_starved, false);
     list_remove(&l->look);
 }
 

@@ -160,7 +160,9 @@ static int write_body(struct lease *l, const struct pool_worker *w, const struct
         s->body_kind = FRAME_BODY_INLINE;
         return 0;
     }
-    s->body_kind = FRAME_BODY_FD;
+    s->body_kind = b->is_stream ? FRAME_BODY_STREAM : FRAME_BODY_FD;
+    s->body_asks = b->asks;
+    atomic_store_explicit(&s->body_end, b->end, memory_order_relaxed);
     return pass_body(w, (struct frame_pass){ l->slot, sequence }, b);
 }
 

@@ -67,14 +67,15 @@ struct lease {                        /* one a slot of the edge's range */
     enum lease_state state;
     bool is_ticketed;                 /* its ticket was written */
     bool has_head, is_blocked;        /* blocked: body() took less than there was */
+    bool is_starved;                  /* its worker waits for the client's body */
     bool wants_bell;                  /* own copy of edge_wants_bell */
     bool is_late;                     /* reported past its limit */
     bool was_held;                    /* pdb had it: how long it ran says nothing */
     unsigned empty_looks;             /* since bytes came */
     uint64_t consumed;                /* own position in the ring */
     int64_t limit_us;                 /* of its call: it may run; 0: no limit */
-    int64_t offered_us, ran_from_us;  /* ran_from: seen TAKEN, plus the time it was blocked */
-    int64_t blocked_us, freed_us;     /* since when */
+    int64_t offered_us, ran_from_us;  /* ran_from: seen TAKEN, plus the time its clock stood */
+    int64_t stood_us, freed_us;       /* since when; the clock stands while blocked or starved */
     int file_fd;                      /* of the response; -1 until it came */
     /* in DONE: copied from the slot once */
     uint64_t end;                     /* of the ring bytes */
@@ -208,6 +209,8 @@ struct lease *lease_spare(struct pool_generation *g);     /* NULL: all are in us
 void lease_offer(struct lease *l, struct pool_worker *w, struct call *c, uint32_t sequence);
 void lease_into_hands(struct lease *l, struct pool_worker *w);
 void lease_seen_taken(struct lease *l);
+/* Blocked or starved begins, or ends: its clock stands while one of them is true. */
+void lease_stand(struct lease *l, bool *why, bool stands);
 void lease_leave_hands(struct lease *l);                  /* OFFERED, TAKEN: the worker let go */
 void lease_free(struct lease *l);                         /* its word is FREE, it is in no list */
 void lease_release(struct lease *l);                      /* DONE > FREE */

@@ -35,6 +35,10 @@ static bool take_back(struct lease *l, struct call *c)
     c->lease = l;
     l->call = c;
     l->generation->calls++;
+    if (c->body.is_stream) {          /* what came of it meanwhile */
+        pool_body_awaits(p, c, c->body.is_awaited);
+        pool_body_end(p, c, (enum frame_body_end)c->body.end);
+    }
     return true;
 }
 
@@ -209,8 +213,7 @@ static void want_bell(struct lease *l, bool wants)
 static void block(struct lease *l)
 {
     struct pool *p = l->generation->pool;
-    l->is_blocked = true;
-    l->blocked_us = p->now_us;
+    lease_stand(l, &l->is_blocked, true);
     list_remove(&l->look);
     if (l->state != LEASE_DONE)
         want_bell(l, false);
@@ -303,8 +306,20 @@ static bool deliver_body(struct lease *l)
     return false;
 }
 
+static void note_reading(struct lease *l)
+{
+    struct call *c = l->call;
+    if (!c->body.asks || c->body.was_read ||
+        atomic_load_explicit(&l->at->reads_body, memory_order_acquire) == 0)
+        return;
+    c->body.was_read = true;
+    if (c->to->reads_body)
+        c->to->reads_body(c);
+}
+
 static void deliver(struct lease *l)
 {
+    note_reading(l);
     if (!l->has_head && !deliver_head(l))
         return;
     if (deliver_body(l))

@@ -180,7 +180,13 @@ static void app_fail(struct call *c, enum call_failure why)
                  (unsigned long long)c->app_us / 1000, x->request_id[0] ? x->request_id : "-");
 }
 
-static const struct reply_to reply = { app_head, app_body, app_file, app_fail };
+static void app_reads_body(struct call *c)
+{
+    struct exchange *x = exchange_of(c);
+    x->out->reads_body(x);
+}
+
+static const struct reply_to reply = { app_head, app_body, app_file, app_fail, app_reads_body };
 
 /* Who misses a header of his finds here why. */
 static void tell_underscored(struct exchange *x)
@@ -207,7 +213,7 @@ enum stage_says stage_app(struct exchange *x)
         serve_refuse(x, 404);
         return STAGE_ANSWERED;
     }
-    if (r->body_bytes != 0 && x->body.bytes < 0)
+    if (r->body_bytes != 0 && x->body.bytes < 0 && !x->body.is_stream)
         return STAGE_WANTS_BODY;
     if (r->underscored > 0)
         tell_underscored(x);
@@ -218,9 +224,10 @@ enum stage_says stage_app(struct exchange *x)
         return STAGE_ANSWERED;
     }
     x->call = (struct call){ .to = &reply, .request = r, .mount = mount, .body = x->body,
-                              .harakiri_ms = x->conf->harakiri_ms, .may_retry = x->conf->retry };
+                             .harakiri_ms = x->conf->harakiri_ms,
+                             .may_retry = x->conf->retry && !x->body.is_stream };
     x->is_with_pool = true;
-    x->is_body_lent = x->body.bytes > 0;       /* until the worker says that it is done, if it ever does */
+    x->is_body_lent = x->body.bytes > 0 && !x->body.is_stream;       /* until the worker says that it is done, if it ever does */
     pool_submit(x->serve->pool, &x->call);
     return STAGE_WAITS;
 }

@@ -42,6 +42,8 @@ struct answer_out {
     void (*cut)(struct exchange *x);
     /* What the exchange waited for is there: the edge calls serve_run() soon, never at once. */
     void (*wake)(struct exchange *x);
+    /* The application reads a body that is streamed and `asks`. */
+    void (*reads_body)(struct exchange *x);
 };
 
 enum { EXCHANGE_ID_BYTES = 80 };
@@ -56,7 +58,7 @@ struct exchange {
     const struct route *route;        /* whose options are its; from serve_begin on */
     const struct conf *conf;          /* the options of its route; before, those of the server */
     struct call call;                 /* on its way to a worker */
-    struct call_body body;            /* complete when the target runs */
+    struct call_body body;            /* complete, or a stream, when the target runs */
     unsigned stage;                   /* the next one to run */
     bool has_head;                    /* out->head was called */
     bool is_of_app;                   /* the head is the application's: its own word on policy */

@@ -202,12 +202,29 @@ enum served serve_run(struct exchange *x)
     return run_stages(x);
 }
 
+void serve_body_end(struct exchange *x, enum frame_body_end how)
+{
+    if (x->is_with_pool)
+        pool_body_end(x->serve->pool, &x->call, how);
+}
+
+void serve_body_awaits(struct exchange *x, bool awaits)
+{
+    if (x->is_with_pool)
+        pool_body_awaits(x->serve->pool, &x->call, awaits);
+}
+
+void serve_call_off(struct exchange *x)
+{
+    if (!x->is_with_pool)
+        return;
+    x->is_with_pool = false;
+    pool_cancel(x->serve->pool, &x->call);
+}
+
 void serve_leave(struct exchange *x)
 {
-    if (x->is_with_pool) {
-        x->is_with_pool = false;
-        pool_cancel(x->serve->pool, &x->call);
-    }
+    serve_call_off(x);
     if (x->file_wait)
         stage_files_leave(x);
     if (x->login_wait)

@@ -17,7 +17,7 @@
 enum served {
     SERVE_ANSWERED,      /* answer_out was told the end, or will be without anybody waiting */
     SERVE_WAITS,         /* answer_out will be called later */
-    SERVE_WANTS_BODY,    /* read the whole body into x->body, then serve_run() */
+    SERVE_WANTS_BODY,    /* x->body shall be the whole body, or a stream; then serve_run() */
 };
 
 enum { SITE_NAME_BYTES = 64 };
@@ -92,6 +92,10 @@ enum served serve_begin(struct serve *s, struct exchange *x);
 enum served serve_run(struct exchange *x);
 /* answer_out.body has room again; it may be called, also with the end, before this returns. */
 void serve_resume(struct exchange *x);
+/* Of a body that is streamed, as pool_body_end and pool_body_awaits; nothing when no worker has to do with it. */
+void serve_body_end(struct exchange *x, enum frame_body_end how);
+void serve_body_awaits(struct exchange *x, bool awaits);
+void serve_call_off(struct exchange *x);      /* what the application answers is not wanted: the edge will */
 void serve_leave(struct exchange *x);         /* the client is gone, or the exchange is over: let go
                                                * of everything */
 

@@ -323,7 +323,8 @@ ssize_t uwsgi_put_request(char *into, size_t room_bytes, const struct request *r
     put(&w, SPAN("PATH_INFO"), span_skip(r->path, mount.len));
     put(&w, SPAN("QUERY_STRING"), r->query);
     put_server(&w, r);
-    if (body_bytes > 0 || r->is_chunked || request_field(r, FIELD_CONTENT_LENGTH) != NULL)
+    if (body_bytes > 0 ||
+        (body_bytes == 0 && (r->is_chunked || request_field(r, FIELD_CONTENT_LENGTH) != NULL)))
         put_length(&w, body_bytes);
     put_fields(&w, r);
     return w.is_full ? -EMSGSIZE : w.at - into;

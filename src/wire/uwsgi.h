@@ -29,7 +29,8 @@ int uwsgi_put_var(char *into, size_t room_bytes, size_t *used, struct span name,
  * SERVER_PORT is ours, else 80 or 443.
  * `mount` is the prefix that becomes SCRIPT_NAME ("" for none; PATH_INFO is the rest); a path that
  * does not begin with it (as whole segments) is left whole and SCRIPT_NAME empty.
- * body_bytes: the length of the complete body.  The bytes used, or -EMSGSIZE. */
+ * body_bytes: the length of the body, -1: nobody knows it yet (then there is no CONTENT_LENGTH).
+ * The bytes used, or -EMSGSIZE. */
 ssize_t uwsgi_put_request(char *into, size_t room_bytes, const struct request *r, struct span mount,
                           int64_t body_bytes);
 

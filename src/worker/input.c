@@ -1,47 +1,54 @@
-/* input.c - wsgi.input over bytes of the slot, or over a file that the edge filled (PEP 3333,
- * "Input and Error Streams").
+/* input.c - wsgi.input over bytes of the slot, over a file that the edge filled, or over a pipe
+ * that it still fills (PEP 3333, "Input and Error Streams").
  *
- * The body is complete before the application sees any of it, so nothing here waits for a
- * client; the end of the body is the end of the file.  Bytes of the slot are read in place: they
- * stay until the request is over, and after that every call raises ValueError.  A file is read
- * by pread(), so that a descriptor shared with the edge is never moved.
+ * Bytes of the slot are read in place: they stay until the request is over, and after that every
+ * call raises ValueError.  A file is read by pread(), so that a descriptor shared with the edge is
+ * never moved.  Either is complete before the application sees any of it, and its end is the end of
+ * the file.
+ * A pipe brings what the client sends (option stream-request-body): reading waits for it, without
+ * the GIL, and when the client does not send all of it raises OSError: a body that was cut must not
+ * look whole.
  */
 #include "worker/worker.h"
 #include <errno.h>
 #include "base/sys.h"
 
-enum { INPUT_BUFFER_BYTES = 64 * 1024 };
+enum { INPUT_BUFFER_BYTES = 64 * 1024, INPUT_UNKNOWN_BYTES = 1024 * 1024 };
 
 struct input {
     PyObject_HEAD
     struct server *server;           /* owned */
     struct span ready;               /* not yet read: of the slot, or of `buffer` */
     int fd;                          /* -1: everything is in `ready` */
-    uint64_t at, end;                /* of the file: what comes after `ready` */
+    uint64_t at, end;                /* of the file: what comes after `ready`; INT64_MAX: of a stream
+                                      * whose end was not seen yet */
+    struct frame_thread *stream;     /* fd is a pipe; NULL otherwise */
     char *buffer;                    /* for lines of a file; NULL until the first */
-    unsigned readers;                /* threads inside pread() without the GIL */
+    unsigned readers;                /* threads inside a read without the GIL */
+    bool is_told;                    /* the edge knows that it is read */
     bool is_over;
 };
 
-void input_reuse(PyObject *self, struct span memory, int fd, uint64_t body_bytes)
+void input_reuse(PyObject *self, const struct input_from *from)
 {
     struct input *in = (struct input *)self;
-    in->ready = memory;
-    in->fd = fd;
+    in->ready = from->memory;
+    in->fd = from->fd;
     in->at = 0;
-    in->end = fd >= 0 ? body_bytes : 0;
-    in->is_over = false;
+    in->end = from->fd < 0 ? 0 : from->bytes < INT64_MAX ? from->bytes : INT64_MAX;
+    in->stream = from->stream;
+    in->is_told = in->is_over = false;
 }
 
-PyObject *input_new(struct server *s, struct span memory, int fd, uint64_t body_bytes)
+PyObject *input_new(struct server *s, const struct input_from *from)
 {
     struct input *in = (struct input *)PyType_GenericAlloc((PyTypeObject *)s->state->input_type, 0);
     if (!in) {
-        (void)sys_close(fd);
+        (void)sys_close(from->fd);
         return NULL;
     }
     in->server = (struct server *)Py_NewRef((PyObject *)s);
-    input_reuse((PyObject *)in, memory, fd, body_bytes);
+    input_reuse((PyObject *)in, from);
     return (PyObject *)in;
 }
 
@@ -61,6 +68,7 @@ void input_end(PyObject *self)
     in->is_over = true;
     in->ready = SPAN("");
     in->end = in->at;
+    in->stream = NULL;
     if (in->fd >= 0)
         close_file(in);
 }
@@ -152,12 +160,133 @@ static int read_file(struct input *in, char *into, size_t bytes)               /
     return done < bytes ? -1 : 0;
 }
 
+/* ---- a body that comes while it is read ------------------------------------------------------ */
+
+/* The pipe is at its end: 0 so is the body, or -1 raised. */
+static ssize_t end_of_stream(struct input *in)
+{
+    enum frame_body_end how = frame_body_end(in->stream);
+    if (how == FRAME_END_WHOLE && in->end == INT64_MAX) {
+        in->end = in->at;
+        return 0;
+    }
+    if (how == FRAME_END_LARGE)
+        PyErr_SetString(PyExc_OSError, "the request body is larger than body-limit");
+    else if (how == FRAME_END_LATE)
+        PyErr_SetString(PyExc_TimeoutError, "the client sent too little of its body within body-timeout");
+    else
+        PyErr_SetString(PyExc_ConnectionResetError, "the client left before it had sent all of its body");
+    return -1;
+}
+
+/* One read without the GIL.  Two threads at it would get the body in pieces of no known order. */
+static ssize_t wait_for_bytes(struct input *in, char *into, size_t bytes)      /* or -1 raised */
+{
+    int64_t began_us = sys_now_us();
+    int fd = in->fd;
+    ssize_t got;
+    if (in->readers > 0) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread is reading wsgi.input");
+        return -1;
+    }
+    in->readers++;
+    Py_BEGIN_ALLOW_THREADS
+    got = sys_read_once(fd, into, bytes);
+    Py_END_ALLOW_THREADS
+    in->readers--;
+    if (in->is_over) {
+        close_file(in);
+        return check(in);
+    }
+    in->stream->waited_us += sys_now_us() - began_us;
+    if (got == -EINTR && PyErr_CheckSignals() < 0)
+        return -1;
+    if (got < 0 && got != -EINTR) {
+        raise_error(got);
+        return -1;
+    }
+    return got;
+}
+
+/* At least one byte, at most `bytes`; 0 at the end of the body; or -1 raised. */
+static ssize_t read_stream(struct input *in, char *into, size_t bytes)
+{
+    ssize_t got = -EINTR;
+    if (in->end == in->at)
+        return 0;
+    if (!in->is_told)
+        frame_reads_body(in->stream);
+    in->is_told = true;
+    if (bytes > in->end - in->at)
+        bytes = (size_t)(in->end - in->at);
+    while (got == -EINTR)
+        got = wait_for_bytes(in, into, bytes);
+    if (got > 0)
+        in->at += (uint64_t)got;
+    return got == 0 ? end_of_stream(in) : got;
+}
+
+/* Until `bytes` are there, or the body ends: how many, or -1 raised. */
+static ssize_t read_stream_all(struct input *in, char *into, size_t bytes)
+{
+    size_t done = (size_t)take_ready(in, into, bytes);
+    ssize_t got = 1;
+    while (done < bytes && (got = read_stream(in, into + done, bytes - done)) > 0)
+        done += (size_t)got;
+    return got < 0 ? -1 : (ssize_t)done;
+}
+
+/* Where nobody knows how much comes, memory grows with what came. */
+static PyObject *read_unknown(struct input *in, uint64_t limit)
+{
+    struct buf all = { 0 };
+    PyObject *bytes = NULL;
+    ssize_t got = 1;
+    while (got > 0 && buf_len(&all) < limit) {
+        uint64_t left = limit - buf_len(&all);
+        size_t want = left < INPUT_BUFFER_BYTES ? (size_t)left : INPUT_BUFFER_BYTES;
+        if (buf_reserve(&all, want) < 0) {
+            PyErr_NoMemory();
+            got = -1;
+            break;
+        }
+        got = read_stream_all(in, buf_tail(&all), want);
+        if (got > 0)
+            buf_added(&all, (size_t)got);
+    }
+    if (got >= 0)
+        bytes = PyBytes_FromStringAndSize(buf_span(&all).at, (Py_ssize_t)buf_len(&all));
+    buf_done(&all);
+    return bytes;
+}
+
+static PyObject *read_stream_bytes(struct input *in, uint64_t limit, bool is_some)
+{
+    char *into;
+    Py_ssize_t len;
+    if (limit > INPUT_UNKNOWN_BYTES && in->end == INT64_MAX)
+        return read_unknown(in, limit);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)limit);
+    if (!bytes || PyBytes_AsStringAndSize(bytes, &into, &len) < 0)
+        return NULL;
+    ssize_t got = !is_some ? read_stream_all(in, into, (size_t)len)
+                           : in->ready.len > 0 ? take_ready(in, into, (size_t)len)
+                                               : read_stream(in, into, (size_t)len);
+    PyObject *part = got == len ? Py_NewRef(bytes) : got < 0 ? NULL : PyBytes_FromStringAndSize(into, got);
+    Py_DECREF(bytes);
+    return part;
+}
+
+/* ---- what the application calls -------------------------------------------------------------- */
+
 static PyObject *read_bytes(struct input *in, uint64_t limit)          /* limit <= left_bytes(in) */
 {
     char *into;
     Py_ssize_t len;
     if (limit == 0)
         return Py_NewRef(in->server->state->empty);
+    if (in->stream)
+        return read_stream_bytes(in, limit, false);
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)limit);
     if (!bytes || PyBytes_AsStringAndSize(bytes, &into, &len) < 0)
         return NULL;
@@ -176,8 +305,21 @@ static PyObject *input_read(PyObject *self, PyObject *const *args, Py_ssize_t na
     return read_bytes(in, limit);
 }
 
-/* Fills `ready` from the file; only called while it is empty and the file has more. */
-static int fill(struct input *in)                            /* 0, or -1 raised */
+/* What is there, waiting only while that is nothing; as io.BufferedIOBase.read1. */
+static PyObject *input_read1(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    struct input *in = (struct input *)self;
+    uint64_t limit;
+    if (check(in) < 0 || read_limit(in, args, nargs, &limit) < 0)
+        return NULL;
+    if (!in->stream || limit == 0)
+        return read_bytes(in, limit);
+    return read_stream_bytes(in, limit < INPUT_BUFFER_BYTES ? limit : INPUT_BUFFER_BYTES, true);
+}
+
+/* Fills `ready`; only called while it is empty and there may be more.  1, 0 at the end of a stream, or
+ * -1 raised. */
+static int fill(struct input *in)
 {
     uint64_t left = in->end - in->at;
     size_t bytes = left < INPUT_BUFFER_BYTES ? (size_t)left : INPUT_BUFFER_BYTES;
@@ -187,14 +329,17 @@ static int fill(struct input *in)                            /* 0, or -1 raised 
         PyErr_NoMemory();
         return -1;
     }
-    ssize_t got = sys_pread(in->fd, in->buffer, bytes, (off_t)in->at);
+    ssize_t got = in->stream ? read_stream(in, in->buffer, bytes)
+                             : sys_pread(in->fd, in->buffer, bytes, (off_t)in->at);
+    if (in->stream && got <= 0)
+        return (int)got;
     if (got <= 0) {
         raise_error(got);
         return -1;
     }
-    in->at += (uint64_t)got;
+    in->at += in->stream ? 0 : (uint64_t)got;
     in->ready = (struct span){ in->buffer, (size_t)got };
-    return 0;
+    return 1;
 }
 
 /* How much of `ready` belongs to this line; *is_whole when the line ends there. */
@@ -213,7 +358,7 @@ static PyObject *read_long_line(struct input *in, uint64_t limit)
     bool is_whole = false;
     int rc = 0;
     while (rc == 0 && !is_whole && limit > 0 && left_bytes(in) > 0) {
-        if (in->ready.len == 0 && fill(in) < 0)
+        if (in->ready.len == 0 && fill(in) <= 0)
             break;
         size_t part = line_part(in, limit, &is_whole);
         rc = buf_add(&line, (struct span){ in->ready.at, part });
@@ -247,17 +392,18 @@ static PyObject *input_readline(PyObject *self, PyObject *const *args, Py_ssize_
 static PyObject *input_readlines(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     struct input *in = (struct input *)self;
-    uint64_t hint, left;
+    uint64_t hint, taken = 0;
     if (check(in) < 0 || read_limit(in, args, nargs, &hint) < 0)
         return NULL;
-    left = left_bytes(in);
-    hint = hint == 0 ? left : hint;          /* as io.IOBase.readlines: 0 is no hint */
+    hint = hint == 0 ? UINT64_MAX : hint;    /* as io.IOBase.readlines: 0 is no hint */
     PyObject *lines = PyList_New(0);
-    while (lines && left_bytes(in) > 0 && left - left_bytes(in) < hint) {
+    while (lines && left_bytes(in) > 0 && taken < hint) {
         PyObject *line = read_line(in, left_bytes(in));
-        if (!line || PyList_Append(lines, line) < 0)
+        Py_ssize_t bytes = line ? PyBytes_Size(line) : 0;
+        if (!line || (bytes > 0 && PyList_Append(lines, line) < 0))
             Py_CLEAR(lines);
         Py_XDECREF(line);
+        taken += (uint64_t)bytes;
     }
     return lines;
 }
@@ -267,7 +413,10 @@ static PyObject *input_next(PyObject *self)
     struct input *in = (struct input *)self;
     if (check(in) < 0 || left_bytes(in) == 0)
         return NULL;
-    return read_line(in, left_bytes(in));
+    PyObject *line = read_line(in, left_bytes(in));
+    if (line && PyBytes_Size(line) == 0)
+        Py_CLEAR(line);              /* a stream ended */
+    return line;
 }
 
 static PyObject *input_iter(PyObject *self)
@@ -286,6 +435,7 @@ static PyObject *input_close(PyObject *self, PyObject *ignored)
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 static PyMethodDef methods[] = {
     { "read", FAST(input_read), "read([size]) -> bytes: at most size of them, all without it" },
+    { "read1", FAST(input_read1), "read1([size]) -> bytes: what is there, and at least one byte before the end" },
     { "readline", FAST(input_readline), "readline([size]) -> bytes: one line with its newline" },
     { "readlines", FAST(input_readlines), "readlines([hint]) -> list of lines" },
     { "close", input_close, METH_NOARGS, "does nothing: the body belongs to the server" },

@@ -171,7 +171,8 @@ static void handle_exception(struct thread *t, const char *what)
     struct exchange *x = (struct exchange *)t->exchange;
     note_exit(t);
     if (x && x->is_cancelled && PyErr_ExceptionMatches(PyExc_OSError))
-        PyErr_Clear();               /* our own, from write(): a client that hung up is no error */
+        PyErr_Clear();               /* our own, from write() or read(): a client that hung up is no
+                                      * error */
     else
         report_exception(t, what);
 }
@@ -195,6 +196,7 @@ static void call_close(struct thread *t, PyObject *result)
 
 static enum frame_result give_up(struct thread *t, struct exchange *x)
 {
+    x->is_cancelled |= frame_cancelled(&t->frame);        /* as when the client left amid its body */
     handle_exception(t, x->is_head_sent ? "exception within the response"
                                         : "exception in the application");
     if (x->is_cancelled)
@@ -209,21 +211,20 @@ static enum frame_result give_up(struct thread *t, struct exchange *x)
 
 static int make_input(struct thread *t)                      /* 0, or -1 raised */
 {
-    struct span memory = SPAN("");
-    uint64_t body_bytes = 0;
-    int fd = -1;
-    int kind = frame_body(&t->frame, &memory, &fd, &body_bytes);
+    struct input_from from = { .fd = -1 };
+    int kind = frame_body(&t->frame, &from.memory, &from.fd, &from.bytes);
     if (kind < 0) {
         errno = -kind;
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
+    from.stream = kind == FRAME_BODY_STREAM ? &t->frame : NULL;
     if (t->input && is_unshared(t->input)) {
-        input_reuse(t->input, memory, fd, body_bytes);
+        input_reuse(t->input, &from);
         return 0;
     }
     Py_XDECREF(t->input);
-    t->input = input_new(t->server, memory, fd, body_bytes);
+    t->input = input_new(t->server, &from);
     return t->input ? 0 : -1;
 }
 

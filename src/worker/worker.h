@@ -73,11 +73,16 @@ struct span environ_find(struct span block, struct span name);
 
 /* ---- input.c: wsgi.input --------------------------------------------------------------------- */
 
-/* Over memory that stays until input_end(), or over fd (then input's to close; memory is
- * empty).  New, or NULL raised (fd is closed). */
-PyObject *input_new(struct server *s, struct span memory, int fd, uint64_t body_bytes);
+struct input_from {                  /* a body as frame_body() gives it */
+    struct span memory;              /* all of it, until input_end(); else empty */
+    int fd;                          /* with empty memory: a file, or the pipe of `stream` */
+    uint64_t bytes;
+    struct frame_thread *stream;     /* it comes while it is read; NULL: it is complete */
+};
+/* fd is input's to close.  New, or NULL raised (fd is closed). */
+PyObject *input_new(struct server *s, const struct input_from *from);
 /* Another request for one that nobody else holds: as input_new, but cannot fail. */
-void input_reuse(PyObject *input, struct span memory, int fd, uint64_t body_bytes);
+void input_reuse(PyObject *input, const struct input_from *from);
 /* The request is over: reading raises ValueError from now on. */
 void input_end(PyObject *input);
 

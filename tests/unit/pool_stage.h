@@ -56,6 +56,7 @@ struct client {
     struct call call;
     struct request request;
     struct pool *pool;
+    unsigned readings;                /* how often it was told that its body is read */
     unsigned status, heads, ends;     /* ends: how often it was told that it is over */
     bool is_complete, is_failed, is_whole;
     int64_t body_bytes;               /* as the head said */
@@ -148,7 +149,12 @@ static inline void on_fail(struct call *call, enum call_failure why)
         c->at_end(c);
 }
 
-static const struct reply_to on_reply = { on_head, on_body, on_file, on_fail };
+static inline void on_reads_body(struct call *call)
+{
+    client_of(call)->readings++;
+}
+
+static const struct reply_to on_reply = { on_head, on_body, on_file, on_fail, on_reads_body };
 
 static inline void client_init(struct client *c, struct pool *p, const char *method,
                                const char *path)

@@ -40,7 +40,7 @@ static void on_cut(struct exchange *x)
     is_cut = true;
 }
 
-static const struct answer_out out = { on_head, on_body, on_file, NULL, on_cut, NULL };
+static const struct answer_out out = { on_head, on_body, on_file, NULL, on_cut, NULL, NULL };
 static const struct span hello[2] = { { "hello", 5 }, { NULL, 0 } };
 
 struct one {

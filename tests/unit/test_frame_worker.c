@@ -151,8 +151,9 @@ UNIT_TEST(a_broken_request_is_refused)
         { "inline beyond", FRAME_BODY_INLINE, 10, YARD_REQUEST_BYTES - 9, -EBADMSG },
         { "inline far beyond", FRAME_BODY_INLINE, 10, UINT64_MAX, -EBADMSG },
         { "variables beyond", FRAME_BODY_NONE, YARD_REQUEST_BYTES + 1, 0, -EBADMSG },
-        { "unknown kind", 3, 10, 0, -EBADMSG },
+        { "unknown kind", FRAME_BODY_STREAM + 1, 10, 0, -EBADMSG },
         { "no descriptor came", FRAME_BODY_FD, 10, 10, -ENOENT },
+        { "no pipe came", FRAME_BODY_STREAM, 10, 10, -ENOENT },
     };
     struct frame_site s;
     site_start(&s, 1, 1);

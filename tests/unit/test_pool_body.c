@@ -51,25 +51,25 @@ UNIT_TEST(bodies_come_inline_in_a_memfd_or_as_lent)
     stage_begin(&s, 1, 1, 1);
     int fd = file_of("lent");
 
-    post(&s, &c, (struct call_body){ SPAN("small"), -1, 5 });
+    post(&s, &c, (struct call_body){ .memory = SPAN("small"), .fd = -1, .bytes = 5 });
     has_request_body(&s, 0, FRAME_BODY_INLINE, "small", 5);
     answers(&s, 0, "");
     turn(&s);
     has_answer(&c, "");
 
-    post(&s, &c, (struct call_body){ { large, LARGE }, -1, LARGE });
+    post(&s, &c, (struct call_body){ .memory = { large, LARGE }, .fd = -1, .bytes = LARGE });
     has_request_body(&s, 0, FRAME_BODY_FD, large, LARGE);
     answers(&s, 0, "");
     turn(&s);
     has_answer(&c, "");
 
-    post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
+    post(&s, &c, (struct call_body){ .memory = { NULL, 0 }, .fd = fd, .bytes = 4 });
     has_request_body(&s, 0, FRAME_BODY_FD, "lent", 4);
     answers(&s, 0, "");
     turn(&s);
     has_answer(&c, "");
 
-    post(&s, &c, (struct call_body){ { NULL, 0 }, 0, 0 });       /* all-zero: none */
+    post(&s, &c, (struct call_body){ .memory = { NULL, 0 }, .fd = 0, .bytes = 0 });       /* all-zero: none */
     has_request_body(&s, 0, FRAME_BODY_NONE, "", 0);
     answers(&s, 0, "");
     turn(&s);
@@ -85,7 +85,7 @@ UNIT_TEST(a_body_goes_elsewhere_when_the_offer_does)
     struct client c;
     stage_begin(&s, 1, 2, 1);
     int fd = file_of("lent");
-    post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
+    post(&s, &c, (struct call_body){ .memory = { NULL, 0 }, .fd = fd, .bytes = 4 });
     clock_ahead_us += 3000;
     turn(&s);                         /* withdrawn from 1, whose passing socket has it too */
     has_request_body(&s, 0, FRAME_BODY_FD, "lent", 4);
@@ -101,7 +101,7 @@ UNIT_TEST(a_body_goes_elsewhere_when_the_offer_does)
 static void fill_passing(struct stage *s, unsigned worker, struct client *c, unsigned count, int fd)
 {
     for (unsigned i = 0; i < count; i++) {
-        post(s, &c[i], (struct call_body){ { NULL, 0 }, fd, 4 });
+        post(s, &c[i], (struct call_body){ .memory = { NULL, 0 }, .fd = fd, .bytes = 4 });
         if (pool_stats(s->pool).queued > 0)
             return;                   /* stays in the queue: the socket is full */
         pool_cancel(s->pool, &c[i].call);
@@ -145,7 +145,7 @@ UNIT_TEST(a_worker_whose_ends_are_closed_costs_nothing)
     int fd = file_of("lent");
     (void)sys_close(s.first->workers[1].frame.passing_fds[0]);     /* died; nobody said so yet */
     s.first->workers[1].frame.passing_fds[0] = -1;
-    post(&s, &c, (struct call_body){ { NULL, 0 }, fd, 4 });
+    post(&s, &c, (struct call_body){ .memory = { NULL, 0 }, .fd = fd, .bytes = 4 });
     has_request_body(&s, 0, FRAME_BODY_FD, "lent", 4);
     answers(&s, 0, "");
     turn(&s);
