@@ -96,7 +96,6 @@ struct h1_exchange {                  /* spare ones keep the first block of thei
     struct h1_answer spelled;
     struct buf out;                   /* head and body bytes not yet sent */
     struct spill spill;               /* what did not fit: comes after `out` */
-    uint64_t spill_sent_bytes, spill_freed_bytes;     /* freed: given back to the disk */
     struct file *file;                /* what is sent last: a cached file, or a descriptor of its own */
     int file_fd;                      /* -1: none */
     uint64_t file_at, file_left_bytes;

@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "edge/edge_private.h"
+#include "edge/store.h"
 #include "serve/files.h"
 
 enum {
     CHUNK_OVERHEAD = 32,
-    FREED_AT_ONCE_BYTES = 4 * 1024 * 1024,
     COPIED_BYTES_MAX = 24 * 1024,     /* of a file: the kernel's way to hand over pages is shorter from here on */
 };
 
@@ -48,9 +48,7 @@ bool h1_has_unsent(const struct h1_exchange *hx)
 
 uint64_t h1_unsent_bytes(const struct h1_exchange *hx)
 {
-    uint64_t bytes = buf_len(&hx->out) + hx->file_left_bytes;
-    if (hx->spill.job)
-        bytes += hx->spill.written_bytes + hx->spill.filled_bytes - hx->spill_sent_bytes;
+    uint64_t bytes = buf_len(&hx->out) + spill_left_bytes(&hx->spill) + hx->file_left_bytes;
     for (size_t i = 0; i < hx->pieces_left; i++)
         bytes += hx->pieces[i].before.len + hx->pieces[i].bytes;
     return bytes;
@@ -161,20 +159,11 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2])
     const struct conf *conf = hx->conn->base.edge->conf;
     struct piece p;
     size_t room_bytes, offered = runs[0].len + runs[1].len;
-    if (conf->response_spool_bytes == 0)
+    if (!hx->spill.job && !store_open_spill(hx->conn->base.edge, &hx->spill, spill_woke))
         return 0;
-    if (!hx->spill.job) {
-        int rc = body_pool_spill(&hx->conn->base.edge->bodies, &hx->spill, spill_woke);
-        hx->spill_sent_bytes = hx->spill_freed_bytes = 0;
-        if (rc < 0) {
-            log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",
-                     hx->conn->base.edge->bodies.folder, -rc);
-            return 0;
-        }
-    }
     char *room = spill_room(&hx->spill, &room_bytes);
-    uint64_t held = hx->spill.written_bytes - hx->spill_sent_bytes;
-    if (!room || room_bytes <= CHUNK_OVERHEAD || held >= (uint64_t)conf->response_spool_bytes) {
+    if (!room || room_bytes <= CHUNK_OVERHEAD ||
+        spill_ready_bytes(&hx->spill) >= (uint64_t)conf->response_spool_bytes) {
         (void)spill_flush(&hx->spill);
         return 0;
     }
@@ -233,9 +222,8 @@ static ssize_t take_all(struct h1_exchange *hx, const struct span given[2], bool
 bool h1_takes_more(const struct h1_exchange *hx)
 {
     const struct conf *conf = hx->conn->base.edge->conf;
-    uint64_t held_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
     if (hx->spill.job)
-        return !hx->spill.is_writing && hx->spill.error == 0 && held_bytes < (uint64_t)conf->response_spool_bytes;
+        return spill_takes_more(&hx->spill, (uint64_t)conf->response_spool_bytes);
     return buf_len(&hx->out) < (size_t)conf->response_memory_bytes / 2;
 }
 
@@ -318,29 +306,18 @@ static ssize_t send_memory(struct h1_conn *c, struct h1_exchange *hx)
     return sent;
 }
 
-/* A file that only grows would hold all of an endless response; where holes cannot be punched it does.  Whole pages
- * only: those under way in the socket keep their bytes, but part of one would be zeroed in place. */
-static void free_sent(struct h1_exchange *hx)
-{
-    uint64_t from = hx->spill_freed_bytes, to = hx->spill_sent_bytes - hx->spill_sent_bytes % FREED_AT_ONCE_BYTES;
-    if (to > from)
-        (void)sys_fallocate_punch(spill_fd(&hx->spill), (off_t)from, (off_t)(to - from));
-    hx->spill_freed_bytes = to;
-}
-
 static ssize_t send_spill(struct h1_conn *c, struct h1_exchange *hx)
 {
-    uint64_t left_bytes = hx->spill.written_bytes - hx->spill_sent_bytes;
-    if (left_bytes == 0) {
-        int rc = spill_flush(&hx->spill);
-        if (rc == 0 && hx->spill.written_bytes == hx->spill_sent_bytes)      /* it may write at once */
-            spill_close(&hx->spill);
+    struct spill *s = &hx->spill;
+    if (spill_ready_bytes(s) == 0) {
+        int rc = spill_flush(s);
+        if (rc == 0 && spill_ready_bytes(s) == 0)            /* it may write at once */
+            spill_close(s);
         return rc == -EAGAIN ? 0 : rc;
     }
-    ssize_t sent = conn_sendfile(&c->base, SPAN(""), spill_fd(&hx->spill), hx->spill_sent_bytes, left_bytes);
+    ssize_t sent = conn_sendfile(&c->base, SPAN(""), spill_fd(s), s->read_bytes, spill_ready_bytes(s));
     if (sent > 0)
-        hx->spill_sent_bytes += (uint64_t)sent;
-    free_sent(hx);
+        spill_was_read(s, (size_t)sent);
     return sent;
 }
 

@@ -8,6 +8,8 @@
 #include "base/span.h"
 #include "base/sys.h"
 
+enum { FREED_AT_ONCE_BYTES = 4 * 1024 * 1024 };
+
 struct spill_job {
     struct helper_job job;
     struct helpers *helpers;
@@ -130,4 +132,24 @@ int spill_flush(struct spill *s)
     if (s->error == 0 && !s->is_writing && s->filled_bytes > 0)
         submit(s);
     return s->error < 0 ? s->error : s->is_writing ? -EAGAIN : 0;
+}
+
+uint64_t spill_left_bytes(const struct spill *s)
+{
+    return s->job ? spill_ready_bytes(s) + s->filled_bytes : 0;
+}
+
+/* Whole pages only: those under way in a socket keep their bytes, but part of one would be zeroed in place. */
+void spill_was_read(struct spill *s, size_t bytes)
+{
+    s->read_bytes += bytes;
+    uint64_t to = s->read_bytes - s->read_bytes % FREED_AT_ONCE_BYTES;
+    if (to > s->freed_bytes)
+        (void)sys_fallocate_punch(s->job->fd, (off_t)s->freed_bytes, (off_t)(to - s->freed_bytes));
+    s->freed_bytes = to;
+}
+
+bool spill_takes_more(const struct spill *s, uint64_t most_bytes)
+{
+    return !s->is_writing && s->error == 0 && spill_ready_bytes(s) < most_bytes;
 }

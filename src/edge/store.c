@@ -6,7 +6,7 @@
 #include "edge/edge_private.h"
 #include "serve/files.h"
 
-enum { FREED_AT_ONCE_BYTES = 4 * 1024 * 1024, KEPT_MEMORY_BYTES = 16 * 1024 };
+enum { KEPT_MEMORY_BYTES = 16 * 1024 };
 
 void store_done(struct store *s, struct files *files)
 {
@@ -25,14 +25,15 @@ void store_done(struct store *s, struct files *files)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-static int open_spill(struct store *s, struct edge *e, void (*wake)(struct spill *s))
+bool store_open_spill(struct edge *e, struct spill *spill, void (*wake)(struct spill *s))
 {
-    int rc = spill_open(&s->spill, e->helpers, e->bodies.folder, wake);
-    s->spill_read_bytes = s->spill_freed_bytes = 0;
+    if (e->conf->response_spool_bytes == 0)
+        return false;
+    int rc = body_pool_spill(&e->bodies, spill, wake);
     if (rc < 0)
         log_warn("no spool file: the worker waits for its client", "folder=%s error=%d",
                  e->bodies.folder, -rc);
-    return rc;
+    return rc == 0;
 }
 
 static size_t copy_runs(char *into, size_t room_bytes, const struct span runs[2])
@@ -51,11 +52,10 @@ static size_t spill_some(struct store *s, struct edge *e, const struct span runs
                          void (*wake)(struct spill *s))
 {
     size_t room_bytes;
-    if (e->conf->response_spool_bytes == 0 || (!s->spill.job && open_spill(s, e, wake) < 0))
+    if (!s->spill.job && !store_open_spill(e, &s->spill, wake))
         return 0;
     char *room = spill_room(&s->spill, &room_bytes);
-    uint64_t held_bytes = s->spill.written_bytes - s->spill_read_bytes;
-    if (!room || held_bytes >= (uint64_t)e->conf->response_spool_bytes)
+    if (!room || spill_ready_bytes(&s->spill) >= (uint64_t)e->conf->response_spool_bytes)
         return 0;
     size_t put = copy_runs(room, room_bytes, runs);
     spill_filled(&s->spill, put);
@@ -113,21 +113,12 @@ void store_put_pieces(struct store *s, struct file *file, int fd, const struct f
 
 bool store_takes_more(const struct store *s, const struct edge *e)
 {
-    uint64_t held_bytes = s->spill.written_bytes - s->spill_read_bytes;
     if (s->spill.job)
-        return !s->spill.is_writing && s->spill.error == 0 &&
-               held_bytes < (uint64_t)e->conf->response_spool_bytes;
+        return spill_takes_more(&s->spill, (uint64_t)e->conf->response_spool_bytes);
     return buf_len(&s->memory) < (size_t)e->conf->response_memory_bytes / 2;
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
-
-static uint64_t spilled_bytes(const struct store *s)
-{
-    if (!s->spill.job)
-        return 0;
-    return s->spill.written_bytes + s->spill.filled_bytes - s->spill_read_bytes;
-}
 
 /* Of the file, or of its pieces. */
 static uint64_t file_bytes(const struct store *s)
@@ -140,23 +131,19 @@ static uint64_t file_bytes(const struct store *s)
 
 uint64_t store_bytes(const struct store *s)
 {
-    return buf_len(&s->memory) + spilled_bytes(s) + file_bytes(s);
+    return buf_len(&s->memory) + spill_left_bytes(&s->spill) + file_bytes(s);
 }
 
 int64_t store_ready(struct store *s)
 {
-    uint64_t written_bytes = 0;
-    if (s->spill.job) {
-        written_bytes = s->spill.written_bytes - s->spill_read_bytes;
-        if (written_bytes == 0) {
-            int rc = spill_flush(&s->spill);
-            if (rc < 0 && rc != -EAGAIN)
-                return rc;
-            written_bytes = s->spill.written_bytes - s->spill_read_bytes;
-        }
+    if (s->spill.job && spill_ready_bytes(&s->spill) == 0) {
+        int rc = spill_flush(&s->spill);
+        if (rc < 0 && rc != -EAGAIN)
+            return rc;
     }
-    bool is_file_next = spilled_bytes(s) == written_bytes;
-    return (int64_t)(buf_len(&s->memory) + written_bytes + (is_file_next ? file_bytes(s) : 0));
+    uint64_t spilled_bytes = s->spill.job ? spill_ready_bytes(&s->spill) : 0;
+    bool is_file_next = spill_left_bytes(&s->spill) == spilled_bytes;
+    return (int64_t)(buf_len(&s->memory) + spilled_bytes + (is_file_next ? file_bytes(s) : 0));
 }
 
 static int read_at(int fd, char *into, size_t bytes, uint64_t at)
@@ -172,25 +159,13 @@ static int read_at(int fd, char *into, size_t bytes, uint64_t at)
     return 0;
 }
 
-/* A spill that only grows would hold all of an endless response; where holes cannot be punched it
- * does. */
-static void free_read(struct store *s)
-{
-    uint64_t from = s->spill_freed_bytes;
-    uint64_t to = s->spill_read_bytes - s->spill_read_bytes % FREED_AT_ONCE_BYTES;
-    if (to > from)
-        (void)sys_fallocate_punch(spill_fd(&s->spill), (off_t)from, (off_t)(to - from));
-    s->spill_freed_bytes = to;
-}
-
 static int read_spill(struct store *s, char *into, size_t bytes)
 {
-    int rc = read_at(spill_fd(&s->spill), into, bytes, s->spill_read_bytes);
+    int rc = read_at(spill_fd(&s->spill), into, bytes, s->spill.read_bytes);
     if (rc < 0)
         return rc;
-    s->spill_read_bytes += bytes;
-    free_read(s);
-    if (spilled_bytes(s) == 0 && !s->spill.is_writing)
+    spill_was_read(&s->spill, bytes);
+    if (spill_left_bytes(&s->spill) == 0 && !s->spill.is_writing)
         spill_close(&s->spill);
     return 0;
 }
@@ -251,7 +226,7 @@ int store_read(struct store *s, char *into, size_t bytes)
     buf_take(&s->memory, of_memory);
     size_t of_spill = 0, rest = bytes - of_memory;
     if (s->spill.job) {
-        of_spill = least(rest, s->spill.written_bytes - s->spill_read_bytes);
+        of_spill = least(rest, spill_ready_bytes(&s->spill));
         int rc = of_spill > 0 ? read_spill(s, into + of_memory, of_spill) : 0;
         if (rc < 0)
             return rc;

@@ -18,7 +18,6 @@ struct file_piece;
 struct store {
     struct buf memory;
     struct spill spill;               /* its job is NULL while there is none */
-    uint64_t spill_read_bytes, spill_freed_bytes;        /* freed: given back to the disk */
     struct file *file;                /* a cached file; NULL: fd is our own */
     int fd;                           /* -1: none */
     uint64_t file_at, file_left_bytes;
@@ -45,3 +44,6 @@ int64_t store_ready(struct store *s);
 /* Exactly `bytes`, at most what store_ready() said: 0, or -EIO (the file became shorter), -errno. */
 int store_read(struct store *s, char *into, size_t bytes);
 bool store_takes_more(const struct store *s, const struct edge *e);      /* after it was full */
+
+/* For a response, whoever sends it.  False: none is wished, or there is no file, which is logged. */
+bool store_open_spill(struct edge *e, struct spill *spill, void (*wake)(struct spill *s));
