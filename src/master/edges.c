@@ -1,7 +1,8 @@
-/* edges.c - starts edges, sends in order, reads what they say.
+/* edges.c - starts edges, reads what they say, lets one take over from another.
  *
  * Woken  by the channel (readable, writable again), by the end of the process, by the timer.
- * Not    what a message means for a generation or a worker: generation.c, workers.c.
+ * Not    what they are told (edges_tell.c) and how that waits (edge_post.c); what a message means for a
+ *        generation or a worker: generation.c, workers.c.
  */
 #include "master/edges.h"
 #include <errno.h>
@@ -9,296 +10,16 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "link/board.h"
+#include "master/edge_post.h"
 #include "master/generation.h"
-#include "master/routes.h"
 #include "master/site.h"
 #include "master/spawn.h"
 #include "master/supervise.h"
 #include "master/workers.h"
 
-enum { POSTS_MAX = 16384, RETRY_MS = 10, MESSAGES_A_TURN = 64, EXIT_LIMIT_MS = 5000,
-       LEAVE_SPARE_MS = 1000 };
+enum { MESSAGES_A_TURN = 64, EXIT_LIMIT_MS = 5000, LEAVE_SPARE_MS = 1000 };
 
-struct post {                     /* a message that waits */
-    struct list node;
-    struct channel_msg msg;
-    size_t text_bytes, fds_count;
-    int fds[SYS_FDS_MAX];
-    char text[];
-};
-
-/* ---- sending ---- */
-
-static void post_free(struct edge_place *e, struct post *p)
-{
-    list_remove(&p->node);
-    for (size_t i = 0; i < p->fds_count; i++)
-        (void)sys_close(p->fds[i]);
-    sys_free(p);
-    e->posts--;
-}
-
-static void forget_posts(struct edge_place *e)
-{
-    while (!list_empty(&e->outbox))
-        post_free(e, container_of(e->outbox.next, struct post, node));
-}
-
-static int keep(struct edge_place *e, const struct channel_msg *msg, struct span text,
-                const int *fds, size_t fds_count)
-{
-    struct post *p = e->posts < POSTS_MAX ? sys_malloc(sizeof *p + text.len) : NULL;
-    if (!p)
-        return -ENOMEM;
-    p->msg = *msg;
-    p->text_bytes = text.len;
-    p->fds_count = 0;
-    if (text.len > 0)
-        memcpy(p->text, text.at, text.len);
-    list_add_before(&e->outbox, &p->node);
-    e->posts++;
-    for (size_t i = 0; i < fds_count; i++) {
-        int fd = sys_dup_cloexec(fds[i]);
-        if (fd < 0) {
-            post_free(e, p);
-            return fd;
-        }
-        p->fds[p->fds_count++] = fd;
-    }
-    return 0;
-}
-
-/* ETOOMANYREFS: too many descriptors are under way; no event says when that is over. */
-static bool is_later(int rc)
-{
-    return rc == -EAGAIN || rc == -ENOBUFS || rc == -ETOOMANYREFS;
-}
-
-static void wait_to_send(struct edge_place *e, int rc)
-{
-    if (rc == -EAGAIN)
-        e->watch.ready &= ~(unsigned)LOOP_WRITE;
-    else
-        (void)timer_set(e->master->loop, &e->timer, RETRY_MS);
-}
-
-static void post(struct edge_place *e, struct channel_msg msg, struct span text, const int *fds,
-                 size_t fds_count)
-{
-    if (e->channel_fd < 0)
-        return;
-    msg.edge = e->index;
-    msg.text_bytes = (uint32_t)text.len;
-    bool has_queue = !list_empty(&e->outbox);
-    int rc = has_queue ? -EAGAIN : channel_send(e->channel_fd, &msg, text, fds, fds_count);
-    if (is_later(rc)) {
-        if (!has_queue)
-            wait_to_send(e, rc);
-        rc = keep(e, &msg, text, fds, fds_count);
-    }
-    if (rc == 0)
-        return;
-    if (rc != -EPIPE && rc != -ECONNRESET)       /* those two: it ended by itself */
-        log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, msg.kind, -rc);
-    child_signal(&e->child, SIGKILL); /* it would miss a message; the next one is told everything */
-}
-
-static void flush(struct edge_place *e)
-{
-    while (!list_empty(&e->outbox)) {
-        struct post *p = container_of(e->outbox.next, struct post, node);
-        int rc = channel_send(e->channel_fd, &p->msg, (struct span){ p->text, p->text_bytes },
-                              p->fds, p->fds_count);
-        if (is_later(rc)) {
-            wait_to_send(e, rc);
-            return;
-        }
-        post_free(e, p);
-        if (rc < 0)
-            child_signal(&e->child, SIGKILL);
-    }
-}
-
-static void post_plain(struct edge_place *e, enum channel_kind kind)
-{
-    post(e, (struct channel_msg){ .kind = kind }, SPAN(""), NULL, 0);
-}
-
-static void post_about(struct edge_place *e, enum channel_kind kind, const struct generation *g)
-{
-    post(e, (struct channel_msg){ .kind = kind, .site = g->site->id, .generation = g->number }, SPAN(""), NULL, 0);
-}
-
-static void cannot_tell(struct edge_place *e, enum channel_kind kind, int error)
-{
-    log_error("edge cannot be told", "edge=%u kind=%u error=%d", e->index, kind, -error);
-    child_signal(&e->child, SIGKILL);
-}
-
-/* generation 0: at once, else from the switch to it on.  annex_fd: -1 for none. */
-static void post_site(struct edge_place *e, const struct site *s, const struct conf *conf, int annex_fd,
-                      uint32_t generation)
-{
-    uint32_t claim = s->current && conf == site_conf(s) ? s->current->number : 0;
-    const int fds[2] = { master_site_fd(conf), annex_fd };
-    if (fds[0] < 0) {
-        cannot_tell(e, CHANNEL_SITE, fds[0]);
-        return;
-    }
-    post(e, (struct channel_msg){ .kind = CHANNEL_SITE, .site = s->id, .generation = generation, .a = claim },
-         SPAN(""), fds, annex_fd >= 0 ? 2 : 1);
-    (void)sys_close(fds[0]);
-}
-
-static void post_options(struct edge_place *e, const struct generation *g, uint32_t generation)
-{
-    post_site(e, g->site, generation_start(g)->conf, g->annex_fd, generation);
-}
-
-static bool knows(const struct edge_place *e, const struct generation *g)
-{
-    return (g->known >> e->index & 1) != 0;
-}
-
-/* An edge that misses it would send every static file to the application. */
-static void post_files(struct edge_place *e, const struct generation *g)
-{
-    struct routes_files files;
-    int rc = routes_open(g->text, &g->user, &files);
-    if (rc < 0) {
-        cannot_tell(e, CHANNEL_FILES, rc);
-        return;
-    }
-    post(e, (struct channel_msg){ .kind = CHANNEL_FILES, .site = g->site->id, .generation = g->number,
-                                  .a = files.readable },
-         span_of(files.text), files.fds, files.count);
-    routes_close(&files);
-}
-
-static void post_generation(struct edge_place *e, struct generation *g)
-{
-    g->known |= 1u << e->index;
-    post_options(e, g, g->site->current ? g->number : 0);      /* the first one: at once, nobody was served yet */
-    post_files(e, g);
-    int fds[1 + YARD_EDGES_MAX] = { g->yard_fd };
-    memcpy(fds + 1, g->bells, e->master->edges.count * sizeof g->bells[0]);
-    post(e, (struct channel_msg){ .kind = CHANNEL_GENERATION, .site = g->site->id, .generation = g->number },
-         SPAN(""), fds, 1 + e->master->edges.count);
-}
-
-static void post_worker(struct edge_place *e, const struct worker *w)
-{
-    int fds[2] = { w->intake_fd, w->passing_fds[e->index] };
-    struct channel_msg msg = { .kind = CHANNEL_WORKER,
-                               .site = w->generation->site->id,
-                               .generation = w->generation->number,
-                               .worker = w->index,
-                               .pid = w->child.pid };
-    post(e, msg, SPAN(""), fds, 2);
-}
-
-void edges_tell(struct edges *all, enum channel_kind kind, const struct generation *g)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        if (!g)
-            post_plain(&all->places[i], kind);
-        else if (knows(&all->places[i], g))
-            post_about(&all->places[i], kind, g);
-}
-
-void edges_tell_site(struct edges *all, const struct site *s)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        if (all->places[i].channel_fd >= 0)
-            post_site(&all->places[i], s, site_conf(s), -1, 0);
-}
-
-static void tell_of_site(struct edges *all, enum channel_kind kind, const struct site *s)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        post(&all->places[i], (struct channel_msg){ .kind = kind, .site = s->id }, SPAN(""), NULL, 0);
-}
-
-void edges_tell_site_down(struct edges *all, const struct site *s)
-{
-    tell_of_site(all, CHANNEL_SITE_DOWN, s);
-}
-
-void edges_tell_site_gone(struct edges *all, const struct site *s)
-{
-    tell_of_site(all, CHANNEL_SITE_GONE, s);
-}
-
-static void post_changed(struct edge_place *e, const struct generation *g)
-{
-    post(e, (struct channel_msg){ .kind = CHANNEL_CHANGED, .site = g->site->id, .generation = g->number,
-                                  .a = g->looks },
-         SPAN(""), NULL, 0);
-}
-
-void edges_tell_changed(struct edges *all, const struct generation *g)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        if (knows(&all->places[i], g))
-            post_changed(&all->places[i], g);
-}
-
-void edges_tell_options(struct edges *all, const struct generation *g)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        if (knows(&all->places[i], g))
-            post_options(&all->places[i], g, 0);
-}
-
-void edges_tell_generation(struct edges *all, struct generation *g)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        if (all->places[i].channel_fd >= 0)        /* else it is told everything when it starts */
-            post_generation(&all->places[i], g);
-}
-
-void edges_tell_worker(struct edges *all, const struct worker *w)
-{
-    for (unsigned i = 0; i < all->count; i++)
-        if (knows(&all->places[i], w->generation))
-            post_worker(&all->places[i], w);
-}
-
-void edges_tell_about(struct edges *all, enum channel_kind kind, const struct worker *w, int status)
-{
-    struct channel_msg msg = { .kind = kind,
-                               .site = w->generation->site->id,
-                               .generation = w->generation->number,
-                               .worker = w->index,
-                               .pid = w->pid,
-                               .a = (uint64_t)(unsigned)status };
-    for (unsigned i = 0; i < all->count; i++)
-        if (knows(&all->places[i], w->generation))
-            post(&all->places[i], msg, SPAN(""), NULL, 0);
-}
-
-static void post_maintenance(struct edge_place *e, const struct site *s)
-{
-    char *text = maintenance_say(&s->maintenance);
-    if (text)
-        post(e, (struct channel_msg){ .kind = CHANNEL_MAINTENANCE, .site = s->id }, span_of(text), NULL, 0);
-    else
-        cannot_tell(e, CHANNEL_MAINTENANCE, -ENOMEM);
-    sys_free(text);
-}
-
-void edges_tell_maintenance(struct edges *all, const struct site *s)
-{
-    for (unsigned i = 0; i < all->count && !s->is_gone; i++)
-        post_maintenance(&all->places[i], s);
-}
-
-void edges_tell_certificates(struct edges *all)
-{
-    const struct channel_msg msg = { .kind = CHANNEL_CERTIFICATES };
-    for (unsigned i = 0; i < all->count; i++)
-        post(&all->places[i], msg, SPAN(""), &all->places[i].master->certificates.fd, 1);
-}
+/* ---- hearing ---- */
 
 void edges_ask(struct edges *all)
 {
@@ -307,7 +28,7 @@ void edges_ask(struct edges *all)
         if (e->channel_fd < 0 || e->is_asked)
             continue;
         e->is_asked = true;
-        post_plain(e, CHANNEL_REPORT);
+        edge_post_plain(e, CHANNEL_REPORT);
     }
 }
 
@@ -318,8 +39,6 @@ bool edges_have_answered(const struct edges *all)
             return false;
     return true;
 }
-
-/* ---- hearing ---- */
 
 static void leave(struct edge_place *e);
 static void renew(struct edge_place *e);
@@ -388,7 +107,7 @@ static void hang_up(struct edge_place *e)
     loop_unwatch(&e->watch);
     (void)sys_close(e->channel_fd);
     e->channel_fd = -1;
-    forget_posts(e);
+    edge_post_forget(e);
     e->is_asked = false;
     timer_off(e->master->loop, &e->timer);
     if (child_runs(&e->child))
@@ -417,7 +136,7 @@ static void run(struct watch *watch)
 {
     struct edge_place *e = container_of(watch, struct edge_place, watch);
     if (watch->ready & LOOP_WRITE)
-        flush(e);
+        edge_post_flush(e);
     for (unsigned i = 0; i < MESSAGES_A_TURN && (watch->ready & LOOP_READ); i++) {
         int rc = hear_one(e);
         if (rc < 0) {
@@ -437,62 +156,6 @@ static void run(struct watch *watch)
 
 static int start(struct edge_place *e);
 static void start_later(struct edge_place *e, int64_t lived_ms);
-
-/* Before it lets anybody in. */
-static void tell_who(struct edge_place *e)
-{
-    struct master *m = e->master;
-    const int fds[2] = { m->edges.board_fd, m->certificates.fd };
-    struct channel_msg welcome = { .kind = CHANNEL_WELCOME, .a = m->edges.count,
-                                   .b = edge_user_word(&m->edge_user) };
-    for (struct list *s = m->sites.next; s != &m->sites; s = s->next)
-        welcome.site += !container_of(s, struct site, node)->is_gone;
-    post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
-    for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
-        const struct site *site = container_of(s, struct site, node);
-        if (site->is_gone)
-            continue;
-        if (site->current)
-            post_options(e, site->current, 0);
-        else
-            post_site(e, site, site->conf, -1, 0);
-    }
-}
-
-static void tell_generations(struct edge_place *e, struct site *site)
-{
-    for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
-        struct generation *g = container_of(n, struct generation, node);
-        if (!generation_is_live(g))
-            continue;
-        post_generation(e, g);
-        for (unsigned i = 0; i < g->workers_count; i++)
-            if (g->workers[i].state == WORKER_READY)
-                post_worker(e, &g->workers[i]);
-        if (generation_is_wanted(g))
-            post_about(e, CHANNEL_SWITCH, g);
-        if (generation_is_wanted(g) && g->looks > 0)
-            post_changed(e, g);
-    }
-}
-
-static void tell_everything(struct edge_place *e)
-{
-    struct master *m = e->master;
-    tell_who(e);
-    for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
-        struct site *site = container_of(s, struct site, node);
-        if (!site->is_gone && site_is_down(site))
-            post(e, (struct channel_msg){ .kind = CHANNEL_SITE_DOWN, .site = site->id }, SPAN(""), NULL, 0);
-        if (!site->is_gone && site->maintenance.since_s != 0)
-            post_maintenance(e, site);
-        tell_generations(e, site);
-    }
-    if (e->heir_of) {                             /* with its answer it takes over */
-        e->is_asked = true;
-        post_plain(e, CHANNEL_REPORT);
-    }
-}
 
 static int spawn_edge(struct edge_place *e, int conf_fd, int channel_fd)
 {
@@ -540,7 +203,7 @@ static int start(struct edge_place *e)
     int rc = open_channel(e, conf_fd);
     (void)sys_close(conf_fd);
     if (rc == 0)
-        tell_everything(e);
+        edges_tell_everything(e);
     return rc;
 }
 
@@ -558,7 +221,7 @@ static void time_up(struct timer *t)
 {
     struct edge_place *e = container_of(t, struct edge_place, timer);
     if (e->channel_fd >= 0) {
-        flush(e);
+        edge_post_flush(e);
     } else if (child_runs(&e->child)) {
         child_signal(&e->child, SIGKILL);        /* closed its channel, but does not end */
     } else if (e->master->phase == MASTER_SERVING) {
@@ -590,10 +253,10 @@ static void switch_again(struct edge_place *e)
         struct site *site = container_of(s, struct site, node);
         for (struct list *n = site->generations.next; n != &site->generations; n = n->next) {
             struct generation *g = container_of(n, struct generation, node);
-            if (g->state != GENERATION_SWITCHING || !knows(e, g))
+            if (g->state != GENERATION_SWITCHING || !generation_is_known(g, e->index))
                 continue;
             g->switched &= ~(1u << e->index);
-            post_about(e, CHANNEL_SWITCH, g);
+            edge_post_about(e, CHANNEL_SWITCH, g);
         }
     }
 }
@@ -606,7 +269,7 @@ static void leave(struct edge_place *e)
     e->is_leaving = true;
     e->wants_renewal = false;
     (void)timer_set(e->master->loop, &e->leave, c->drain_timeout_ms + c->drain_idle_ms + LEAVE_SPARE_MS);
-    post(e, (struct channel_msg){ .kind = CHANNEL_DRAIN, .a = 1 }, SPAN(""), NULL, 0);
+    edge_post(e, (struct channel_msg){ .kind = CHANNEL_DRAIN, .a = 1 }, SPAN(""), NULL, 0);
     switch_again(e);
 }
 

@@ -5,8 +5,7 @@
  * drains and leaves its place spare.  The listening sockets are ours, so no connection is refused meanwhile.
  *
  * A new edge is told everything anew: WELCOME, each live generation with its ready workers, SWITCH.
- * Messages keep their order; what an edge does not take at once waits here with duplicates of its
- * descriptors, so the master never waits for an edge.
+ * Messages keep their order (master/edge_post.h).
  */
 #pragma once
 #include "link/channel.h"
@@ -18,7 +17,6 @@
 struct master;
 struct site;
 struct generation;
-struct site;
 struct worker;
 
 struct edge_place {
@@ -27,8 +25,8 @@ struct edge_place {
     struct child child;
     int channel_fd;               /* -1 while there is none */
     struct watch watch;
-    struct list outbox;           /* of struct post */
-    size_t posts;
+    struct list outbox;           /* what it did not take yet: of edge_post.c */
+    size_t posts;                 /* how many those are */
     struct timer timer;           /* no process: before the next; else: a later try to send */
     struct backoff backoff;
     char *stats;                  /* JSON, heap; NULL until it told */
@@ -51,6 +49,7 @@ uint32_t edges_wanted(const struct edges *e);   /* a bit each edge that is to se
 unsigned edges_running(const struct edges *e);
 void edges_kill(struct edges *e);
 
+void edges_tell_everything(struct edge_place *e);        /* one that was just started */
 /* A site that came while they run, and one that is to be served no more. */
 void edges_tell_site(struct edges *e, const struct site *s);
 void edges_tell_site_down(struct edges *e, const struct site *s);       /* it could not be started */

@@ -78,6 +78,10 @@ static inline bool generation_is_wanted(const struct generation *g) /* requests 
 {
     return g->state == GENERATION_SWITCHING || g->state == GENERATION_SERVING;
 }
+static inline bool generation_is_known(const struct generation *g, unsigned edge)   /* it was told of it */
+{
+    return (g->known >> edge & 1) != 0;
+}
 /* Why each of its workers imports the project by itself, a sentence without its full stop; "" when
  * they are forked from one import, or the option preload says how it is. */
 const char *generation_why_alone(const struct generation *g);
