@@ -333,10 +333,10 @@ static ssize_t frame_last_file(struct h1_exchange *hx)
 }
 
 /* What of it is to be sent yet, where a file that is often asked for lies in memory and a copy of it is
- * what costs least: TLS makes one anyway. */
+ * what costs least: TLS makes one anyway.  What was made (compressed) lies nowhere else. */
 static struct span content_of(const struct h1_exchange *hx)
 {
-    bool is_copied = hx->conn->base.tls || hx->file_left_bytes <= COPIED_BYTES_MAX;
+    bool is_copied = hx->conn->base.tls || hx->file_fd < 0 || hx->file_left_bytes <= COPIED_BYTES_MAX;
     struct span content = hx->file && is_copied ? file_content(hx->file) : SPAN("");
     bool has_all = content.len > 0 && hx->file_at + hx->file_left_bytes <= content.len;
     return has_all ? (struct span){ content.at + hx->file_at, (size_t)hx->file_left_bytes } : (struct span){ NULL, 0 };
