@@ -122,27 +122,10 @@ void *arena_alloc(struct arena *a, size_t bytes)
     return piece;
 }
 
-void *arena_zalloc(struct arena *a, size_t bytes)
-{
-    void *piece = arena_alloc(a, bytes);
-    return piece ? memset(piece, 0, bytes) : NULL;
-}
-
 struct span arena_copy(struct arena *a, struct span s)
 {
     if (s.len == 0)
         return SPAN("");
     char *piece = arena_alloc(a, s.len);
     return piece ? (struct span){ memcpy(piece, s.at, s.len), s.len } : (struct span){ NULL, 0 };
-}
-
-char *arena_text(struct arena *a, struct span s)
-{
-    char *piece = s.len < SIZE_MAX ? arena_alloc(a, s.len + 1) : NULL;
-    if (!piece)
-        return NULL;
-    if (s.len > 0)
-        memcpy(piece, s.at, s.len);
-    piece[s.len] = '\0';
-    return piece;
 }

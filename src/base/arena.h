@@ -21,7 +21,5 @@ void arena_done(struct arena *a);                        /* accepts an all-zero 
 /* everything taken is gone; keeps one block */
 void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t bytes);        /* aligned to 16, not cleared */
-void *arena_zalloc(struct arena *a, size_t bytes);
 /* Copies; .at is NULL when there was no memory (and never for an empty span). */
 struct span arena_copy(struct arena *a, struct span s);
-char *arena_text(struct arena *a, struct span s);        /* NUL-ended copy, or NULL */

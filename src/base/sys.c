@@ -94,11 +94,6 @@ ssize_t sys_write(int fd, const void *from, size_t bytes)
     return sys_fails_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(write(fd, from, bytes)));
 }
 
-ssize_t sys_writev(int fd, const struct iovec *iov, int count)
-{
-    return sys_fails_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(writev(fd, iov, count)));
-}
-
 ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at)
 {
     return sys_fails_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(pread(fd, into, bytes, at)));

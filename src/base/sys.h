@@ -55,7 +55,6 @@ int sys_random(void *into, size_t bytes);       /* from the kernel, all of it or
 ssize_t sys_read(int fd, void *into, size_t bytes);
 ssize_t sys_read_once(int fd, void *into, size_t bytes);             /* EINTR is returned */
 ssize_t sys_write(int fd, const void *from, size_t bytes);
-ssize_t sys_writev(int fd, const struct iovec *iov, int count);
 ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at);
 ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at);
 int sys_close(int fd);                 /* takes -1 as nothing to do */
@@ -107,12 +106,10 @@ int sys_accept(int fd, struct sockaddr *addr, socklen_t *len);       /* non-bloc
 int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
-int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int sys_shutdown(int fd, int how);
 int sys_unsent(int fd);                /* bytes the peer has not acknowledged yet (SIOCOUTQ) */
 ssize_t sys_recv(int fd, void *into, size_t bytes, int flags);
 ssize_t sys_send(int fd, const void *from, size_t bytes, int flags); /* MSG_NOSIGNAL is added */
-ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);          /* MSG_CMSG_CLOEXEC is added */
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);    /* MSG_NOSIGNAL is added */
 int sys_socketpair(int type, int fds[2]);                            /* AF_UNIX */
 int sys_pipe(int fds[2], int flags);

@@ -57,11 +57,6 @@ int sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
     return sys_fails_now() ? -ENOBUFS : result(getsockname(fd, addr, len));
 }
 
-int sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
-{
-    return sys_fails_now() ? -ENOTCONN : result(getpeername(fd, addr, len));
-}
-
 int sys_shutdown(int fd, int how)
 {
     return sys_fails_now() ? -ENOTCONN : result(shutdown(fd, how));
@@ -88,7 +83,7 @@ ssize_t sys_send(int fd, const void *from, size_t bytes, int flags)
     return result_bytes(TEMP_FAILURE_RETRY(send(fd, from, bytes, flags | MSG_NOSIGNAL)));
 }
 
-ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
+static ssize_t receive(int fd, struct msghdr *msg, int flags)
 {
     if (sys_fails_now())
         return -ECONNRESET;
@@ -160,7 +155,7 @@ ssize_t sys_recv_fds(int fd, void *into, size_t bytes, int *fds, size_t *fds_cou
     struct iovec iov = { .iov_base = into, .iov_len = bytes };
     struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
                           .msg_controllen = sizeof control.bytes };
-    ssize_t got = sys_recvmsg(fd, &msg, flags);
+    ssize_t got = receive(fd, &msg, flags);
     if (got < 0)
         return got;
     size_t count = take_fds(&msg, fds);

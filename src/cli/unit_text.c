@@ -22,7 +22,8 @@ static bool is_plain(char byte)
            strchr("-_./:=@,+", byte) || (byte & 0x80);
 }
 
-int unit_add_word(struct buf *out, struct span word, bool is_command)
+/* A word as units spell it: in quotes where it needs them, '%' doubled; in commands '$' too. */
+static int add_word(struct buf *out, struct span word, bool is_command)
 {
     bool is_quoted = word.len == 0;
     for (size_t i = 0; i < word.len; i++)
@@ -44,7 +45,7 @@ int unit_add_word(struct buf *out, struct span word, bool is_command)
 static int add_argument(struct buf *out, struct span word)
 {
     int rc = buf_add(out, SPAN(" "));
-    return rc == 0 ? unit_add_word(out, word, true) : rc;
+    return rc == 0 ? add_word(out, word, true) : rc;
 }
 
 /* ---- the command ---- */
@@ -114,7 +115,7 @@ static int add_passed(struct buf *out, const struct conf *c)
 static int add_serve(struct buf *out, const struct unit_facts *f)
 {
     int rc = buf_add(out, SPAN("ExecStart="));
-    rc = rc == 0 ? unit_add_word(out, span_of(f->program), true) : rc;
+    rc = rc == 0 ? add_word(out, span_of(f->program), true) : rc;
     rc = rc == 0 ? buf_add(out, SPAN(" serve")) : rc;
     rc = rc == 0 && is_said_here(f->c, CONF_app) ? add_application(out, f->c) : rc;
     rc = rc == 0 ? add_place(out, f) : rc;
@@ -130,7 +131,7 @@ static int add_serve(struct buf *out, const struct unit_facts *f)
 static int add_reload(struct buf *out, const struct unit_facts *f)
 {
     int rc = buf_add(out, SPAN("ExecReload="));
-    rc = rc == 0 ? unit_add_word(out, span_of(f->program), true) : rc;
+    rc = rc == 0 ? add_word(out, span_of(f->program), true) : rc;
     rc = rc == 0 ? buf_add(out, SPAN(" reload")) : rc;
     rc = rc == 0 ? add_place(out, f) : rc;
     return rc == 0 ? buf_add(out, SPAN("\n")) : rc;
@@ -310,7 +311,7 @@ static int add_writes(struct buf *out, const struct paths *writes, bool has_own_
         if (is_own || is_in(writes->all[i], "/dev/shm"))
             continue;
         rc = buf_add(out, SPAN("ReadWritePaths=-"));
-        rc = rc == 0 ? unit_add_word(out, span_of(writes->all[i]), false) : rc;
+        rc = rc == 0 ? add_word(out, span_of(writes->all[i]), false) : rc;
         rc = rc == 0 ? buf_add(out, SPAN("\n")) : rc;
     }
     return rc == 0 && !has_own_tmp ? buf_add(out, SPAN("ReadWritePaths=/tmp /var/tmp\n")) : rc;

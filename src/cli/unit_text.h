@@ -26,6 +26,3 @@ struct unit_facts {
 /* 0 or -ENOMEM. */
 int unit_service(const struct unit_facts *f, struct buf *out);
 int unit_socket(const struct unit_facts *f, struct buf *out);
-
-/* A word as units spell it: in quotes where it needs them, '%' doubled; in commands '$' too. */
-int unit_add_word(struct buf *out, struct span word, bool is_command);

@@ -17,7 +17,6 @@ enum access_field {
 #include "conf/access_fields.def"
     ACCESS_DASH, ACCESS_REQUEST, ACCESS_RESPONSE,
 };
-enum { ACCESS_FIELDS = ACCESS_DASH };      /* those of the table */
 
 enum { ACCESS_ITEMS_MAX = 48, LOG_FIELDS_MAX = 16 };
 

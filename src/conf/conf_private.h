@@ -6,7 +6,7 @@ enum conf_kind {
     CONF_KIND_TEXT, CONF_KIND_LIST, CONF_KIND_COUNT, CONF_KIND_MS, CONF_KIND_BYTES, CONF_KIND_FLAG
 };
 
-enum { CONF_PATH_BYTES = 4096, CONF_SHOWN_BYTES = 100 };
+enum { CONF_SHOWN_BYTES = 100 };
 
 struct conf_text {
     struct conf_text *next;       /* older */

@@ -7,7 +7,7 @@
 
 /* ---- one pattern ----------------------------------------------------------------------------- */
 
-struct route_pattern route_pattern_read(struct span text)
+static struct route_pattern read_pattern(struct span text)
 {
     struct route_pattern p = { .text = text, .head_bytes = span_find(text, '*') };
     for (size_t at = 0; at < text.len; at++)
@@ -155,7 +155,7 @@ int route_sets_make(struct route_sets *s, const struct span *texts, size_t count
                               .sets = sys_calloc(1, sizeof *s->sets), .count = 1 };
     int rc = s->patterns && s->sets ? 0 : -ENOMEM;
     for (size_t i = 0; i < count && rc == 0; i++) {
-        s->patterns[i] = route_pattern_read(texts[i]);
+        s->patterns[i] = read_pattern(texts[i]);
         s->patterns[i].at = (uint32_t)i;
     }
     if (rc == 0)

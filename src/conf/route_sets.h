@@ -34,7 +34,6 @@ struct route_sets {
     size_t count;                 /* at least 1 */
 };
 
-struct route_pattern route_pattern_read(struct span text);
 bool route_pattern_fits(const struct route_pattern *p, struct span path);
 
 /* `texts[i]` is the pattern of place i.  0, -ENOMEM, or -E2BIG: more than ROUTE_SETS_MAX; then nothing is

@@ -136,4 +136,3 @@ void h2_stream_awaits(struct h2_stream *st);    /* some of its answer waits for 
 extern const struct answer_out h2_answer_out;
 int h2_send_data(struct h2_stream *st, const uint8_t head[H2_FRAME_HEAD_BYTES], size_t bytes);
 void h2_say_continue(struct h2_stream *st);
-void h2_store_woke(struct spill *s);

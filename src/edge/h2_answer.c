@@ -17,7 +17,7 @@ static struct h2_stream *of(struct exchange *x)
     return container_of(x, struct h2_stream, x);
 }
 
-void h2_store_woke(struct spill *s)
+static void store_woke(struct spill *s)
 {
     struct store *store = container_of(s, struct store, spill);
     struct h2_stream *st = container_of(store, struct h2_stream, store);
@@ -251,7 +251,7 @@ static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_l
         return -EMSGSIZE;
     }
     ssize_t took = st->is_bare ? (ssize_t)offered
-                               : store_put(&st->store, h2_edge(st->conn), runs, h2_store_woke);
+                               : store_put(&st->store, h2_edge(st->conn), runs, store_woke);
     if (took < 0) {
         end(st, true);
         return took;

@@ -140,8 +140,3 @@ const char *sandbox_lacks(const struct conf *conf)
         return parts[SANDBOX_CALLS].name;
     return sys_landlock_version() < 1 ? parts[SANDBOX_WRITES].name : NULL;
 }
-
-const char *sandbox_part_name(enum sandbox_part part)
-{
-    return parts[part].name;
-}

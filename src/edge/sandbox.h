@@ -44,4 +44,3 @@ int sandbox_limit(struct sandbox *s, struct helpers *helpers);
 void sandbox_done(struct sandbox *s);
 /* The part that this machine has not, though sandbox = yes wants it; NULL: none. */
 const char *sandbox_lacks(const struct conf *conf);
-const char *sandbox_part_name(enum sandbox_part part);

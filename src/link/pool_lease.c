@@ -124,7 +124,8 @@ void lease_leave_hands(struct lease *l)
     pool_place(w);
 }
 
-void lease_free(struct lease *l)
+/* Its word is FREE, it is in no list. */
+static void free_lease(struct lease *l)
 {
     struct pool_generation *g = l->generation;
     struct pool *p = g->pool;
@@ -146,7 +147,7 @@ void lease_release(struct lease *l)
         return;
     }
     list_remove(&l->node);
-    lease_free(l);
+    free_lease(l);
 }
 
 bool lease_withdraw(struct lease *l)
@@ -157,7 +158,7 @@ bool lease_withdraw(struct lease *l)
     if (l->call)
         pool_requeue(p, pool_detach(l));
     lease_leave_hands(l);
-    lease_free(l);
+    free_lease(l);
     return true;
 }
 
@@ -196,7 +197,7 @@ void lease_reclaim(struct lease *l)
         list_remove(&l->node);
     else
         lease_leave_hands(l);
-    lease_free(l);
+    free_lease(l);
 }
 
 void lease_wreck(struct lease *l, const char *why)

@@ -212,7 +212,6 @@ void lease_seen_taken(struct lease *l);
 /* Blocked or starved begins, or ends: its clock stands while one of them is true. */
 void lease_stand(struct lease *l, bool *why, bool stands);
 void lease_leave_hands(struct lease *l);                  /* OFFERED, TAKEN: the worker let go */
-void lease_free(struct lease *l);                         /* its word is FREE, it is in no list */
 void lease_release(struct lease *l);                      /* DONE > FREE */
 bool lease_withdraw(struct lease *l);                     /* OFFERED > FREE; false: it was taken */
 void lease_abandon(struct lease *l);                      /* nobody wants its answer: has no call */

@@ -51,13 +51,3 @@ bool slot_try(_Atomic uint64_t *word, enum slot_event event, uint32_t sequence, 
         *now = is_done ? next : seen;
     return is_done;
 }
-
-const char *slot_state_name(enum slot_state state)
-{
-    static const char *const names[] = {
-        [SLOT_FREE] = "free", [SLOT_OFFERED] = "offered", [SLOT_TAKEN] = "taken",
-        [SLOT_DONE] = "done",
-    };
-    _Static_assert(ARRAY_LEN(names) == SLOT_STATES, "a state without a name");
-    return (unsigned)state < SLOT_STATES ? names[state] : "?";
-}

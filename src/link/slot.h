@@ -74,4 +74,3 @@ bool slot_next_in(const struct slot_row *table, uint64_t word, enum slot_event e
 bool slot_try(_Atomic uint64_t *word, enum slot_event event, uint32_t sequence, uint16_t thread,
               uint64_t *now);
 
-const char *slot_state_name(enum slot_state state);       /* "?" for none of them */

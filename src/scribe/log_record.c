@@ -93,7 +93,7 @@ static int add_byte(struct buf *out, unsigned char byte)
     return buf_addf(out, "\\u%04x", byte);
 }
 
-int log_record_quote(struct span text, struct buf *out)
+static int add_quoted(struct span text, struct buf *out)
 {
     int rc = buf_add(out, SPAN("\""));
     while (rc == 0 && text.len > 0) {
@@ -123,9 +123,9 @@ int log_record_json(const struct log_record *r, struct span time, struct buf *ou
         if (parts[i].text.len == 0)
             continue;
         rc = buf_addf(out, ",\"%s\":", parts[i].key);
-        rc = rc < 0 ? rc : log_record_quote(parts[i].text, out);
+        rc = rc < 0 ? rc : add_quoted(parts[i].text, out);
     }
     rc = rc < 0 ? rc : buf_add(out, SPAN(",\"text\":"));
-    rc = rc < 0 ? rc : log_record_quote(r->text, out);
+    rc = rc < 0 ? rc : add_quoted(r->text, out);
     return rc < 0 ? rc : buf_add(out, SPAN("}"));
 }

@@ -17,5 +17,3 @@ struct log_record log_record_read(struct span line);
 /* {"time":...,"level":...,"process":...,"id":...,"text":...}, without '\n'; of level, process and id
  * only what there is.  Bytes that are not UTF-8 are U+FFFD.  0 or -errno of `out`. */
 int log_record_json(const struct log_record *r, struct span time, struct buf *out);
-/* Adds `text` between quotes to JSON, likewise. */
-int log_record_quote(struct span text, struct buf *out);

@@ -18,7 +18,7 @@ struct certificate {
     EVP_PKEY *key;
 };
 
-enum { TLS_RECORD_BYTES = 16384, TLS_SERVER_NAMES = CERTIFICATE_KINDS };
+enum { TLS_RECORD_BYTES = 16384 };
 
 struct tls_server {
     unsigned holders;

@@ -106,8 +106,6 @@ UNIT_TEST(try_tells_what_is_there)
     assert_int_equal(now, word(7, SLOT_TAKEN, 0, 3));
     assert_int_equal(shared, now);
     assert_true(slot_try(&shared, SLOT_CANCEL, 0, 0, NULL));
-    assert_string_equal(slot_state_name(SLOT_DONE), "done");
-    assert_string_equal(slot_state_name((enum slot_state)99), "?");
 }
 
 /* ---- one winner ---- */
