@@ -82,6 +82,8 @@ static inline bool generation_is_known(const struct generation *g, unsigned edge
 {
     return (g->known >> edge & 1) != 0;
 }
+/* What its report means for people goes to the log.  note: of routes_text(). */
+void generation_log_import(const struct generation *g, const char *note);
 /* Why each of its workers imports the project by itself, a sentence without its full stop; "" when
  * they are forked from one import, or the option preload says how it is. */
 const char *generation_why_alone(const struct generation *g);
