@@ -7,6 +7,8 @@ FUZZ_SECONDS ?= 10
 PREFIX ?= /usr/local
 VENV := .venv
 PYTEST := $(VENV)/bin/pytest -q
+# They mostly wait for something, so as many files of them at a time as there are cores.
+SITE_TESTS := $(PYTEST) -n auto --dist loadfile tests/site
 RELEASE := --buildtype=release -Db_lto=true
 SANITIZED := --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 
@@ -21,7 +23,7 @@ test:           ## unit tests, then the site tests (under ten minutes)
 	@tools/setup test
 	@tools/build $(BUILD) product $(RELEASE) -Dtests=enabled
 	@meson test -C $(BUILD) --print-errorlogs
-	@SLIPWAY=$(BUILD)/slipway $(PYTEST) tests/site
+	@SLIPWAY=$(BUILD)/slipway $(SITE_TESTS)
 
 test-peers:     ## the long tests: fuzzing, foreign programs, sanitizers, every fault (ten minutes)
 	@$(MAKE) --no-print-directory fuzz test-foreign test-strangers test-hosts test-asan test-faults test-hooks
@@ -43,7 +45,7 @@ test-asan:      ## unit and site tests under the sanitizers
 	@tools/setup test
 	@tools/build build-asan product $(SANITIZED) -Dtests=enabled
 	@meson test -C build-asan --print-errorlogs
-	@SLIPWAY=build-asan/slipway $(PYTEST) tests/site --ignore=tests/site/test_faults.py
+	@SLIPWAY=build-asan/slipway $(SITE_TESTS) --ignore=tests/site/test_faults.py
 
 test-faults: build-faults ## each system call of a start and a request made to fail, one after the other
 	@tools/setup test
