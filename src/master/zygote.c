@@ -50,6 +50,15 @@ static json_t *facts_to_check(const struct conf *conf)
                      conf->trusted_peers.count > 0 || listen_any_tls(&conf->listen));
 }
 
+/* Somewhere on the site: a route may have it alone. */
+static bool has_wall(const struct conf *conf)
+{
+    bool has_one = conf->wall;
+    for (size_t i = 0; i < conf->routes_count; i++)
+        has_one |= conf->routes[i].conf->wall;
+    return has_one;
+}
+
 static json_t *start_message(const struct zygote_start *z, const char *settings)
 {
     const struct conf *conf = z->start->conf;
@@ -66,7 +75,8 @@ static json_t *start_message(const struct zygote_start *z, const char *settings)
                      "site", project->name, "mount", conf->mount, "threads",
                      (json_int_t)conf->threads, "workers", (json_int_t)z->workers, "generation",
                      (json_int_t)z->generation, "development", z->start->is_development, "preload",
-                     conf->preload, "metrics_dir", metrics, "media", conf->media, "wall", conf->wall);
+                     conf->preload, "metrics_dir", metrics, "media", conf->media, "wall",
+                     has_wall(conf));
 }
 
 static int send_start(int fd, const struct zygote_start *z, const char *settings)
