@@ -135,11 +135,12 @@ static size_t add_media_fields(struct field *fields, size_t count, struct span t
 
 /* A browser and what lies between may use its copy: for a year under a name that stands for its
  * content (what RFC 9111 calls heuristic is a tenth of its age otherwise, and too long for the rest). */
-static struct field cache_policy(const struct files *f, struct file *file)
+static struct field cache_policy(const struct exchange *x, struct file *file)
 {
+    const struct files *f = files_of(x);
     struct span policy = f->roots[file->root].is_protected ? SPAN("private")
                          : files_is_hashed(f, file)        ? SPAN("public, max-age=31536000, immutable")
-                                                           : span_of(f->policy);
+                                                           : span_of(x->route->files_policy);
     return (struct field){ SPAN("Cache-Control"), policy, FIELD_CACHE_CONTROL };
 }
 
@@ -235,7 +236,7 @@ static void answer_content(struct exchange *x, struct file *of)
     fields[count++] = (struct field){ SPAN("ETag"), { file->etag, file->etag_bytes }, FIELD_ETAG };
     fields[count++] = (struct field){ SPAN("Last-Modified"), span_of(file->modified), FIELD_LAST_MODIFIED };
     if (!x->handover || !x->handover->has_policy)
-        fields[count++] = cache_policy(files_of(x), file);
+        fields[count++] = cache_policy(x, file);
     count = add_vary(x, fields, count, has_siblings || may_be_made);
     if (!x->handover)
         count = cors_add(x, fields, count, false);

@@ -21,15 +21,6 @@
 
 enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 
-static void write_policy(struct files *f, int64_t kept_ms)
-{
-    if (kept_ms < 1000)
-        (void)snprintf(f->policy, sizeof f->policy, "no-cache");
-    else
-        (void)snprintf(f->policy, sizeof f->policy, "public, max-age=%lld, must-revalidate",
-                       (long long)kept_ms / 1000);
-}
-
 struct files *files_new(struct loop *loop, struct helpers *helpers, const struct conf *conf)
 {
     struct files *f = sys_calloc(1, sizeof *f);
@@ -46,7 +37,6 @@ struct files *files_new(struct loop *loop, struct helpers *helpers, const struct
 void files_options(struct files *f, const struct conf *conf)
 {
     f->trust_ms = conf->static_cache_ms;
-    write_policy(f, conf->static_max_age_ms);
     memory_files_limit(&f->memory, f->trust_ms > 0 ? conf->static_memory_bytes : 0,
                        conf->static_memory_file_bytes);
 }

@@ -48,7 +48,7 @@ struct file_refusal {             /* a manifest that this process may not read *
 };
 
 struct files;
-/* Of conf: static_cache_ms, static_max_age_ms, static_memory_bytes, static_memory_file_bytes. */
+/* Of conf: static_cache_ms, static_memory_bytes, static_memory_file_bytes. */
 struct files *files_new(struct loop *loop, struct helpers *helpers, const struct conf *conf);
 /* Likewise, from now on. */
 void files_options(struct files *f, const struct conf *conf);

@@ -25,7 +25,6 @@ struct files {
     struct loop *loop;
     struct helpers *helpers;
     int64_t trust_ms;
-    char policy[64];            /* Cache-Control of a name that may get another content */
     struct files_root roots[FILES_ROOTS_MAX];
     size_t roots_count;
     unsigned roots_stamp;       /* another one whenever the roots are replaced */

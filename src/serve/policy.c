@@ -1,6 +1,7 @@
 /* policy.c - see policy.h.  Without memory for it a response goes out as it was: right, but for the wish. */
 #include "serve/policy.h"
 #include <errno.h>
+#include <stdio.h>
 #include "base/sys.h"
 #include "conf/header_rule.h"
 #include "serve/exchange.h"
@@ -33,6 +34,15 @@ struct policy *policy_new(const struct conf *conf, int *why)
 void policy_free(struct policy *p)
 {
     sys_free(p);
+}
+
+void policy_of_files(const struct conf *conf, char into[POLICY_FILES_BYTES])
+{
+    if (conf->static_max_age_ms < 1000)
+        (void)snprintf(into, POLICY_FILES_BYTES, "no-cache");
+    else
+        (void)snprintf(into, POLICY_FILES_BYTES, "public, max-age=%lld, must-revalidate",
+                       (long long)conf->static_max_age_ms / 1000);
 }
 
 /* ---- caches ---------------------------------------------------------------------------------- */

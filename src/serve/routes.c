@@ -13,6 +13,7 @@ static int prepare(struct route *r, const struct conf *conf, const struct named 
 {
     int rc;
     r->conf = conf;
+    policy_of_files(conf, r->files_policy);
     r->gate = gate_new(conf, &rc);
     if (rc == 0)
         r->redirect = redirect_new(conf, named_redirects(named, conf->redirects), &rc);

@@ -10,6 +10,7 @@
 #pragma once
 #include "base/buf.h"
 #include "conf/conf_paths.h"
+#include "serve/policy.h"
 
 struct route {
     const struct conf *conf;
@@ -17,6 +18,7 @@ struct route {
     struct gate *gate;            /* NULL: everybody may do everything */
     struct redirect *redirect;    /* NULL: nobody is sent elsewhere */
     struct policy *policy;        /* of responses; NULL: none */
+    char files_policy[POLICY_FILES_BYTES];        /* Cache-Control of files, by static-max-age */
     struct login *login;          /* NULL: nobody is asked who he is */
 };
 

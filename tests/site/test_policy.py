@@ -39,6 +39,12 @@ cache-control = no-store
 cache-control = public, max-age=2592000, immutable
 header = X-Robots-Tag: noindex
 
+[route /files/fresh]
+static-max-age = 0
+
+[route /files/week]
+static-max-age = 7d
+
 [route /said]
 header = X-Frame-Options: SAMEORIGIN
 header = Link: </a.css>; rel=preload
@@ -66,7 +72,8 @@ def site(shared: Sites) -> Site:
     folder = shared.folder / "p"
     write(folder / "own.py", APP)
     write(folder / "slipway.ini", INI)
-    write(folder / "files" / "a.txt", "a file\n")
+    for name in ("a.txt", "fresh/b.txt", "week/c.txt"):
+        write(folder / "files" / name, "a file\n")
     write(folder / "people", "zoe:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
     return shared.start("own", chdir=folder)
 
@@ -76,6 +83,7 @@ def site(shared: Sites) -> Site:
     ("/kept?expires", None), ("/kept?cookie", None), ("/kept?gone", None), ("/kept?sad", None),
     ("/kept?away", "public, max-age=60"), ("/never?cookie", "no-store"), ("/never", "no-store"),
     ("/files/a.txt", "public, max-age=2592000, immutable"), ("/moved", "max-age=5"),
+    ("/files/fresh/b.txt", "no-cache"), ("/files/week/c.txt", "public, max-age=604800, must-revalidate"),
 ])  # fmt: skip
 def test_caches(site: Site, asker: Asker, target: str, policy: str | None) -> None:
     assert asker(site.address, target).get("Cache-Control") == policy
