@@ -328,3 +328,13 @@ int sys_munmap(void *at, size_t bytes)
 {
     return result(munmap(at, bytes));
 }
+
+int sys_madvise(void *at, size_t bytes, int advice)
+{
+    return sys_fails_now() ? -EAGAIN : result(madvise(at, bytes, advice));
+}
+
+size_t sys_page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}

@@ -96,6 +96,8 @@ ssize_t sys_getdents(int fd, void *into, size_t bytes);
 int sys_memfd(const char *name, unsigned flags);                     /* MFD_CLOEXEC is added */
 int sys_mmap(int fd, size_t bytes, int protection, int flags, void **at);
 int sys_munmap(void *at, size_t bytes);
+int sys_madvise(void *at, size_t bytes, int advice);
+size_t sys_page_bytes(void);
 
 /* sockets, pipes, events */
 int sys_socket(int family, int type, int protocol);

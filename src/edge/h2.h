@@ -11,17 +11,18 @@
  */
 #pragma once
 #include <nghttp2/nghttp2.h>
+#include "base/cell.h"
 #include "edge/edge_private.h"
 #include "edge/store.h"
 #include "wire/h2_guard.h"
 
-enum { H2_CLASSES = 8 };
+enum { H2_CLASSES = 32 };
 struct h2_block;
 
 struct h2_shared {                    /* of all connections of an edge */
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-    nghttp2_mem memory;
+    struct cells cells;               /* of sessions */
     struct { struct h2_block *first; unsigned count; } kept[H2_CLASSES];       /* small blocks between two uses */
     struct list due;                  /* h2_conns whose frames go out when this turn ends */
     struct list spare;                /* h2_streams between two uses */
@@ -33,6 +34,7 @@ enum h2_ending { H2_GOES_ON, H2_NOTICE, H2_LAST, H2_LINGER };
 struct h2_conn {
     struct conn base;
     nghttp2_session *session;
+    struct cell cell;                 /* its large blocks, which sleep while the connection is idle: h2_wake() */
     struct h2_guard guard;
     struct list streams;              /* every h2_stream */
     struct list marked;               /* those that serve has to do with again */
@@ -42,6 +44,7 @@ struct h2_conn {
     enum h2_ending ending;            /* GOAWAY that all may still come, that nothing more may; closing */
     bool is_running;                  /* inside run: marks are looked at before it ends */
     bool is_refused;                  /* the guard or a limit said no: nothing more is read */
+    bool may_sleep;                   /* it was idle for http2-sleep when time was looked at */
     int64_t idle_since_ms;            /* no stream is there */
     int64_t amid_since_ms;            /* a frame or a header block is not whole; 0: none */
     uint32_t amid_in;                 /* guard.begun then */
@@ -100,10 +103,16 @@ void h2_terminate(struct h2_conn *c, enum h2_error error, const char *why);
 void h2_go_away(struct h2_conn *c);             /* no further stream; the client answered our notice */
 /* The timer shall look at or before this time (monotonic); 0 is no wish. */
 void h2_look_by(struct h2_conn *c, int64_t deadline_ms);
+void h2_is_idle(struct h2_conn *c);             /* from now on no stream is there */
 int64_t h2_now_ms(const struct h2_conn *c);
 struct pace_limit h2_send_limit(const struct h2_conn *c);
 struct h2_guard_limits h2_limits(const struct h2_conn *c);
 static inline struct edge *h2_edge(const struct h2_conn *c) { return c->base.edge; }
+
+/* ---- h2_shared.c */
+nghttp2_mem h2_memory(struct h2_conn *c);       /* of its session */
+/* Before the session of a connection without streams is touched. */
+static inline void h2_wake(struct h2_conn *c) { cell_wake(&c->cell); }
 
 /* ---- h2_session.c */
 int h2_session_new(struct h2_conn *c);          /* with our SETTINGS submitted; 0 or -ENOMEM */

@@ -9,6 +9,8 @@
  * Lives  until the client is gone, or GOAWAY was sent and no stream is left; then it lingers, for a
  *        close with unread bytes would destroy what is under way to the client.
  * Time   one timer, which looks at everything (look_at_clock) at or before the first deadline.
+ * Sleep  a connection without streams lets its session sleep after http2-sleep (base/cell.h); whoever
+ *        touches the session first says h2_wake().
  */
 #include <errno.h>
 #include "base/log.h"
@@ -53,10 +55,17 @@ void h2_due(struct h2_conn *c)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+static void free_session(struct h2_conn *c)
+{
+    h2_wake(c);
+    nghttp2_session_del(c->session);
+    cell_close(&h2_edge(c)->h2->cells, &c->cell);
+}
+
 static void free_conn(struct loop_garbage *g)
 {
     struct h2_conn *c = container_of(g, struct h2_conn, base.garbage);
-    nghttp2_session_del(c->session);
+    free_session(c);
     buf_done(&c->out);
     sys_free(c);
 }
@@ -87,6 +96,7 @@ void h2_terminate(struct h2_conn *c, enum h2_error error, const char *why)
     log_info("HTTP/2 connection ended", "address=%s code=%d reason=\"%s\"", c->base.address, (int)error,
              why);
     c->is_refused = true;
+    h2_wake(c);
     (void)nghttp2_session_terminate_session(c->session, (uint32_t)error);
     h2_due(c);
 }
@@ -99,6 +109,7 @@ static void give_notice(struct h2_conn *c)
         return;
     c->ending = H2_NOTICE;
     c->ending_since_ms = h2_now_ms(c);
+    h2_wake(c);
     (void)nghttp2_submit_shutdown_notice(c->session);
     (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
     h2_look_by(c, c->ending_since_ms + h2_edge(c)->conf->drain_idle_ms);
@@ -110,6 +121,7 @@ void h2_go_away(struct h2_conn *c)
     if (c->ending >= H2_LAST)
         return;
     c->ending = H2_LAST;
+    h2_wake(c);
     (void)nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR,
                                 NULL, 0);
@@ -219,6 +231,7 @@ static void conn_run(struct conn *base)
     if (base->is_closing)
         return;
     c->is_running = true;
+    h2_wake(c);
     run_marked(c);
     int rc = c->ending == H2_LINGER ? linger(c) : read_some(c);
     run_marked(c);
@@ -277,8 +290,18 @@ static bool is_over(struct h2_conn *c)
            (is_last || !nghttp2_session_want_read(c->session));
 }
 
+/* Without memory for that it stays awake. */
+static void rest(struct h2_conn *c)
+{
+    buf_shrink(&c->out);
+    if (c->may_sleep && c->ending == H2_GOES_ON && !c->is_refused)
+        (void)cell_sleep(&h2_edge(c)->h2->cells, &c->cell);
+    c->may_sleep = false;
+}
+
 static void flush(struct h2_conn *c)
 {
+    h2_wake(c);
     int rc = send_frames(c);
     if (rc < 0) {
         close_conn(c);
@@ -293,7 +316,7 @@ static void flush(struct h2_conn *c)
     else if (buf_len(&c->out) == 0 && conn_has_unread(&c->base) && !c->is_refused)
         loop_again(&c->base.watch);          /* reading may have waited for that */
     if (buf_len(&c->out) == 0 && c->streams_count == 0)
-        buf_shrink(&c->out);
+        rest(c);
 }
 
 void h2_flush(struct edge *e)
@@ -346,6 +369,13 @@ static int64_t idle_limit_ms(const struct h2_conn *c)
     return is_new ? conf->head_timeout_ms : conf->idle_timeout_ms;
 }
 
+void h2_is_idle(struct h2_conn *c)
+{
+    int64_t limit_ms = idle_limit_ms(c), sleep_ms = h2_edge(c)->conf->h2_sleep_ms;
+    c->idle_since_ms = h2_now_ms(c);
+    h2_look_by(c, c->idle_since_ms + (limit_ms < sleep_ms ? limit_ms : sleep_ms));
+}
+
 static void look_at_clock(struct h2_conn *c)
 {
     const struct conf *conf = h2_edge(c)->conf;
@@ -356,6 +386,7 @@ static void look_at_clock(struct h2_conn *c)
         c->amid_since_ms = 0;
         h2_terminate(c, H2_NO_ERROR, "a head did not come whole within head-timeout");
     }
+    c->may_sleep = is_idle && is_late(c, c->idle_since_ms, conf->h2_sleep_ms);
     if (is_idle && is_late(c, c->idle_since_ms, idle_limit_ms(c)))
         h2_go_away(c);
     look_at_streams(c);
@@ -389,7 +420,8 @@ static void conn_late(struct conn *base)
         close_by(c, true);
     } else if (c->ending != H2_LINGER) {
         look_at_clock(c);
-        h2_due(c);
+        if (!cell_sleeps(&c->cell))
+            h2_due(c);
     } else if (has_lingered(c)) {
         close_conn(c);
     }
@@ -422,16 +454,16 @@ int h2_conn_take(struct conn *from, struct span came, void (*free_fn)(struct loo
     list_init(&c->marked);
     list_init(&c->due);
     h2_guard_init(&c->guard);
+    (void)cell_open(&e->h2->cells, &c->cell);       /* without one all is on the heap, and stays awake */
     int rc = h2_session_new(c);
     if (rc == 0)
         rc = conn_move(&c->base, from, &h2_wire, free_fn);
     if (rc < 0) {
-        nghttp2_session_del(c->session);
+        free_session(c);
         sys_free(c);
         return rc;
     }
-    c->idle_since_ms = h2_now_ms(c);
-    h2_look_by(c, c->idle_since_ms + idle_limit_ms(c));
+    h2_is_idle(c);
     if (feed(c, came) < 0) {
         close_conn(c);
         return 0;

@@ -191,7 +191,8 @@ int h2_session_new(struct h2_conn *c)
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)conf->head_limit_bytes },
         { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
     };
-    if (nghttp2_session_server_new3(&c->session, s->callbacks, c, s->option, &s->memory) < 0)
+    nghttp2_mem memory = h2_memory(c);           /* nghttp2 keeps a copy */
+    if (nghttp2_session_server_new3(&c->session, s->callbacks, c, s->option, &memory) < 0)
         return -ENOMEM;
     int rc = nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
     if (rc == 0)

@@ -123,10 +123,8 @@ void h2_stream_close(struct h2_stream *st)
     if (!st->is_out && st->x.began_us != 0)
         log_unfinished(st);
     give(st);
-    if (--c->streams_count > 0)
-        return;
-    c->idle_since_ms = h2_now_ms(c);
-    h2_look_by(c, c->idle_since_ms + h2_edge(c)->conf->idle_timeout_ms);
+    if (--c->streams_count == 0)
+        h2_is_idle(c);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import certificates
 import pytest
@@ -35,7 +38,7 @@ from http2 import (
     tls_context,
     word,
 )
-from program import Site
+from program import Site, processes_of, until
 
 BIG = os.urandom(1 << 20) * 4
 
@@ -661,3 +664,51 @@ def test_reload_of_a_connection(sites: Sites) -> None:
         assert wire.ask(path="/hello").status == 200
         assert site.verb("reload").returncode == 0
         assert wire.ask(path="/hello").status == 200
+
+
+# ---- asleep
+
+
+def cells_kib(site: Site) -> int:
+    """What the sessions of all connections have in memory: a mapping with flags of its own."""
+    (edge,) = [pid for pid, name in processes_of(site.pid).items() if name.endswith("edge")]
+    maps = Path(f"/proc/{edge}/smaps").read_text().split("VmFlags:")
+    kib, flags = [re.search(r"^Rss:\s+(\d+)", one, re.M) for one in maps[:-1]], maps[1:]
+    pairs = zip(kib, [one.splitlines()[0].split() for one in flags], strict=True)
+    found = [int(rss[1]) for rss, names in pairs if rss and {"nh", "nr"} <= {*names}]
+    assert found, "no session has a place of its own"
+    return sum(found)
+
+
+def test_a_connection_that_slept_goes_on(sites: Sites) -> None:
+    """Tables of HPACK, windows, a ping, the end: all as if it had not."""
+    site = sites.start("plain", "--http2-sleep", "50ms")
+    fields = [(f"x-field-{number}", f"value {number}") for number in range(30)]
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(site.address)) for _ in range(70)]
+        for wire in wires:
+            wire.ask(path="/hello", fields=fields)
+        until("all asleep", lambda: cells_kib(site) == 0)
+        for number, wire in enumerate(wires):
+            if number % 2:
+                wire.ping()
+            environ = json.loads(wire.ask(path="/environ", fields=fields).body)
+            assert environ["HTTP_X_FIELD_29"] == "value 29"
+        body = os.urandom(300_000)
+        assert wires[0].ask("POST", "/echo", body=body).body == body
+        until("all asleep again", lambda: cells_kib(site) == 0)
+        for wire in wires[:10]:
+            wire.close()
+        with Wire(site.address) as wire:
+            assert wire.ask(path="/hello").status == 200
+        site.signal(signal.SIGTERM)
+        for wire in wires[10:]:
+            assert wire.end() == NO_ERROR
+    assert site.wait() == 0
+
+
+def test_idle_connections_that_sleep_end(sites: Sites) -> None:
+    site = sites.start("plain", "--http2-sleep", "50ms", "--idle-timeout", "300ms")
+    with Wire(site.address) as one, Wire(site.address) as two:
+        assert one.ask(path="/hello").status == 200
+        assert one.end() == NO_ERROR and two.end() == NO_ERROR
