@@ -32,6 +32,7 @@ class Asker:
     def __init__(self, wire: str, site: Site):
         address = tls_address(site) if wire.endswith("tls") else site.address
         self.wire = wire
+        self.authority = "site.test"  # over HTTP/2, where no field Host says another
         self._one = OPENERS[wire](address)
 
     def __enter__(self) -> "Asker":
@@ -51,7 +52,8 @@ class Asker:
         body: bytes | None = None,
     ) -> Got:
         if isinstance(self._one, Wire):
-            answer = self._one.ask(method, target, [(n.lower(), v) for n, v in fields], body)
+            lower = [(name.lower(), value) for name, value in fields]
+            answer = self._one.ask(method, target, lower, body, self.authority)
             assert answer.reset is None, f"reset with {answer.reset}"
             pairs, body = answer.heads[-1], answer.body
             del self._one.answers[self._one.next_stream - 2]
@@ -66,7 +68,7 @@ class Asker:
 
 OPENERS: dict[str, Callable[[Address], Peer | Wire]] = {
     "http1": Peer,
-    "http1-tls": TlsPeer,
+    "http1-tls": lambda address: TlsPeer(address, "site.test"),
     "http2": Wire,
     "http2-tls": lambda address: Wire(address, context=tls_context()),
 }
