@@ -670,12 +670,15 @@ def test_reload_of_a_connection(sites: Sites) -> None:
 
 
 def cells_kib(site: Site) -> int:
-    """What the sessions of all connections have in memory: a mapping with flags of its own."""
+    """What the sessions of all connections have in memory: a mapping with flags of its own (and so
+    has what sanitizers keep, in terabytes of addresses)."""
     (edge,) = [pid for pid, name in processes_of(site.pid).items() if name.endswith("edge")]
-    maps = Path(f"/proc/{edge}/smaps").read_text().split("VmFlags:")
-    kib, flags = [re.search(r"^Rss:\s+(\d+)", one, re.M) for one in maps[:-1]], maps[1:]
-    pairs = zip(kib, [one.splitlines()[0].split() for one in flags], strict=True)
-    found = [int(rss[1]) for rss, names in pairs if rss and {"nh", "nr"} <= {*names}]
+    found = []
+    for one in re.split(r"^(?=[0-9a-f]+-)", Path(f"/proc/{edge}/smaps").read_text(), flags=re.M):
+        facts = dict(re.findall(r"^(\w+): *(.*)$", one, re.M))
+        if {"nh", "nr"} <= {*facts.get("VmFlags", "").split()}:
+            size, rss = (int(facts[name].split()[0]) for name in ("Size", "Rss"))
+            found += [rss] if size < 1 << 20 else []
     assert found, "no session has a place of its own"
     return sum(found)
 
