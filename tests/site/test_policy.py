@@ -27,6 +27,7 @@ def application(environ, start_response):
 INI = """
 [slipway]
 static = /files/=files
+static = /plain/=files
 basic-auth-realm = x
 
 [route /kept]
@@ -39,10 +40,10 @@ cache-control = no-store
 cache-control = public, max-age=2592000, immutable
 header = X-Robots-Tag: noindex
 
-[route /files/fresh]
+[route /plain/fresh]
 static-max-age = 0
 
-[route /files/long]
+[route /plain/long]
 static-max-age = 2h
 
 [route /said]
@@ -83,8 +84,8 @@ def site(shared: Sites) -> Site:
     ("/kept?expires", None), ("/kept?cookie", None), ("/kept?gone", None), ("/kept?sad", None),
     ("/kept?away", "public, max-age=60"), ("/never?cookie", "no-store"), ("/never", "no-store"),
     ("/files/a.txt", "public, max-age=2592000, immutable"), ("/moved", "max-age=5"),
-    ("/files/fresh/b.txt", "no-cache"),
-    ("/files/long/c.txt", "public, max-age=7200, must-revalidate"),
+    ("/plain/fresh/b.txt", "no-cache"),
+    ("/plain/long/c.txt", "public, max-age=7200, must-revalidate"),
 ])  # fmt: skip
 def test_caches(site: Site, asker: Asker, target: str, policy: str | None) -> None:
     assert asker(site.address, target).get("Cache-Control") == policy
