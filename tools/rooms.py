@@ -15,6 +15,7 @@ ROOMS = (
     "loop",
     "wire",
     "http",
+    "fence",
     "base",
 )
 
@@ -43,8 +44,8 @@ ALONE = (
     ("brotli/*", ("src/serve/*",)),
     ("zstd.h", ("src/serve/*",)),
     ("zstd*.h", ("src/serve/*",)),
-    ("seccomp.h", ("src/edge/*",)),
-    ("linux/seccomp.h", ("src/edge/*", "src/base/sys_confine.c")),
+    ("seccomp.h", ("src/fence/*",)),
+    ("linux/seccomp.h", ("src/fence/*", "src/base/sys_confine.c")),
     ("curl/*", ("src/ops/*",)),
     ("hiredis/*", ("src/ops/*",)),
     ("libpq-fe.h", ("src/ops/*",)),

@@ -11,52 +11,25 @@
 #include <fcntl.h>
 #include "base/log.h"
 #include "base/sys.h"
-
-/* linux/landlock.h; Debian 12's knows only some of them. */
-enum {
-    ACCESS_EXECUTE = 1 << 0, ACCESS_WRITE_FILE = 1 << 1, ACCESS_READ_FILE = 1 << 2,
-    ACCESS_READ_DIR = 1 << 3, ACCESS_REMOVE_DIR = 1 << 4, ACCESS_REMOVE_FILE = 1 << 5,
-    ACCESS_MAKE_REG = 1 << 8, ACCESS_MAKE_ALL = 0x7f << 6, ACCESS_REFER = 1 << 13,
-    ACCESS_TRUNCATE = 1 << 14, ACCESS_IOCTL_DEV = 1 << 15,
-    NET_ALL = 3,                /* bind, connect: TCP */
-    SCOPE_ALL = 3,              /* abstract Unix sockets, signals */
-};
-
-/* What each version of Landlock can refuse beside writing; a newer one can all of an older one's. */
-static const struct {
-    int version;
-    uint64_t files, net, scoped;
-} versions[] = {
-    { 1, ACCESS_EXECUTE | ACCESS_WRITE_FILE | ACCESS_REMOVE_DIR | ACCESS_REMOVE_FILE | ACCESS_MAKE_ALL, 0, 0 },
-    { 2, ACCESS_REFER, 0, 0 },
-    { 3, ACCESS_TRUNCATE, 0, 0 },
-    { 4, 0, NET_ALL, 0 },
-    { 5, ACCESS_IOCTL_DEV, 0, 0 },
-    { 6, 0, 0, SCOPE_ALL },
-};
+#include "fence/files.h"
 
 /* With O_TMPFILE a file never has a name. */
 static uint64_t spool_writes(const char *folder)
 {
-    uint64_t writes = ACCESS_WRITE_FILE | ACCESS_TRUNCATE;
-    return sys_makes_unlinked(folder) ? writes : writes | ACCESS_MAKE_REG | ACCESS_REMOVE_FILE;
+    uint64_t writes = FENCE_WRITE_FILE | FENCE_TRUNCATE;
+    return sys_makes_unlinked(folder) ? writes : writes | FENCE_MAKE_REG | FENCE_REMOVE_FILE;
 }
 
 /* ---- at the start ---- */
 
 int sandbox_files_begin(struct sandbox_files *f, const char *spool_folder)
 {
-    uint64_t files = 0, net = 0, scoped = 0;
     *f = (struct sandbox_files){ .spool_fd = -1, .rules = -1 };
     int version = sys_landlock_version();
     if (version < 0)
         return version;
-    for (size_t i = 0; i < ARRAY_LEN(versions) && versions[i].version <= version; i++) {
-        files |= versions[i].files;
-        net |= versions[i].net;
-        scoped |= versions[i].scoped;
-    }
-    int rules = sys_landlock_new(files, net, scoped);
+    struct fence_kinds kinds = fence_kinds(version);
+    int rules = sys_landlock_new(kinds.files, kinds.net, kinds.scoped);
     if (rules < 0)
         return rules;
     f->spool_fd = sys_open(spool_folder, O_PATH | O_DIRECTORY, 0);
@@ -64,7 +37,7 @@ int sandbox_files_begin(struct sandbox_files *f, const char *spool_folder)
     int rc = f->spool_fd < 0 ? 0 : sys_fstat(f->spool_fd, &st);
     if (rc == 0 && f->spool_fd >= 0) {
         f->spool = (struct sandbox_place){ st.st_dev, st.st_ino };
-        rc = sys_landlock_allow(rules, f->spool_fd, spool_writes(spool_folder) & files);
+        rc = sys_landlock_allow(rules, f->spool_fd, spool_writes(spool_folder) & kinds.files);
     }
     if (rc == 0)
         rc = sys_landlock_enter(rules);
@@ -119,7 +92,7 @@ static int allow(struct sandbox_files *f, int rules, int fd)
     if (rc == 0 && f->count == SANDBOX_PLACES_MAX)
         rc = -E2BIG;
     if (rc == 0)
-        rc = sys_landlock_allow(rules, fd, ACCESS_READ_FILE);
+        rc = sys_landlock_allow(rules, fd, FENCE_READ_FILE);
     if (rc == 0)
         f->places[f->count++] = (struct sandbox_place){ st.st_dev, st.st_ino };
     return rc;
@@ -127,9 +100,9 @@ static int allow(struct sandbox_files *f, int rules, int fd)
 
 static int make_rules(struct sandbox_files *f)
 {
-    int rules = f->rules >= 0 ? f->rules : sys_landlock_new(ACCESS_READ_FILE | ACCESS_READ_DIR, 0, 0);
+    int rules = f->rules >= 0 ? f->rules : sys_landlock_new(FENCE_READ_FILE | FENCE_READ_DIR, 0, 0);
     int rc = rules >= 0 && f->rules < 0 && f->spool_fd >= 0
-                 ? sys_landlock_allow(rules, f->spool_fd, ACCESS_READ_FILE) : 0;
+                 ? sys_landlock_allow(rules, f->spool_fd, FENCE_READ_FILE) : 0;
     f->rules = rules;
     return rules < 0 ? rules : rc;
 }
