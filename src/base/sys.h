@@ -83,6 +83,12 @@ int sys_lchown(const char *path, uid_t owner, gid_t group);          /* -1: as i
 mode_t sys_umask(mode_t mask);                                       /* the one before */
 int sys_flock(int fd, int operation);                                /* may block */
 int sys_rename(const char *from, const char *to);
+int sys_create_at(int dir_fd, const char *path, int flags, mode_t mode);     /* O_CREAT is added */
+int sys_lstat_at(int dir_fd, const char *path, struct stat *st);
+ssize_t sys_readlink_at(int dir_fd, const char *path, char *into, size_t bytes);     /* as sys_readlink */
+int sys_rename_at(int dir_fd, const char *from, const char *to);     /* both in that folder */
+int sys_unlink_at(int dir_fd, const char *path);
+int sys_fchown(int fd, uid_t owner, gid_t group);                    /* -1: as it is */
 int sys_ftruncate(int fd, off_t bytes);
 int sys_fallocate_punch(int fd, off_t at, off_t bytes);              /* gives pages back */
 ssize_t sys_sendfile(int out_fd, int in_fd, off_t *at, size_t bytes);
@@ -158,6 +164,7 @@ int sys_groups(gid_t *into, size_t most);  /* supplementary ones: how many */
 int sys_set_groups(const gid_t *groups, size_t count);
 int sys_can(const char *path, int mode);   /* access(2) with the rights of sys_files_as */
 int sys_drop_capabilities(void);           /* all of this thread's; what exec would give stays */
+int sys_keep_capabilities(uint64_t kept);  /* all but these (bits by the kernel's numbers), as far as we have them */
 int sys_chdir(const char *path);
 int sys_setpgid(pid_t pid, pid_t group);
 /* The terminal of fd: its foreground process group, also given away from the background (then the

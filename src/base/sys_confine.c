@@ -58,6 +58,19 @@ int sys_drop_capabilities(void)
     return sys_fails_now() ? -EPERM : result((int)syscall(SYS_capset, &head, none));
 }
 
+int sys_keep_capabilities(uint64_t kept)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+    int rc = sys_fails_now() ? -EPERM : result((int)syscall(SYS_capget, &head, data));
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3 && rc == 0; i++) {
+        data[i].permitted &= (uint32_t)(kept >> 32 * i);
+        data[i].effective = data[i].permitted;
+        data[i].inheritable = 0;
+    }
+    return rc < 0 ? rc : result((int)syscall(SYS_capset, &head, data));
+}
+
 /* ---- system calls ---- */
 
 static void (*call_refused)(int number);

@@ -10,7 +10,8 @@
 #include "scribe/rotated.h"
 #include "serve/gzip.h"
 
-enum { READ_BYTES = 64 * 1024, LOOK_MS = 250, TAIL_BYTES = 16 * 1024, UNPACKED_BYTES_MAX = 64 * 1024 * 1024 };
+enum { READ_BYTES = 64 * 1024, LOOK_MS = 250, TAIL_BYTES = 16 * 1024, UNPACKED_BYTES_MAX = 64 * 1024 * 1024,
+       PATH_BYTES = 4096 + 256 };
 
 /* ---- which lines ----------------------------------------------------------------------------- */
 
@@ -126,17 +127,28 @@ static int read_file(const char *path, struct log_source *s)
 }
 
 /* One that is just being compressed is there under its other name. */
+static int list(const char *path, struct span **names)
+{
+    char folder[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    int fd = sys_open(folder, O_PATH | O_DIRECTORY, 0);
+    int count = fd < 0 ? fd : rotated_list(fd, slash ? slash + 1 : path, names);
+    (void)sys_close(fd);
+    return count;
+}
+
 static int read_rotated(struct log_source *s)
 {
-    char name[ROTATED_PATH_BYTES + 8];
+    char name[PATH_BYTES];
     const char *slash = strrchr(s->path, '/');
     struct span *names = NULL;
-    int count = rotated_list(s->path, &names), rc = count < 0 ? count : 0;
+    int count = list(s->path, &names), rc = count < 0 ? count : 0;
     for (int i = 0; i < count && rc == 0 && !s->filter->is_over; i++) {
         bool is_double = i > 0 && rotated_compare(names[i - 1], names[i]) == 0;
         if (is_double)
             continue;
-        (void)snprintf(name, sizeof name, "%.*s%s", slash ? (int)(slash - s->path) + 1 : 0, s->path, names[i].at);
+        (void)snprintf(name, sizeof name - 3, "%.*s%s", slash ? (int)(slash - s->path) + 1 : 0, s->path, names[i].at);
         rc = read_file(name, s);
         if (rc == -ENOENT && !rotated_is_packed(names[i])) {
             (void)strcat(name, ".gz");

@@ -29,7 +29,12 @@ enum channel_scribe {           /* what the master says to the scribe */
     CHANNEL_SCRIBE_GO_ON = 'g',         /* ... not any more */
     CHANNEL_SCRIBE_SITE = 's',          /* then "NUMBER WHERE\nSITE": its own access log (scribe/site_logs.h) */
     CHANNEL_SCRIBE_SITE_GONE = 'x',     /* then "NUMBER" */
+    CHANNEL_SCRIBE_WILL = 'w',          /* fd: what the scribe before had not written (scribe/will.h) */
 };
+
+/* What the scribe says to the master: counts as JSON; and, when a log lies where its sandbox keeps it from, 'w' with
+ * its will for the next one.  Then it ends with this status: */
+enum { CHANNEL_SCRIBE_LEFT = 76 };
 
 enum channel_kind {
     /* master to edge */

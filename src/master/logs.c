@@ -51,13 +51,28 @@ static void take_report(struct logs *l, struct span text)
     json_decref(report);
 }
 
+static void drop_will(struct logs *l)
+{
+    (void)sys_close(l->will_fd);
+    l->will_fd = -1;
+}
+
 static void read_reports(struct logs *l)
 {
     char text[REPORT_BYTES];
+    int fds[SYS_FDS_MAX];
+    size_t count = 0;
     ssize_t got = 1;
     while (l->channel_fd >= 0 && got > 0) {
-        got = sys_recv(l->channel_fd, text, sizeof text, MSG_DONTWAIT);
-        if (got > 0)
+        got = sys_recv_fds(l->channel_fd, text, sizeof text, fds, &count, MSG_DONTWAIT);
+        bool is_will = got == 1 && text[0] == CHANNEL_SCRIBE_WILL && count == 1;
+        if (is_will) {
+            drop_will(l);
+            l->will_fd = fds[0];
+        }
+        for (size_t i = is_will; got > 0 && i < count; i++)
+            (void)sys_close(fds[i]);
+        if (got > 0 && !is_will)
             take_report(l, (struct span){ text, (size_t)got });
     }
 }
@@ -90,8 +105,11 @@ static void scribe_ended(struct child *c, pid_t pid, int status, int64_t peak_ki
         master_step(l->master);
         return;
     }
-    log_warn("scribe died", "pid=%d %s", (int)pid, child_status_text(status, text));
-    l->master->restarts++;
+    bool has_left = WIFEXITED(status) && WEXITSTATUS(status) == CHANNEL_SCRIBE_LEFT;
+    if (!has_left) {
+        log_warn("scribe died", "pid=%d %s", (int)pid, child_status_text(status, text));
+        l->master->restarts++;
+    }
     int64_t lived_ms = (sys_now_us() - c->started_us) / 1000;
     if (timer_set(l->master->loop, &l->timer,
                   backoff_next(&l->backoff, lived_ms, BACKOFF_MOST_MS)) < 0)
@@ -154,12 +172,15 @@ void logs_site_gone(struct logs *l, const struct site *s)
 /* Before it runs, so that it knows this before its first line. */
 static void greet_scribe(const struct logs *l, int fd)
 {
+    static const char will = CHANNEL_SCRIBE_WILL;
     if (l->master->start->is_development)
         say_to_scribe(fd, CHANNEL_SCRIBE_DEVELOPMENT);
     if (l->is_held)
         say_to_scribe(fd, CHANNEL_SCRIBE_HOLD);
     for (const struct list *n = l->master->sites.next; n != &l->master->sites; n = n->next)
         say_site(l, fd, container_of(n, struct site, node));
+    if (l->will_fd >= 0)             /* last: for places that it knows by then */
+        (void)sys_send_fds(fd, &will, 1, &l->will_fd, 1, MSG_DONTWAIT);
 }
 
 static int try_scribe(struct logs *l)
@@ -173,6 +194,7 @@ static int try_scribe(struct logs *l)
         rc = spawn_scribe(l, conf_fd, pair[1]);
         (void)sys_close(pair[1]);
         if (rc == 0) {
+            drop_will(l);
             l->channel_fd = pair[0];
             if (sys_set_nonblocking(pair[0]) == 0)     /* without, nobody is told what was dropped */
                 (void)loop_watch(l->master->loop, &l->watch, pair[0], scribe_speaks);
@@ -213,7 +235,8 @@ int logs_start(struct logs *l, struct master *m)
                         .access_fds = { -1, -1 },
                         .output_fds = { -1, -1 },
                         .terminal_fd = -1,
-                        .channel_fd = -1 };
+                        .channel_fd = -1,
+                        .will_fd = -1 };
     child_init(&l->scribe, scribe_ended);
     timer_init(&l->timer, time_up);
     int rc = open_pipe(l->access_fds);
@@ -277,6 +300,7 @@ void logs_done(struct logs *l)
     if (l->output_fds[0] >= 0)
         logs_end(l);
     timer_off(l->master->loop, &l->timer);
+    drop_will(l);
     (void)sys_close(l->terminal_fd);
     l->terminal_fd = -1;
 }

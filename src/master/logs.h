@@ -22,6 +22,7 @@ struct logs {
     int channel_fd;                     /* to the scribe, -1 while there is none */
     struct watch watch;                 /* ... for what it reports */
     struct log_counts counts, before;   /* of this scribe, and of those that have ended */
+    int will_fd;                        /* of the scribe before, for the next one; -1 */
     struct child scribe;
     struct timer timer;                 /* before the next start; at the end: its limit */
     struct backoff backoff;

@@ -21,6 +21,7 @@
 #include "master/supervise.h"
 #include "master/watcher.h"
 #include "scribe/journal.h"
+#include "scribe/log_folder.h"
 
 enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
 
@@ -325,12 +326,14 @@ int master_check_log(const char *option, const char *path, char *why)
 {
     if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0 || journal_is_meant(path))
         return 0;
-    int fd = sys_open(path, O_WRONLY | O_APPEND | O_CREAT, 0640);
-    if (fd < 0)
+    int fd = log_folder_try(path);
+    if (fd == -ENXIO)                 /* a FIFO: who reads it may come later */
+        fd = -1;
+    else if (fd < 0)
         (void)snprintf(why, CONF_WHY_BYTES, "cannot write the file of --%s, %.300s: %s", option,
                        path, strerror(-fd));
     (void)sys_close(fd);
-    return fd < 0 ? fd : 0;
+    return fd < -1 ? fd : 0;
 }
 
 /* The first large body would find out. */

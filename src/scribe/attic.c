@@ -5,26 +5,29 @@
 #include <stdio.h>
 #include "base/buf.h"
 #include "base/sys.h"
+#include "scribe/log_folder.h"
 #include "scribe/rotated.h"
 #include "serve/gzip.h"
 
 enum { READ_BYTES = 64 * 1024, SUFFIX_BYTES = 16 };
 
-struct names { char from[ROTATED_PATH_BYTES + SUFFIX_BYTES], to[ROTATED_PATH_BYTES + SUFFIX_BYTES],
-                    part[ROTATED_PATH_BYTES + SUFFIX_BYTES]; };
+struct names {
+    const struct log_folder *folder;
+    const char *from;
+    char to[ROTATED_NAME_BYTES + SUFFIX_BYTES], part[ROTATED_NAME_BYTES + SUFFIX_BYTES];
+};
 
 static bool is_cancelled(struct attic *a)
 {
     return __atomic_load_n(&a->is_cancelled, __ATOMIC_RELAXED);
 }
 
-static void name(struct attic *a, struct span file, struct names *n)
+static void name(const struct log_folder *f, struct span file, struct names *n)
 {
-    const char *slash = strrchr(a->path, '/');
-    int folder_bytes = slash ? (int)(slash - a->path) + 1 : 0;
-    (void)snprintf(n->from, sizeof n->from, "%.*s%s", folder_bytes, a->path, file.at);
-    (void)snprintf(n->to, sizeof n->to, "%.*s%s.gz", folder_bytes, a->path, file.at);
-    (void)snprintf(n->part, sizeof n->part, "%.*s%s.gz.part", folder_bytes, a->path, file.at);
+    n->folder = f;
+    n->from = file.at;
+    (void)snprintf(n->to, sizeof n->to, "%s.gz", file.at);
+    (void)snprintf(n->part, sizeof n->part, "%s.gz.part", file.at);
 }
 
 static int write_all(int fd, struct buf *out)
@@ -56,32 +59,34 @@ static int copy_packed(struct attic *a, int from, int to)
     return rc < 0 ? rc : sys_fsync(to);
 }
 
-/* Who may read the log may read what becomes of it. */
+/* Who may read the log may read what becomes of it.  What somebody was ended over is begun anew. */
 static int pack_into(struct attic *a, const struct names *n, int from, const struct stat *st)
 {
-    int to = sys_open(n->part, O_WRONLY | O_CREAT | O_TRUNC, st->st_mode & 0777);
+    (void)sys_unlink_at(n->folder->fd, n->part);
+    int to = sys_create_at(n->folder->fd, n->part, O_WRONLY | O_EXCL | O_NOFOLLOW, st->st_mode & 0777);
     if (to < 0)
         return to;
     (void)sys_fchmod(to, st->st_mode & 0777);
-    (void)sys_lchown(n->part, st->st_uid, st->st_gid);
-    int rc = copy_packed(a, from, to);
+    int rc = log_folder_give(n->folder, to, st->st_uid, st->st_gid);
+    if (rc == 0)
+        rc = copy_packed(a, from, to);
     int closed = sys_close(to);
     rc = rc < 0 ? rc : closed;
     if (rc == 0)
-        rc = sys_rename(n->part, n->to);
+        rc = sys_rename_at(n->folder->fd, n->part, n->to);
     if (rc < 0)
-        (void)sys_unlink(n->part);
-    return rc < 0 ? rc : sys_unlink(n->from);
+        (void)sys_unlink_at(n->folder->fd, n->part);
+    return rc < 0 ? rc : sys_unlink_at(n->folder->fd, n->from);
 }
 
-static int pack(struct attic *a, struct span file)
+static int pack(struct attic *a, const struct log_folder *f, struct span file)
 {
     struct names n;
     struct stat st;
-    name(a, file, &n);
-    if (sys_lstat(n.to, &st) == 0)               /* somebody was ended between rename and unlink */
-        return sys_unlink(n.from);
-    int from = sys_open(n.from, O_RDONLY | O_NOFOLLOW, 0);
+    name(f, file, &n);
+    if (sys_lstat_at(f->fd, n.to, &st) == 0)     /* somebody was ended between rename and unlink */
+        return sys_unlink_at(f->fd, n.from);
+    int from = sys_openat(f->fd, n.from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (from < 0)
         return from;
     int rc = sys_fstat(from, &st);
@@ -91,27 +96,37 @@ static int pack(struct attic *a, struct span file)
     return rc;
 }
 
-static int delete_one(struct attic *a, struct span file)
+static int delete_one(const struct log_folder *f, struct span file)
 {
     struct names n;
-    name(a, file, &n);
-    (void)sys_unlink(n.part);
-    return sys_unlink(n.from);
+    name(f, file, &n);
+    (void)sys_unlink_at(f->fd, n.part);
+    return sys_unlink_at(f->fd, n.from);
 }
 
-int attic_tidy(struct attic *a)
+static int tidy(struct attic *a, const struct log_folder *f)
 {
     struct span *names = NULL;
-    int count = rotated_list(a->path, &names), error = count < 0 ? count : 0;
+    int count = rotated_list(f->fd, f->name, &names), error = count < 0 ? count : 0;
     int surplus = a->keep > 0 && count > a->keep ? count - (int)a->keep : 0;
     for (int i = 0; i < count && !is_cancelled(a); i++) {
         bool packs = a->packs && !rotated_is_packed(names[i]);
-        int rc = i < surplus ? delete_one(a, names[i]) : packs ? pack(a, names[i]) : 0;
+        int rc = i < surplus ? delete_one(f, names[i]) : packs ? pack(a, f, names[i]) : 0;
         if (rc < 0 && rc != -ECANCELED && error == 0)
             error = rc;
     }
     sys_free(names);
     return error;
+}
+
+int attic_tidy(struct attic *a)
+{
+    struct log_folder f;
+    int rc = log_folder_open(&f, a->path);
+    if (rc == 0)
+        rc = tidy(a, &f);
+    log_folder_close(&f);
+    return rc;
 }
 
 static void *run(void *user)
@@ -130,8 +145,7 @@ void attic_init(struct attic *a, const char *path, int64_t keep, bool packs)
 
 void attic_wake(struct attic *a)
 {
-    a->is_wanted = true;
-    (void)attic_look(a);
+    a->is_wanted = a->keep > 0 || a->packs;
 }
 
 int attic_look(struct attic *a)
@@ -142,7 +156,7 @@ int attic_look(struct attic *a)
         a->has_thread = false;
         error = a->error;
     }
-    if (!a->is_wanted || a->has_thread || (a->keep == 0 && !a->packs))
+    if (!a->is_wanted || a->has_thread)
         return error;
     a->is_over = false;
     a->is_wanted = false;

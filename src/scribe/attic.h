@@ -22,11 +22,11 @@ struct attic {
 };
 
 void attic_init(struct attic *a, const char *path, int64_t keep, bool packs);
-void attic_wake(struct attic *a);           /* there is something to do */
+void attic_wake(struct attic *a);           /* there is something to do: at the next look */
 /* Takes leave of a thread that is over, and starts one where it is wanted.  The error of the one
  * that was over (-errno), or 0. */
 int attic_look(struct attic *a);
-static inline bool attic_is_busy(const struct attic *a) { return a->has_thread; }
+static inline bool attic_is_busy(const struct attic *a) { return a->has_thread || a->is_wanted; }
 void attic_done(struct attic *a);           /* what is under way is left for the next one */
 
 /* What the thread does.  0 or the first -errno; what failed is as it was. */

@@ -2,14 +2,14 @@
 #include "scribe/place.h"
 
 /* A log that goes to the journal has no other place. */
-void place_init(struct place *p, const char *name, const char *where, int lent_fd, bool has_stamps)
+void place_init(struct place *p, const char *where, const struct place_kind *kind)
 {
     bool is_journal = journal_is_meant(where);
     p->journal = (struct journal){ .fd = -1 };
     if (is_journal)
         journal_init(&p->journal, where);
-    sink_init(&p->sink, is_journal ? "off" : where, lent_fd, has_stamps);
-    p->sink.name = name;
+    sink_init(&p->sink, is_journal ? "off" : where, kind->lent_fd, kind->has_stamps, kind->confined);
+    p->sink.name = kind->name;
 }
 
 void place_done(struct place *p)

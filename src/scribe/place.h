@@ -10,8 +10,14 @@ struct place {
     struct journal journal;       /* path NULL: it is not */
 };
 
-/* name: of its lines, in messages; `where` (as the option has it) and it outlive the place. */
-void place_init(struct place *p, const char *name, const char *where, int lent_fd, bool has_stamps);
+/* name: of its lines, in messages; `where` (as the option has it), it and `confined` outlive the place. */
+struct place_kind {
+    const char *name;
+    int lent_fd;                  /* for "-" */
+    bool has_stamps;
+    struct confined *confined;
+};
+void place_init(struct place *p, const char *where, const struct place_kind *kind);
 void place_done(struct place *p);
 static inline bool place_is_journal(const struct place *p) { return p->journal.path != NULL; }
 /* A line of the access log; site: whose it is, "" where nobody can tell. */

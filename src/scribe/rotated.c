@@ -77,19 +77,16 @@ static int add_names(struct buf *out, const char *bytes, size_t got, struct span
     return count;
 }
 
-static int read_folder(const char *path, struct buf *out)
+static int read_folder(int folder_fd, const char *base, struct buf *out)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[ROTATED_PATH_BYTES];
     _Alignas(struct dirent64) char bytes[FOLDER_READ_BYTES];
     int count = 0, rc = 0;
-    (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    int fd = sys_open(folder, O_RDONLY | O_DIRECTORY, 0);
+    int fd = sys_openat(folder_fd, ".", O_RDONLY | O_DIRECTORY);
     if (fd < 0)
         return fd;
     ssize_t got = 1;
     while (rc >= 0 && (got = sys_getdents(fd, bytes, sizeof bytes)) > 0) {
-        rc = add_names(out, bytes, (size_t)got, span_of(slash ? slash + 1 : path));
+        rc = add_names(out, bytes, (size_t)got, span_of(base));
         count += rc > 0 ? rc : 0;
     }
     (void)sys_close(fd);
@@ -101,10 +98,10 @@ static int compare(const void *a, const void *b)
     return rotated_compare(*(const struct span *)a, *(const struct span *)b);
 }
 
-int rotated_list(const char *path, struct span **names)
+int rotated_list(int folder_fd, const char *base, struct span **names)
 {
     struct buf text = { .limit_bytes = NAMES_BYTES_MAX };
-    int count = read_folder(path, &text);
+    int count = read_folder(folder_fd, base, &text);
     struct span all = buf_span(&text);
     size_t spans_bytes = (size_t)(count > 0 ? count : 0) * sizeof(struct span);
     struct span *found = count < 0 ? NULL : sys_malloc(spans_bytes + all.len + 1);
@@ -127,10 +124,10 @@ int rotated_list(const char *path, struct span **names)
 
 /* One above the highest of that second; below it, one that was deleted may have left a gap, but a file
  * there would look older than it is. */
-static int next_number(const char *path, struct span stem)
+static int next_number(int folder_fd, const char *base, struct span stem)
 {
     struct span *names = NULL;
-    int count = rotated_list(path, &names), number = 0;
+    int count = rotated_list(folder_fd, base, &names), number = 0;
     for (int i = 0; i < count; i++) {
         struct span name = unpacked(names[i]);
         if (!span_starts(name, stem))
@@ -143,21 +140,20 @@ static int next_number(const char *path, struct span stem)
     return count < 0 ? count : number;
 }
 
-int rotated_rename(const char *path, int64_t last_s)
+int rotated_rename(int folder_fd, const char *base, int64_t last_s)
 {
-    char name[ROTATED_PATH_BYTES], stamp[STAMP_BYTES];
-    const char *slash = strrchr(path, '/');
+    char name[ROTATED_NAME_BYTES], stamp[STAMP_BYTES];
     time_t second = (time_t)last_s;
     struct tm utc;
     if (!gmtime_r(&second, &utc) || strftime(stamp, sizeof stamp, "-%Y%m%dT%H%M%SZ", &utc) != FORM_BYTES)
         return -ERANGE;
-    int len = snprintf(name, sizeof name - 3, "%s%s", path, stamp);
+    int len = snprintf(name, sizeof name - 3, "%s%s", base, stamp);
     if (len < 0 || (size_t)len >= sizeof name - 3)
         return -ENAMETOOLONG;
-    int number = next_number(path, span_of(slash ? name + (slash - path) + 1 : name));
+    int number = next_number(folder_fd, base, span_of(name));
     if (number < 0 || number > SAME_SECOND_MAX)
         return number < 0 ? number : -EEXIST;
     if (number > 0)
         (void)snprintf(name + len, 4, ".%02d", number);
-    return sys_rename(path, name);
+    return sys_rename_at(folder_fd, base, name);
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include "base/span.h"
 
-enum { ROTATED_PATH_BYTES = 4096 + 64 };
+enum { ROTATED_NAME_BYTES = 512 };        /* holds every name */
 
 /* Is `name` that of a rotated file of the file called `base`?  Both without folder. */
 bool rotated_is_name(struct span name, struct span base);
@@ -16,8 +16,8 @@ bool rotated_is_packed(struct span name);                /* it ends in ".gz" */
 int rotated_compare(struct span a, struct span b);
 
 /* Gives the file the name of its last line's second.  0, or -errno: it has its own name still. */
-int rotated_rename(const char *path, int64_t last_s);
+int rotated_rename(int folder_fd, const char *base, int64_t last_s);
 
-/* The names of the rotated files of `path`, oldest first: one allocation, freed with sys_free().
+/* The names of the rotated files of `base`, oldest first: one allocation, freed with sys_free().
  * Their count, or -errno. */
-int rotated_list(const char *path, struct span **names);
+int rotated_list(int folder_fd, const char *base, struct span **names);

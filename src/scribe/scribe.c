@@ -20,10 +20,12 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "link/channel.h"
+#include "scribe/confined.h"
 #include "scribe/lines.h"
 #include "scribe/log_record.h"
 #include "scribe/short.h"
 #include "scribe/site_logs.h"
+#include "scribe/will.h"
 
 enum {
     READ_BYTES = 64 * 1024, READS_A_TURN = 16, CONF_BYTES_MAX = 1024 * 1024,
@@ -40,6 +42,7 @@ struct stream {
 
 struct scribe {
     struct conf *conf;
+    struct confined confined;
     int channel_fd;               /* -1 once it ended */
     struct stream access, output;
     struct buf line;              /* of the log, under way */
@@ -48,6 +51,7 @@ struct scribe {
     bool is_development;          /* `run`: access lines that are pleasant to read */
     bool has_colour;              /* ... in colours */
     int64_t ended_us;             /* when nobody was left; 0 before */
+    bool is_leaving;              /* another scribe takes over */
     uint64_t counted, reported;   /* what the master is to know has changed so often; has been told */
     int64_t reported_us;
 };
@@ -140,12 +144,49 @@ static bool wants_colour(int fd)
     return sys_terminal_columns(fd) > 0 && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
 }
 
+/* ---- the scribe before us --------------------------------------------------------------------- */
+
+static struct place *place_of(struct scribe *s, const struct will_item *item)
+{
+    return item->kind == WILL_ACCESS ? &s->access.place
+           : item->kind == WILL_LOG ? &s->output.place
+           : item->kind == WILL_SITE ? site_logs_at(&s->sites, item->where) : NULL;
+}
+
+static void inherit_one(struct scribe *s, const struct will_item *item)
+{
+    struct place *place = place_of(s, item);
+    if (item->kind == WILL_ACCESS_PART)
+        lines_feed(&s->access.lines, item->bytes, take_access, s);
+    else if (item->kind == WILL_LOG_PART)
+        lines_feed(&s->output.lines, item->bytes, take_output, s);
+    else if (place)
+        sink_put_back(&place->sink, item->bytes);
+}
+
+static void inherit(struct scribe *s, int fd)
+{
+    struct buf will = { 0 };
+    struct will_item item;
+    if (will_read(fd, &will) == 0)
+        for (struct span text = buf_span(&will); will_next(&text, &item) > 0;)
+            inherit_one(s, &item);
+    buf_done(&will);
+}
+
+/* ---- the master's word ------------------------------------------------------------------------ */
+
+/* A stranger's code, in a build with -Dhooks=true (tests/site/edge_hook.c). */
+void scribe_hook(void) __attribute__((weak));
+
 static void obey(struct scribe *s, char word, struct span text)
 {
     bool holds;
     switch (word) {
     case CHANNEL_SCRIBE_REOPEN:
         (void)any_place(s, reopen_one, NULL);
+        if (scribe_hook)
+            scribe_hook();
         break;
     case CHANNEL_SCRIBE_SITE:
         (void)site_logs_add(&s->sites, text);       /* else its lines go to the log of all */
@@ -171,16 +212,23 @@ static void obey(struct scribe *s, char word, struct span text)
 static bool read_channel(struct scribe *s)
 {
     char text[CHANNEL_SCRIBE_TEXT_MAX];
-    ssize_t got = sys_recv(s->channel_fd, text, sizeof text, MSG_DONTWAIT);
+    int fds[SYS_FDS_MAX];
+    size_t count = 0;
+    ssize_t got = sys_recv_fds(s->channel_fd, text, sizeof text, fds, &count, MSG_DONTWAIT);
     if (got == -EAGAIN)
         return false;
     if (got <= 0) {
         (void)sys_close(s->channel_fd);
         s->channel_fd = -1;
         obey(s, CHANNEL_SCRIBE_GO_ON, SPAN(""));
-    } else {
-        obey(s, text[0], (struct span){ text + 1, (size_t)got - 1 });
+        return true;
     }
+    if (text[0] == CHANNEL_SCRIBE_WILL && count > 0)
+        inherit(s, fds[0]);
+    else
+        obey(s, text[0], (struct span){ text + 1, (size_t)got - 1 });
+    for (size_t i = 0; i < count; i++)
+        (void)sys_close(fds[i]);
     return true;
 }
 
@@ -205,6 +253,72 @@ static void report(struct scribe *s)
         s->reported = s->counted;
 }
 
+/* ---- the scribe after us -------------------------------------------------------------------- */
+
+struct leaving {
+    struct scribe *s;
+    struct buf will;
+    int rc;
+};
+
+static bool leave_place(struct place *p, void *user)
+{
+    struct leaving *l = user;
+    struct scribe *s = l->s;
+    struct will_item item = { p == &s->access.place   ? WILL_ACCESS
+                              : p == &s->output.place ? WILL_LOG : WILL_SITE,
+                              SPAN(""), buf_span(&p->sink.out) };
+    if (item.kind == WILL_SITE)                      /* shared by its name, which is where it leads */
+        item.where = span_of(p->sink.path ? p->sink.path : "-");
+    l->rc = will_add(&l->will, &item);
+    return l->rc < 0;
+}
+
+static bool say_dropped(struct place *p, void *user)
+{
+    (void)user;
+    if (p->sink.dropped > 0)
+        sink_say_dropped(&p->sink, p->sink.dropped);
+    p->sink.dropped = 0;
+    return false;
+}
+
+/* They are another's. */
+static bool forget_lines(struct place *p, void *user)
+{
+    struct scribe *s = user;
+    buf_done(&p->sink.out);
+    buf_done(&s->access.lines.part);
+    buf_done(&s->output.lines.part);
+    return false;
+}
+
+/* A log lies in a folder that is closed to us: the master starts another scribe, with what we have not
+ * written.  Until it has our word we go on. */
+static void leave(struct scribe *s)
+{
+    struct leaving l = { .s = s };
+    (void)any_place(s, say_dropped, NULL);
+    s->reported_us = 0;
+    report(s);
+    (void)any_place(s, leave_place, &l);
+    const struct will_item parts[] = {
+        { WILL_ACCESS_PART, SPAN(""), buf_span(&s->access.lines.part) },
+        { WILL_LOG_PART, SPAN(""), buf_span(&s->output.lines.part) },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(parts) && l.rc == 0; i++)
+        l.rc = will_add(&l.will, &parts[i]);
+    int fd = l.rc < 0 ? l.rc : will_write(&l.will);
+    static const char word = CHANNEL_SCRIBE_WILL;
+    s->is_leaving = fd >= 0 && sys_send_fds(s->channel_fd, &word, 1, &fd, 1, MSG_DONTWAIT) == 1;
+    if (s->is_leaving)
+        (void)any_place(s, forget_lines, s);
+    if (fd >= 0)
+        (void)sys_close(fd);
+    buf_done(&l.will);
+    s->confined.is_missed = false;
+}
+
 /* ---- turns ----------------------------------------------------------------------------------- */
 
 static bool is_pending(struct place *p, void *user)
@@ -215,6 +329,8 @@ static bool is_pending(struct place *p, void *user)
 
 static bool is_over(struct scribe *s)
 {
+    if (s->is_leaving)
+        return true;
     if (s->channel_fd >= 0 || s->access.fd >= 0 || s->output.fd >= 0)
         return false;
     if (s->ended_us == 0)
@@ -281,6 +397,8 @@ static void turn(struct scribe *s)
     (void)any_place(s, look_one, NULL);            /* what it finds is said in the log, so: */
     (void)any_place(s, flush_one, NULL);
     report(s);
+    if (s->confined.is_missed && s->channel_fd >= 0)
+        leave(s);
 }
 
 static int read_conf(struct scribe *s, char *why)
@@ -320,14 +438,24 @@ static void open_places(struct scribe *s)
     const struct sink_rotation rotation = { s->conf->log_rotate_size_bytes, s->conf->log_rotate_every_ms,
                                             s->conf->log_keep, s->conf->log_compress };
     s->is_json = strcmp(s->conf->log_format, "json") == 0;
-    place_init(&s->access.place, "access log", s->conf->access_log, STDOUT_FILENO, false);
-    place_init(&s->output.place, "log", s->conf->log, STDERR_FILENO, !s->is_json);
+    const struct place_kind access = { "access log", STDOUT_FILENO, false, &s->confined },
+                            output = { "log", STDERR_FILENO, !s->is_json, &s->confined };
+    place_init(&s->access.place, s->conf->access_log, &access);
+    place_init(&s->output.place, s->conf->log, &output);
     s->access.place.sink.tell = s->output.place.sink.tell = take_output;
     s->access.place.sink.tell_user = s->output.place.sink.tell_user = s;
     sink_rotate(&s->access.place.sink, &rotation);
     if (strcmp(s->conf->log, s->conf->access_log) != 0)     /* one file is rotated by one of them */
         sink_rotate(&s->output.place.sink, &rotation);
-    s->sites = (struct site_logs){ .rotation = rotation, .lent_fd = STDOUT_FILENO, .tell = take_output, .tell_user = s };
+    s->sites = (struct site_logs){ .rotation = rotation, .lent_fd = STDOUT_FILENO, .confined = &s->confined,
+                                   .tell = take_output, .tell_user = s };
+}
+
+static bool allow_one(struct place *p, void *user)
+{
+    if (p->sink.path)
+        confined_allow(user, p->sink.path);
+    return false;
 }
 
 static int open_all(struct scribe *s, char *why)
@@ -335,6 +463,8 @@ static int open_all(struct scribe *s, char *why)
     int rc = block_signals();
     if (rc == 0)
         rc = read_conf(s, why);
+    if (rc == 0)
+        rc = confined_begin(&s->confined, s->conf);
     if (rc == 0)
         rc = sys_set_nonblocking(CHANNEL_ACCESS_FD);
     if (rc == 0)
@@ -347,7 +477,8 @@ static int open_all(struct scribe *s, char *why)
     open_places(s);
     while (s->channel_fd >= 0 && read_channel(s)) /* what the first lines must know */
         continue;
-    return 0;
+    (void)any_place(s, allow_one, &s->confined);
+    return confined_close(&s->confined);
 }
 
 int scribe_main(void)
@@ -362,12 +493,16 @@ int scribe_main(void)
                            strerror(-rc), why);
         (void)sys_write(STDERR_FILENO, line, (size_t)len);
     }
+    if (rc == 0)
+        (void)any_place(&s, flush_one, NULL);      /* what we inherited */
     while (rc == 0 && !is_over(&s))
         turn(&s);
+    if (s.is_leaving)
+        rc = CHANNEL_SCRIBE_LEFT;
     site_logs_done(&s.sites);
     place_done(&s.access.place);
     place_done(&s.output.place);
     buf_done(&s.line);
     conf_free(s.conf);
-    return rc < 0 ? 1 : 0;
+    return rc < 0 ? 1 : rc;
 }

@@ -10,16 +10,18 @@
 #include <string.h>
 #include <time.h>
 #include "base/sys.h"
+#include "scribe/confined.h"
+#include "scribe/log_folder.h"
 #include "scribe/rotated.h"
 
 enum { PIECE_BYTES = 4096, FILE_PIECE_BYTES = 256 * 1024, LOOK_EVERY_US = 1000000, STAMP_BYTES = 32,
        STAMP_LINE_BYTES = 25, DROPPED_BYTES = 256 };
 
 /* A file that ends within a line: whoever wrote it was ended there, or had no room. */
-static bool ends_in_line(const struct sink *s, int64_t bytes)
+static bool ends_in_line(const struct log_folder *f, int64_t bytes)
 {
     char last = '\n';
-    int fd = sys_open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    int fd = sys_openat(f->fd, f->name, O_RDONLY | O_NONBLOCK | O_NOCTTY | (f->follows ? 0 : O_NOFOLLOW));
     if (fd >= 0)
         (void)sys_pread(fd, &last, 1, bytes - 1);
     (void)sys_close(fd);
@@ -39,24 +41,30 @@ static void know_file(struct sink *s)
     s->is_regular = is_known && S_ISREG(st.st_mode);
     s->file_bytes = s->is_regular ? st.st_size : 0;
     s->period = period_of(s, s->file_bytes > 0 ? (int64_t)st.st_mtim.tv_sec * 1000 : now_ms);
-    if (s->file_bytes > 0 && ends_in_line(s, s->file_bytes) && sys_write(s->fd, "\n", 1) == 1)
-        s->file_bytes++;
 }
 
 static int open_file(struct sink *s)
 {
-    int fd = sys_open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0640);
-    if (fd < 0)
-        return fd;                                /* the old one, if any, is better than none */
-    (void)sys_close(s->fd);
-    s->fd = fd;
-    know_file(s);
-    return 0;
+    struct log_folder f;
+    int fd = log_folder_open(&f, s->path);
+    if (fd == 0 && confined_misses(s->confined, &f.st))
+        fd = -EACCES;
+    if (fd == 0)
+        fd = log_folder_open_log(&f);
+    if (fd >= 0) {                                /* else the old one, if any, is better than none */
+        (void)sys_close(s->fd);
+        s->fd = fd;
+        know_file(s);
+        if (s->file_bytes > 0 && ends_in_line(&f, s->file_bytes) && sys_write(s->fd, "\n", 1) == 1)
+            s->file_bytes++;
+    }
+    log_folder_close(&f);
+    return fd < 0 ? fd : 0;
 }
 
-void sink_init(struct sink *s, const char *where, int lent_fd, bool has_stamps)
+void sink_init(struct sink *s, const char *where, int lent_fd, bool has_stamps, struct confined *confined)
 {
-    *s = (struct sink){ .fd = -1, .out = { .limit_bytes = SINK_BYTES_MAX } };
+    *s = (struct sink){ .fd = -1, .confined = confined, .out = { .limit_bytes = SINK_BYTES_MAX } };
     if (strcmp(where, "off") == 0) {
         s->is_off = true;
     } else if (strcmp(where, "-") == 0) {
@@ -153,6 +161,16 @@ static bool is_due(const struct sink *s, size_t line_bytes)
     return s->rotation.every_ms > 0 && s->period != period_of(s, sys_wall_us() / 1000);
 }
 
+static int rename_old(const struct sink *s, int64_t last_s)
+{
+    struct log_folder f;
+    int rc = log_folder_open(&f, s->path);
+    if (rc == 0)
+        rc = rotated_rename(f.fd, f.name, last_s);
+    log_folder_close(&f);
+    return rc;
+}
+
 /* Between two lines.  What cannot be renamed goes on growing, and is tried again with the next line
  * a second later. */
 static void rotate(struct sink *s)
@@ -166,7 +184,7 @@ static void rotate(struct sink *s)
     bool is_others = was_moved(s, &is_gone);
     int rc = is_others ? 0 : sys_fstat(s->fd, &st);
     if (!is_others && rc == 0)
-        rc = rotated_rename(s->path, st.st_mtim.tv_sec);
+        rc = rename_old(s, st.st_mtim.tv_sec);
     if (rc == 0)
         rc = open_file(s);
     s->rotate_failed_us = rc == 0 ? 0 : now_us;
@@ -298,11 +316,25 @@ static ssize_t write_some(struct sink *s, struct span out)
     return sys_write(s->fd, out.at, out.len < PIECE_BYTES ? out.len : PIECE_BYTES);
 }
 
-/* Nobody reads at the other end of the pipe, and nobody will. */
+/* Nobody reads at the other end of the pipe, and nobody will: but one with a name (a FIFO) may find a reader
+ * again. */
 static void lose_place(struct sink *s)
 {
+    if (s->path) {
+        (void)sys_close(s->fd);
+        s->fd = -1;
+        return;
+    }
     s->is_off = true;
     buf_done(&s->out);
+}
+
+void sink_put_back(struct sink *s, struct span lines)
+{
+    if (!s->is_off && buf_add(&s->out, lines) < 0) {
+        s->dropped++;
+        s->dropped_ever++;
+    }
 }
 
 void sink_hold(struct sink *s, bool holds)

@@ -28,6 +28,7 @@ struct sink_rotation {
 struct sink {
     const char *path;             /* of a file; NULL for a descriptor that was lent */
     const char *name;             /* of its lines, in messages: "log", "access log" */
+    struct confined *confined;    /* NULL: nothing confines us */
     int fd;                       /* -1: nowhere (now) */
     bool is_off;                  /* wanted nowhere */
     bool has_stamps;              /* each line gets the time in front: files of the log */
@@ -49,13 +50,16 @@ struct sink {
 
 /* A place that was lent is not written to, or is again; files always are. */
 void sink_hold(struct sink *s, bool holds);
-/* where: "-" is `lent_fd`, "off" nothing, else a file. */
-void sink_init(struct sink *s, const char *where, int lent_fd, bool has_stamps);
+/* where: "-" is `lent_fd`, "off" nothing, else a file.  confined: where files may be opened; NULL: anywhere. */
+struct confined;
+void sink_init(struct sink *s, const char *where, int lent_fd, bool has_stamps, struct confined *confined);
 /* After sink_init(); of a file only.  What was left uncompressed is taken up. */
 void sink_rotate(struct sink *s, const struct sink_rotation *how);
 void sink_done(struct sink *s);
 void sink_reopen(struct sink *s);
 void sink_line(struct sink *s, struct span line);
+/* Lines that another scribe had not written yet, as they would have been. */
+void sink_put_back(struct sink *s, struct span lines);
 void sink_flush(struct sink *s);          /* writes what the place takes without waiting */
 void sink_say_dropped(struct sink *s, uint64_t count);       /* where its count is said */
 void sink_look(struct sink *s);           /* now and then: after the attic's thread */

@@ -52,26 +52,35 @@ static void let_go(struct site_logs *l, struct site_log *log)
     sys_free(log);
 }
 
-static struct site_log *take(struct site_logs *l, struct span where)
+static struct site_log *find_log(const struct site_logs *l, struct span where)
 {
     struct site_log *log = l->first;
     while (log && !span_eq(span_of(log->where), where))
         log = log->next;
-    if (!log) {
-        log = sys_calloc(1, sizeof *log + where.len + 1);
-        if (!log)
-            return NULL;
-        memcpy(log->where, where.at, where.len);
-        bool is_named = log->where[0] == '/';        /* several logs: which one lost lines */
-        place_init(&log->place, is_named ? log->where : "access log", log->where, l->lent_fd, false);
-        log->place.sink.tell = l->tell;
-        log->place.sink.tell_user = l->tell_user;
-        sink_rotate(&log->place.sink, &l->rotation);
-        log->next = l->first;
-        l->first = log;
-    }
-    log->users++;
     return log;
+}
+
+static struct site_log *new_log(struct site_logs *l, struct span where)
+{
+    struct site_log *log = sys_calloc(1, sizeof *log + where.len + 1);
+    if (!log)
+        return NULL;
+    memcpy(log->where, where.at, where.len);
+    bool is_named = log->where[0] == '/';            /* several logs: which one lost lines */
+    const struct place_kind kind = { is_named ? log->where : "access log", l->lent_fd, false, l->confined };
+    place_init(&log->place, log->where, &kind);
+    log->place.sink.tell = l->tell;
+    log->place.sink.tell_user = l->tell_user;
+    sink_rotate(&log->place.sink, &l->rotation);
+    log->next = l->first;
+    l->first = log;
+    return log;
+}
+
+struct place *site_logs_at(const struct site_logs *l, struct span where)
+{
+    struct site_log *log = find_log(l, where);
+    return log ? &log->place : NULL;
 }
 
 /* ---- numbers ---- */
@@ -103,11 +112,13 @@ int site_logs_add(struct site_logs *l, struct span text)
         return 0;
     remove_one(l, number);
     struct site_number *n = sys_calloc(1, sizeof *n + site.len + 1);
-    struct site_log *log = n ? take(l, where) : NULL;
+    struct site_log *log = n ? find_log(l, where) : NULL;
+    log = n && !log ? new_log(l, where) : log;
     if (!log) {
         sys_free(n);
         return -ENOMEM;
     }
+    log->users++;
     n->number = number;
     n->log = log;
     if (site.len > 0)

@@ -16,6 +16,7 @@ struct site_logs {
     struct site_number *numbers;
     struct sink_rotation rotation;
     int lent_fd;                                     /* for "-" */
+    struct confined *confined;
     void (*tell)(void *user, struct span line);      /* of their sinks */
     void *tell_user;
     uint64_t gone_dropped, gone_rotated;             /* of those that are not here any more */
@@ -27,6 +28,8 @@ int site_logs_add(struct site_logs *l, struct span text);
 void site_logs_remove(struct site_logs *l, struct span number);      /* what it holds is written */
 /* Where this line goes, which loses its mark, and whose it is; NULL: to the log of all. */
 struct place *site_logs_find(const struct site_logs *l, struct span *line, struct span *site);
+/* The place of this name; NULL: there is none. */
+struct place *site_logs_at(const struct site_logs *l, struct span where);
 /* Each place once, until `act` returns true: whether it did. */
 bool site_logs_any(const struct site_logs *l, bool (*act)(struct place *, void *), void *user);
 uint64_t site_logs_dropped(const struct site_logs *l);

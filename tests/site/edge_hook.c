@@ -1,8 +1,9 @@
-/* edge_hook.c - what somebody would try who runs code in an edge.  Linked into a build with -Dhooks=true
+/* edge_hook.c - what somebody would try who runs code in an edge, or in the scribe.  Linked into a build with -Dhooks=true
  * alone; test_sandbox_hook.py says what is tried, and sees what came of it in `status`.
  *
  * The environment's EDGE_HOOK names a file of lines "ACTION [ARGUMENT]".  It is opened at the start, before
- * anything is given up, and read at each REPORT of the master's, when the sandbox is closed.
+ * anything is given up, and read at each REPORT of the master's, when the sandbox is closed.  SCRIBE_HOOK names
+ * one for the scribe, which reads it when logs are reopened and writes what came of it to FILE.done.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,15 +25,28 @@
 #include "base/json.h"
 
 void edge_hook(json_t *stats);
+void scribe_hook(void);
 
-enum { HOOK_FD = 901 };
+enum { HOOK_FD = 901, SCRIBE_HOOK_FD, SCRIBE_DONE_FD };
+
+static void open_at(const char *path, int flags, int at)
+{
+    int fd = open(path, flags | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)fcntl(fd, F_DUPFD_CLOEXEC, at);
+}
 
 __attribute__((constructor)) static void open_actions(void)
 {
-    const char *path = getenv("EDGE_HOOK");
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0)
-        (void)fcntl(fd, F_DUPFD_CLOEXEC, HOOK_FD);
+    const char *edge = getenv("EDGE_HOOK"), *scribe = getenv("SCRIBE_HOOK");
+    char done[4096];
+    if (edge)
+        open_at(edge, O_RDONLY, HOOK_FD);
+    if (scribe) {
+        (void)snprintf(done, sizeof done, "%s.done", scribe);
+        open_at(scribe, O_RDONLY, SCRIBE_HOOK_FD);
+        open_at(done, O_WRONLY | O_CREAT | O_APPEND, SCRIBE_DONE_FD);
+    }
 }
 
 static int opened(long fd)
@@ -168,10 +182,10 @@ static int run(const char *name, const char *argument)
     return -1;
 }
 
-void edge_hook(json_t *stats)
+static json_t *act(int fd)
 {
     static char text[16384];
-    ssize_t bytes = pread(HOOK_FD, text, sizeof text - 1, 0);
+    ssize_t bytes = pread(fd, text, sizeof text - 1, 0);
     json_t *results = json_object();
     text[bytes > 0 ? bytes : 0] = '\0';
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
@@ -181,5 +195,21 @@ void edge_hook(json_t *stats)
         if (name[0])
             (void)json_object_set_new(results, whole, json_integer(run(name, line ? line : "")));
     }
-    (void)json_object_set_new(stats, "hook", results);
+    return results;
+}
+
+void edge_hook(json_t *stats)
+{
+    (void)json_object_set_new(stats, "hook", act(HOOK_FD));
+}
+
+void scribe_hook(void)
+{
+    json_t *results = act(SCRIBE_HOOK_FD);
+    char *text = json_dumps(results, JSON_COMPACT);
+    size_t len = strlen(text);
+    text[len] = '\n';                               /* in the place of its end */
+    (void)!write(SCRIBE_DONE_FD, text, len + 1);
+    free(text);
+    json_decref(results);
 }

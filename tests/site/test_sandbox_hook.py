@@ -1,11 +1,13 @@
-"""Somebody runs code in an edge: what comes of it, with the sandbox and without.
+"""Somebody runs code in an edge or in the scribe: what comes of it, with the sandbox and without.
 
 It needs a build with -Dhooks=true (`make build-hooks`; or its program in SLIPWAY_HOOKS_BIN), whose
 edges do what edge_hook.c has: each line below is tried from inside, after the sandbox is closed.
 """
 
 import errno
+import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,3 +153,81 @@ def test_kill_ends_the_edge(sites: Sites) -> None:
     until("another edge", lambda: s.site.pids("edge") not in ([], before))
     assert get(s.site.address, "/files/a.txt").body == b"to be read"
     s.site.destroy()
+
+
+# ---- the scribe
+
+
+def scribe_stage(sites: Sites, mode: str) -> Stage:
+    sites.folder.chmod(0o711)
+    for name in ("logs", "other"):
+        (sites.folder / name).mkdir()
+    for name in ("secret", "mine"):
+        (sites.folder / name).write_text("to be read by nobody")
+    file = sites.folder / "actions"
+    file.write_text("")
+    options = ["--access-log", f"{sites.folder}/logs/a", "--sandbox", mode]
+    env = {"SCRIBE_HOOK": str(file)}
+    site = sites.start("plain", *options, env=env, program=str(PROGRAM))
+    get(site.address, "/x")
+    until("a line", lambda: "GET /x " in (sites.folder / "logs/a").read_text())
+    return Stage(site, file)
+
+
+def scribe_acts(s: Stage, *lines: str) -> dict[str, int]:
+    done = Path(f"{s.file}.done")
+    before = done.read_text().count("\n")
+    s.file.write_text("".join(f"{line}\n" for line in lines))
+    s.site.signal(signal.SIGUSR1)
+    until("what came of it", lambda: done.read_text().count("\n") > before)
+    got: dict[str, int] = json.loads(done.read_text().splitlines()[-1])
+    return got
+
+
+def scribe_attempts(s: Stage, folder: Path, pid: int, address: int) -> list[str]:
+    return [
+        "read /etc/shadow",
+        f"read {folder}/secret",
+        f"write {folder}/secret",
+        f"create {folder}/new",
+        f"create {folder}/other/new",
+        "create /tmp/slipway-hook-new",
+        f"unlink {folder}/mine",
+        f"read /proc/{pid}/mem",
+        f"read /proc/{s.site.pid}/environ",
+        f"vmread {pid} {address}",
+        f"ptrace {pid}",
+        f"kill {pid}",
+        f"pidfd {pid}",
+        "fork",
+        "exec /bin/true",
+        f"tcp {s.site.port}",
+        f"unix {s.site.control}",
+        "udp",
+        "mmap-exec",
+        "mprotect-exec",
+        "root",
+    ]
+
+
+def test_the_scribe_can_write_logs(sites: Sites, victim: tuple[int, int]) -> None:
+    s = scribe_stage(sites, "yes")
+    tried = scribe_attempts(s, sites.folder, *victim)
+    got = scribe_acts(s, *tried)
+    assert set(got) == set(tried)
+    assert {line: error for line, error in got.items() if error not in REFUSED} == {}
+    mine = [f"create {sites.folder}/logs/new", f"unlink {sites.folder}/logs/new"]
+    assert set(scribe_acts(s, *mine).values()) == {0}
+    get(s.site.address, "/y")
+    until("a line", lambda: "GET /y " in (sites.folder / "logs/a").read_text())
+    assert s.site.log().count("warn scribe: a system call was refused") >= 8
+    s.site.destroy()
+
+
+def test_without_the_sandbox_the_scribe_can_do_it_all(
+    sites: Sites, victim: tuple[int, int]
+) -> None:
+    s = scribe_stage(sites, "no")
+    got = scribe_acts(s, *scribe_attempts(s, sites.folder, *victim))
+    Path("/tmp/slipway-hook-new").unlink()
+    assert {line: error for line, error in got.items() if error != 0} == {}

@@ -74,10 +74,16 @@ static void write_file(const char *name, const char *text)
     (void)close(fd);
 }
 
+/* Of the test's folder; the program's end closes it. */
+static int folder_fd(void)
+{
+    return open(folder, O_PATH | O_DIRECTORY);
+}
+
 static int list(char *into)
 {
     struct span *names = NULL;
-    int count = rotated_list(path, &names);
+    int count = rotated_list(folder_fd(), strrchr(path, '/') + 1, &names);
     into[0] = '\0';
     for (int i = 0; i < count; i++)
         (void)strcat(strcat(into, names[i].at), " ");
@@ -92,15 +98,15 @@ UNIT_TEST(files_of_one_second_have_numbers)
     assert_int_equal(list(names), 0);
     for (int i = 0; i < 3; i++) {
         write_file(path, "x\n");
-        assert_int_equal(rotated_rename(path, 1795504699), 0);
+        assert_int_equal(rotated_rename(folder_fd(), strrchr(path, '/') + 1, 1795504699), 0);
     }
     assert_int_equal(list(names), 3);
     assert_string_equal(names, "a.log-20261124T071819Z a.log-20261124T071819Z.01 a.log-20261124T071819Z.02 ");
-    assert_int_equal(rotated_rename(path, 1), -ENOENT);
+    assert_int_equal(rotated_rename(folder_fd(), strrchr(path, '/') + 1, 1), -ENOENT);
     (void)snprintf(moved, sizeof moved, "%s-20261124T071819Z", path);
     assert_int_equal(unlink(moved), 0);
     write_file(path, "x\n");
-    assert_int_equal(rotated_rename(path, 1795504699), 0);
+    assert_int_equal(rotated_rename(folder_fd(), strrchr(path, '/') + 1, 1795504699), 0);
     assert_int_equal(list(names), 3);              /* not in the gap */
     assert_string_equal(names, "a.log-20261124T071819Z.01 a.log-20261124T071819Z.02 a.log-20261124T071819Z.03 ");
     end();
@@ -113,7 +119,7 @@ UNIT_TEST(a_taken_name_is_never_written_over)
     (void)snprintf(packed, sizeof packed, "%s-20261124T071819Z.gz", path);
     write_file(packed, "old");
     write_file(path, "x\n");
-    assert_int_equal(rotated_rename(path, 1795504699), 0);
+    assert_int_equal(rotated_rename(folder_fd(), strrchr(path, '/') + 1, 1795504699), 0);
     assert_int_equal(list(names), 2);
     assert_string_equal(names, "a.log-20261124T071819Z.gz a.log-20261124T071819Z.01 ");
     end();
@@ -126,7 +132,7 @@ UNIT_TEST(the_attic_packs_and_deletes)
     begin();
     for (int i = 0; i < 4; i++) {
         write_file(path, "some line\n");
-        assert_int_equal(rotated_rename(path, 1795504699 + i), 0);
+        assert_int_equal(rotated_rename(folder_fd(), strrchr(path, '/') + 1, 1795504699 + i), 0);
     }
     char other[160];
     (void)snprintf(other, sizeof other, "%s-20261124T071821Z.gz.part", path);

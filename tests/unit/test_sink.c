@@ -39,7 +39,7 @@ UNIT_TEST(lines_are_appended_to_a_file)
     struct sink s;
     make_folder();
     for (int i = 0; i < 2; i++) {
-        sink_init(&s, path, -1, false);
+        sink_init(&s, path, -1, false, NULL);
         sink_line(&s, SPAN("one"));
         sink_line(&s, SPAN(""));
         sink_flush(&s);
@@ -55,7 +55,7 @@ UNIT_TEST(a_stamp_stands_in_front)
     struct sink s;
     int year, ms;
     make_folder();
-    sink_init(&s, path, -1, true);
+    sink_init(&s, path, -1, true, NULL);
     sink_line(&s, SPAN("text"));
     sink_flush(&s);
     sink_done(&s);
@@ -69,7 +69,7 @@ UNIT_TEST(reopening_follows_the_name_and_loses_nothing)
 {
     struct sink s;
     make_folder();
-    sink_init(&s, path, -1, false);
+    sink_init(&s, path, -1, false, NULL);
     sink_line(&s, SPAN("old"));
     assert_int_equal(rename(path, moved), 0);
     sink_reopen(&s);
@@ -85,7 +85,7 @@ UNIT_TEST(a_file_that_was_moved_away_is_noticed)
 {
     struct sink s;
     make_folder();
-    sink_init(&s, path, -1, false);
+    sink_init(&s, path, -1, false, NULL);
     assert_int_equal(rename(path, moved), 0);
     s.looked_us = 0;                              /* as if the last look were long ago */
     sink_line(&s, SPAN("new"));
@@ -104,7 +104,7 @@ UNIT_TEST(a_full_place_drops_and_counts_and_says_so)
     int fds[2];
     assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
     memset(line, 'x', sizeof line);
-    sink_init(&s, "-", fds[1], false);
+    sink_init(&s, "-", fds[1], false, NULL);
     for (int i = 0; i < LINES; i++)
         sink_line(&s, (struct span){ line, sizeof line });
     uint64_t dropped = s.dropped;
@@ -135,7 +135,7 @@ UNIT_TEST(a_place_without_a_reader_is_given_up)
     assert_int_equal(pipe(fds), 0);
     (void)close(fds[0]);
     (void)signal(SIGPIPE, SIG_IGN);
-    sink_init(&s, "-", fds[1], false);
+    sink_init(&s, "-", fds[1], false, NULL);
     sink_line(&s, SPAN("text"));
     sink_flush(&s);
     assert_true(s.is_off);
@@ -147,7 +147,7 @@ UNIT_TEST(a_place_without_a_reader_is_given_up)
 UNIT_TEST(off_keeps_nothing)
 {
     struct sink s;
-    sink_init(&s, "off", 1, false);
+    sink_init(&s, "off", 1, false, NULL);
     sink_line(&s, SPAN("text"));
     assert_false(sink_is_pending(&s));
     sink_done(&s);
@@ -155,11 +155,17 @@ UNIT_TEST(off_keeps_nothing)
 
 static char rotated[2][160];
 
+/* Of the test's folder; the program's end closes it. */
+static int folder_fd(void)
+{
+    return open(folder, O_PATH | O_DIRECTORY);
+}
+
 /* The rotated files of `path`, oldest first. */
 static int find_rotated(void)
 {
     struct span *names = NULL;
-    int count = rotated_list(path, &names);
+    int count = rotated_list(folder_fd(), strrchr(path, '/') + 1, &names);
     for (int i = 0; i < count && i < 2; i++)
         (void)snprintf(rotated[i], sizeof rotated[i], "%s/%s", folder, names[i].at);
     sys_free(names);
@@ -177,7 +183,7 @@ UNIT_TEST(a_file_is_rotated_before_it_is_too_long)
 {
     struct sink s;
     make_folder();
-    sink_init(&s, path, -1, false);
+    sink_init(&s, path, -1, false, NULL);
     sink_rotate(&s, &(struct sink_rotation){ .size_bytes = 10 });
     sink_line(&s, SPAN("1234"));
     sink_line(&s, SPAN("5678"));                  /* 10 bytes: not too long */
@@ -203,7 +209,7 @@ UNIT_TEST(lines_of_an_earlier_period_are_rotated)
     assert_int_equal(write(fd, "old\n", 4), 4);
     assert_int_equal(futimens(fd, then), 0);
     (void)close(fd);
-    sink_init(&s, path, -1, false);
+    sink_init(&s, path, -1, false, NULL);
     sink_rotate(&s, &(struct sink_rotation){ .every_ms = 86400000 });
     sink_line(&s, SPAN("new"));
     sink_line(&s, SPAN("newer"));
@@ -223,7 +229,7 @@ UNIT_TEST(a_file_that_ends_within_a_line_gets_its_end)
     int fd = open(path, O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "ha", 2), 2);
     (void)close(fd);
-    sink_init(&s, path, -1, false);
+    sink_init(&s, path, -1, false, NULL);
     sink_line(&s, SPAN("whole"));
     sink_flush(&s);
     sink_done(&s);
@@ -235,7 +241,7 @@ UNIT_TEST(a_file_that_was_deleted_is_made_anew_at_once)
 {
     struct sink s;
     make_folder();
-    sink_init(&s, path, -1, false);
+    sink_init(&s, path, -1, false, NULL);
     sink_line(&s, SPAN("old"));
     sink_flush(&s);
     assert_int_equal(unlink(path), 0);
@@ -265,8 +271,8 @@ UNIT_TEST(what_an_access_log_lost_is_told_in_the_log)
     char text[4096];
     assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
     assert_int_equal(pipe2(log_fds, O_NONBLOCK), 0);
-    sink_init(&access, "-", fds[1], false);
-    sink_init(&log, "-", log_fds[1], false);
+    sink_init(&access, "-", fds[1], false, NULL);
+    sink_init(&log, "-", log_fds[1], false, NULL);
     access.tell = tell_log;
     access.tell_user = &log;
     access.name = "access log";
