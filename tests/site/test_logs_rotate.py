@@ -88,6 +88,14 @@ def test_the_oldest_go(sites: Sites) -> None:
     assert numbers == list(range(numbers[0], 100)) and len(numbers) < 50
 
 
+def test_many_of_them(sites: Sites) -> None:
+    """More than are sorted without asking how much memory there is."""
+    site = start(sites, "--log-rotate-size", "50", "--log-keep", "80")
+    ask(site, 0, 1000)
+    folder = sites.folder / "logs"
+    until("what is kept", lambda: len(rotated(folder)) == 80 and all_packed(folder))
+
+
 def test_by_time(sites: Sites) -> None:
     folder = sites.folder / "logs"
     folder.mkdir()
@@ -96,7 +104,7 @@ def test_by_time(sites: Sites) -> None:
     os.utime(path, (1763968699, 1763968699))
     site = start(sites, "--log-rotate-every", "24h")
     ask(site, 0, 2)
-    until("lines", lambda: path.read_text() == '"/0" 200\n"/1" 200\n')
+    until("lines", lambda: path.exists() and path.read_text() == '"/0" 200\n"/1" 200\n')
     packed = folder / "access.log-20251124T071819Z.gz"
     until("the old one", lambda: packed.exists())
     assert text(packed) == "old\n"
