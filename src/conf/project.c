@@ -90,7 +90,9 @@ static int find_python(struct project *p, const struct conf *c, char *const *env
 {
     char above[FOLDER_BYTES];
     const char *active = variable(envp, "VIRTUAL_ENV");
-    if (c->python[0] != '\0')
+    /* A site's own venv is meant, where the server names an interpreter for all. */
+    bool is_venv_nearer = c->venv[0] != '\0' && c->origin[CONF_venv].source > c->origin[CONF_python].source;
+    if (c->python[0] != '\0' && !is_venv_nearer)
         return take_python(p, c, envp, why);
     if (c->venv[0] != '\0') {
         if (take_venv(p, c->venv))
