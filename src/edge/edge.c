@@ -299,6 +299,8 @@ static int obey_for(struct edge *e, struct edge_site *site, const struct channel
             return rc;
         serve_changed(serve, msg->generation, 0);
         break;
+    case CHANNEL_RETIRE:
+        return edge_site_retires(site, msg);
     case CHANNEL_MAINTENANCE:
         return maintenance_told(serve, text);
     case CHANNEL_CHANGED:

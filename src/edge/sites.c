@@ -124,11 +124,23 @@ int edge_site_switched(struct edge *e, struct edge_site *s, uint32_t generation)
 
 /* ---- options ---- */
 
+static int access_fd(const struct conf *conf)
+{
+    return strcmp(conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
+}
+
+/* Where its lines go; they stay there from its first generation on. */
+static void set_log(const struct edge *e, struct edge_site *s)
+{
+    const struct conf *conf = s->serve.conf;
+    s->serve.access_fd = access_fd(conf);
+    s->serve.log_number = strcmp(conf->access_log, e->conf->access_log) == 0 ? 0 : s->id;
+}
+
 /* NULL: no memory.  Everything but its options waits for its first generation. */
 static struct edge_site *new_site(struct edge *e, uint32_t id, struct routes *routes)
 {
     const struct conf *conf = routes->site;
-    int access_fd = strcmp(conf->access_log, "off") == 0 ? -1 : CHANNEL_ACCESS_FD;
     struct edge_site *s = sys_calloc(1, sizeof *s);
     struct pool *pool = s ? pool_new(e->loop, conf, e->index, e->count, CHANNEL_MASTER_FD) : NULL;
     if (!pool) {
@@ -136,10 +148,9 @@ static struct edge_site *new_site(struct edge *e, uint32_t id, struct routes *ro
         routes_let(routes);
         return NULL;
     }
-    int rc = serve_init(&s->serve, e->loop, routes, pool, e->helpers, access_fd);
+    int rc = serve_init(&s->serve, e->loop, routes, pool, e->helpers, access_fd(conf));
     rc = rc < 0 ? rc : serve_limits(&s->serve, &e->board);
     s->id = id;
-    s->serve.log_number = strcmp(conf->access_log, e->conf->access_log) == 0 ? 0 : id;
     s->serve.is_draining = e->is_draining;
     list_add_before(&e->sites, &s->serve.node);
     /* The edge's turn ends after the pool's: lines of answers that this made are written, too. */
@@ -162,6 +173,8 @@ static int obey_site(struct edge *e, const struct channel_msg *msg, struct route
         s = new_site(e, msg->site, routes);
     if (!s)
         return -ENOMEM;
+    if (is_at_once && !s->serve.has_site)
+        set_log(e, s);
     return is_at_once ? name_again(e, s, (uint32_t)msg->a) : 0;
 }
 
@@ -260,6 +273,23 @@ int edge_site_gone(struct edge *e, uint32_t id)
     return name_others(e, s);
 }
 
+int edge_site_retires(struct edge_site *s, const struct channel_msg *msg)
+{
+    if (!s->is_gone || s->serve.exchanges == 0)
+        return pool_message(s->serve.pool, msg, SPAN(""), NULL, 0);
+    s->retires = msg->generation;
+    return 0;
+}
+
+/* The last one has been answered. */
+static void retire(struct edge *e, struct edge_site *s)
+{
+    const struct channel_msg msg = { .kind = CHANNEL_RETIRE, .site = s->id, .generation = s->retires };
+    s->retires = 0;
+    (void)pool_message(s->serve.pool, &msg, SPAN(""), NULL, 0);       /* the master may have ended it meanwhile */
+    edge_hear_on(e, 0);                  /* another turn: the pool says at its end that it is empty */
+}
+
 struct serve *edge_serve_of(const struct conn *c, struct span host)
 {
     struct edge *e = c->edge;
@@ -278,6 +308,8 @@ void edge_sites_sweep(struct edge *e)
         next = n->next;
         if (!s->is_gone)
             continue;
+        if (s->serve.exchanges == 0 && s->retires != 0)
+            retire(e, s);
         if (s->serve.exchanges == 0 && pool_is_empty(s->serve.pool) && helpers_are_idle(e->helpers))
             free_site(s);
         else

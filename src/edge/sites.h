@@ -16,6 +16,7 @@ struct edge_site {
     uint32_t claim;               /* generation that its hosts are of: of two sites the later one has a name */
     bool lacks_hosts;             /* another one has a name of it */
     bool is_gone;
+    uint32_t retires;             /* gone: generation that retires when the last request has been answered; 0: none */
 };
 
 struct site_reading;
@@ -27,6 +28,8 @@ int edge_site_message(struct edge *e, const struct channel_msg *msg, const int *
 /* CHANNEL_SWITCH: with its generation come its options and hosts.  0 or -ENOMEM. */
 int edge_site_switched(struct edge *e, struct edge_site *s, uint32_t generation);
 int edge_site_gone(struct edge *e, uint32_t id);
+/* CHANNEL_RETIRE.  Of one that is gone there is no other generation: what waits in it goes there yet. */
+int edge_site_retires(struct edge_site *s, const struct channel_msg *msg);
 struct edge_site *edge_site(struct edge *e, uint32_t id);     /* or NULL */
 
 /* Who serves a request for this host: a site, or the lobby.  A name that was asked for by TLS (SNI)

@@ -92,6 +92,34 @@ def test_requests_under_way_outlive_their_site(sites: Sites, server: Server) -> 
     assert ask(site, "work.test", "/hello").status == 200
 
 
+def test_what_waits_in_a_site_that_goes_is_served(sites: Sites, server: Server) -> None:
+    """Also requests that no worker has yet, and one whose body is still on its way."""
+    server.file("shop")
+    file = write(
+        server.folder / "sites" / "work.ini",
+        f"chdir = {APPS}\napp = work:application\nhosts = work.test\nworkers = 1\n",
+    )
+    site = server.start()
+    gate = sites.gate("first")
+    host = ("Host", "work.test")
+    with Peer(site.address) as one, Peer(site.address) as two, Peer(site.address) as three:
+        one.send(build("GET", "/gate?name=first", [host]))
+        worker = int(gate.wait_reached())
+        two.send(build("GET", "/hello", [host]))
+        until("it waits", lambda: site.status()["edges"][0]["queued"] == 1)
+        three.send(build("POST", "/hello", [host, ("Content-Length", "4")]))
+        three.send(b"ab")
+        file.unlink()
+        server.reload()
+        until("it is gone", lambda: ask(site, "work.test").status == 421)
+        gate.open()
+        assert one.response().status == two.response().status == 200
+        three.send(b"cd")
+        assert three.response().status == 200
+    wait_gone([worker])
+    site.err.wait("site is gone: site=work")
+
+
 def test_options_are_each_site_s_own(server: Server) -> None:
     write(server.folder / "slipway.ini", "sites = sites\nworkers = 1\nbody-limit = 5\n")
     server.file("shop", "[route /up]", "body-limit = 100")
@@ -146,11 +174,11 @@ def test_a_wrong_file_is_alone(server: Server, lines: tuple[str, ...], sentence:
     server.file("wrong", *lines, hosts=("wrong.test",))
     _, err = server.reload("--site", "wrong", status=1)
     assert sentence in err
-    assert ask(site, "shop.test").status == 200 and ask(site, "wrong.test").status == 421
+    assert ask(site, "shop.test").status == 200 and ask(site, "wrong.test").status == 503
     site.stop()
     site = server.start()
     assert sentence in site.log()
-    assert ask(site, "shop.test").status == 200 and ask(site, "wrong.test").status == 421
+    assert ask(site, "shop.test").status == 200 and ask(site, "wrong.test").status == 503
 
 
 def test_without_any_site_nothing_starts(server: Server) -> None:
