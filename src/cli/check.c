@@ -142,7 +142,7 @@ static void list_sentences(json_t *found, const char *list, enum check_level lev
     (void)json_object_set_new(found, list, sentences);
 }
 
-json_t *check_make(const struct conf *c, char *const *envp, bool is_strict)
+json_t *check_make(const struct conf *c, const struct conf *server, char *const *envp, bool is_strict)
 {
     struct project project;
     json_t *found = json_pack("{s:b, s:s, s:[], s:[]}", "ok", 0, "version", SLIPWAY_VERSION,
@@ -152,7 +152,7 @@ json_t *check_make(const struct conf *c, char *const *envp, bool is_strict)
     look_at_options(found, c);
     look_at_machine(found, c);
     if (look_at_project(found, &project, c, envp)) {
-        check_look(found, c, &project);
+        check_look(found, c, server, &project);
         look_at_application(found, &project, c, envp);
     }
     list_sentences(found, "problems", CHECK_PROBLEM);
@@ -204,7 +204,7 @@ int verb_check(int argc, char **argv)
         conf_free(c);
         return status;
     }
-    json_t *found = check_make(c, environ, is_strict);
+    json_t *found = check_make(c, NULL, environ, is_strict);
     if (!found) {
         status = verbs_fail(EXIT_WRONG, "out of memory");
     } else if (is_json) {

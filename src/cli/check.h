@@ -22,8 +22,8 @@
 
 enum check_level { CHECK_OK, CHECK_WARNING, CHECK_PROBLEM };
 
-/* Looks at all of it; new, or NULL: no memory. */
-json_t *check_make(const struct conf *c, char *const *envp, bool is_strict);
+/* Looks at all of it; new, or NULL: no memory.  server: of which it is one of several sites, or NULL. */
+json_t *check_make(const struct conf *c, const struct conf *server, char *const *envp, bool is_strict);
 
 /* Adds a row to found's "checks".  `fix` is what to type, "" for nothing. */
 __attribute__((format(printf, 6, 7)))
@@ -33,10 +33,10 @@ enum check_level check_level_of(const json_t *row);
 size_t check_count(const json_t *found, enum check_level level);
 
 /* The checks that need no Python. `p` was found. */
-void check_look(json_t *found, const struct conf *c, const struct project *p);
+void check_look(json_t *found, const struct conf *c, const struct conf *server, const struct project *p);
 
-/* check_tls.c: certificates. */
-void check_look_tls(json_t *found, const struct conf *c, const char *name);
+/* check_tls.c: certificates; a site of a server may use another one's. */
+void check_look_tls(json_t *found, const struct conf *c, const struct conf *server, const char *name);
 
 /* check_pages.c: error-page. */
 void check_look_pages(json_t *found, const struct conf *c, const struct project *p, const char *name);

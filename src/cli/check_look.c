@@ -1,6 +1,9 @@
 /* check_look.c - the checks that need no Python: who runs it, what others can read, the limits.
  * The others are in python/slipway/lookover.py; docs/checks.md is the list of both. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "base/address.h"
 #include "base/sys.h"
@@ -16,7 +19,7 @@ enum { FILES_FEW = 4096, FILES_BESIDE = 256, FIX_BYTES = FOLDER_BYTES + 64 };
 
 struct look {
     json_t *found;
-    const struct conf *c;
+    const struct conf *c, *server;      /* server: of which it is one of several sites, or NULL */
     const struct project *p;
     const char *name;
 };
@@ -151,7 +154,7 @@ static void look_at_named_folders(const struct look *l)
 
 static void look_at_certificates(const struct look *l)
 {
-    check_look_tls(l->found, l->c, l->name);
+    check_look_tls(l->found, l->c, l->server, l->name);
 }
 
 /* Those of basic-auth and redirects, of the site and its routes. */
@@ -166,6 +169,33 @@ static void look_at_annexes(const struct look *l)
     if (text.block)
         explicit_bzero(text.block, text.cap_bytes);
     buf_done(&text);
+}
+
+/* Where there is none yet, it will be made. */
+static int try_log(const char *path)
+{
+    char folder[FOLDER_BYTES];
+    int fd = sys_open(path, O_WRONLY | O_APPEND, 0);
+    (void)sys_close(fd);
+    if (fd != -ENOENT)
+        return fd < 0 ? fd : 0;
+    int rc = folder_parent(folder, path);
+    return rc < 0 ? rc : sys_can(folder, W_OK);
+}
+
+static void look_at_log(const struct look *l, enum conf_option option, const char *path)
+{
+    int rc = path[0] == '/' ? try_log(path) : 0;
+    if (rc < 0)
+        check_say(l->found, "files", l->name, CHECK_PROBLEM, "", "%s: cannot write %s: %s",
+                  conf_origin_text(l->c, option), path, strerror(-rc));
+}
+
+static void look_at_logs(const struct look *l)
+{
+    look_at_log(l, CONF_access_log, l->c->access_log);
+    if (!l->server)
+        look_at_log(l, CONF_log, l->c->log);
 }
 
 static void look_at_error_pages(const struct look *l)
@@ -232,14 +262,15 @@ static const struct {
     { "folders", look_at_named_folders },
     { "certificates", look_at_certificates },
     { "named-files", look_at_annexes },
+    { "log-files", look_at_logs },
     { "error-pages", look_at_error_pages },
     { "trusted-peers", look_at_trusted_peers },
 };
 
-void check_look(json_t *found, const struct conf *c, const struct project *p)
+void check_look(json_t *found, const struct conf *c, const struct conf *server, const struct project *p)
 {
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-        const struct look l = { .found = found, .c = c, .p = p, .name = checks[i].name };
+        const struct look l = { .found = found, .c = c, .server = server, .p = p, .name = checks[i].name };
         checks[i].look(&l);
     }
 }

@@ -64,7 +64,7 @@ static void say_rows(json_t *found, const char *name, const struct certificate_f
                   f->count, (long long)((first->until_s - now_s) / DAY_S));
 }
 
-void check_look_tls(json_t *found, const struct conf *c, const char *name)
+void check_look_tls(json_t *found, const struct conf *c, const struct conf *server, const char *name)
 {
     char why[CONF_WHY_BYTES];
     struct certificate_files f = { 0 };
@@ -74,7 +74,11 @@ void check_look_tls(json_t *found, const struct conf *c, const char *name)
                       "tls-certificate names a certificate, but no listener has the word tls");
         return;
     }
-    if (certificate_files_read(&f, c, why) < 0)
+    int rc = certificate_files_read(&f, c, why);
+    if (rc == 0 && f.count == 0 && server)
+        return;
+    rc = rc < 0 ? rc : certificate_files_some(f.count, why);
+    if (rc < 0)
         check_say(found, "security", name, CHECK_PROBLEM, "", "%s", why);
     else
         say_rows(found, name, &f);

@@ -1,5 +1,6 @@
 /* status.c - `slipway status`: the running site's own answer, as a table or as it is. */
 #include <stdio.h>
+#include <string.h>
 #include "base/sys.h"
 #include "cli/verbs.h"
 
@@ -135,6 +136,17 @@ static void print_hosts(const json_t *hosts)
     (void)puts(json_array_size(hosts) == 0 ? "  every other host" : "");
 }
 
+/* Of a site without hosts that cannot even be read nobody knows for whom it is. */
+static void print_fault(const json_t *site)
+{
+    const char *error = json_text(site, "error", "");
+    bool is_down = strcmp(json_text(site, "state", ""), "failed") == 0;
+    if (json_array_size(json_object_get(site, "hosts")) > 0 || !is_down)
+        print_hosts(json_object_get(site, "hosts"));
+    if (error[0])
+        (void)printf("!  %s: %s\n", is_down ? "cannot be served" : "the last reload was refused", error);
+}
+
 /* Of one that has several sites. */
 static void print_server(const json_t *answer)
 {
@@ -150,7 +162,7 @@ static void print_server(const json_t *answer)
         (void)printf("\n%s: %s, %s, generation %lld, %s\n", json_text(site, "site", ""), json_text(site, "state", ""),
                      json_text(site, "framework", ""), (long long)json_int(site, "generation", 0),
                      json_text(site, "folder", ""));
-        print_hosts(json_object_get(site, "hosts"));
+        print_fault(site);
         print_maintenance(json_object_get(site, "maintenance"));
         print_workers(json_object_get(site, "workers"));
     }

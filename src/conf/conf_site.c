@@ -60,3 +60,44 @@ int conf_load_site(struct conf *c, const struct conf *server, const char *file, 
     rc = rc < 0 ? rc : check(c, file, why);
     return rc < 0 ? rc : name_it(c, file, why);
 }
+
+/* ---- a file that is wrong ---- */
+
+/* The value of a line NAME = VALUE; false: it is another one. */
+static bool is_option(struct span line, struct span name, struct span *value)
+{
+    size_t equals = span_find(line, '=');
+    *value = span_trim(span_skip(line, equals < line.len ? equals + 1 : equals));
+    return equals < line.len && span_eq(span_trim((struct span){ line.at, equals }), name);
+}
+
+/* A comment may follow, or be all of it. */
+static void glance_at_line(struct conf *c, struct span line, bool *is_list)
+{
+    char why[CONF_WHY_BYTES];
+    struct span value = line;
+    bool goes_on = line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
+    *is_list = is_option(line, SPAN("hosts"), &value) || (*is_list && goes_on);
+    value.len = span_find(value, ';');
+    if (*is_list)
+        (void)conf_set(c, SPAN("hosts"), span_trim(value), CONF_INI, "", why);
+    else if (is_option(line, SPAN("site"), &value))
+        (void)conf_set(c, SPAN("site"), value, CONF_INI, "", why);
+}
+
+void conf_glance_at_site(struct conf *c, const struct conf *server, const char *file)
+{
+    char why[CONF_WHY_BYTES];
+    struct buf text = { 0 };
+    bool is_list = false;
+    inherit(c, server);
+    struct span rest = folder_read_file(file, CONF_FILE_BYTES_MAX, &text) == 0 && buf_len(&text) > 0 ? buf_span(&text)
+                                                                                                : SPAN("");
+    while (rest.len > 0 && !span_starts(span_trim(rest), SPAN("[route"))) {
+        size_t end = span_find(rest, '\n');
+        glance_at_line(c, (struct span){ rest.at, end }, &is_list);
+        rest = span_skip(rest, end < rest.len ? end + 1 : end);
+    }
+    buf_done(&text);
+    (void)name_it(c, file, why);
+}

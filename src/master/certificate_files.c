@@ -263,14 +263,17 @@ static int add_authorities(struct certificate_files *f, const struct conf *conf,
     return rc;
 }
 
+int certificate_files_some(size_t count, char *why)
+{
+    return count > 0 ? 0 : say(why, -ENOENT, "a listener has the word tls, but nothing names a certificate: "
+                                             "tls-certificate = FILE");
+}
+
 int certificate_files_read(struct certificate_files *f, const struct conf *conf, char *why)
 {
     struct reading r = { .files = f, .why = why };
     const struct conf_list *list = &conf->tls_certificate;
     int rc = 0;
-    if (list->count == 0)
-        return say(why, -ENOENT, "a listener has the word tls, but nothing names a certificate: "
-                   "tls-certificate = FILE");
     if (conf->tls_key.count > list->count)
         return say(why, -EINVAL, "there are more files in tls-key than in tls-certificate");
     for (size_t i = 0; i < list->count && rc == 0; i++) {

@@ -25,9 +25,11 @@ struct certificate_files {
     struct certificate_text *texts;
 };
 
-/* Into an all-zero one.  0, or -errno: a file that cannot be read, one that is not what it should be,
- * none at all. */
+/* Into an all-zero one; nothing is named: nothing is read.  0, or -errno: a file that cannot be read, one
+ * that is not what it should be. */
 int certificate_files_read(struct certificate_files *f, const struct conf *conf, char *why);
+/* Is there a certificate?  0, or -ENOENT with a sentence. */
+int certificate_files_some(size_t count, char *why);
 void certificate_files_done(struct certificate_files *f);        /* wipes the keys; all-zero is fine */
 /* Another number when one of the files is another one, or was written. */
 uint64_t certificate_files_stamp(const struct conf *conf);

@@ -12,10 +12,22 @@
 #include <time.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "master/certificate_files.h"
+#include "master/site.h"
 #include "master/sites.h"
 #include "master/supervise.h"
 
 enum { WARN_DAYS = 7, DATE_BYTES = 16 };
+
+struct certificate_source {
+    struct list node;
+    const struct site *site;      /* NULL: the server's, or those of its only site */
+    struct certificate_files files;          /* as they were read last */
+    struct conf *conf;            /* a copy of the options they were read by */
+    uint64_t stamp;               /* of the files that are served */
+    uint64_t seen;                /* of the files at the last look: read when they rest */
+    uint64_t refused;             /* ... that were said to be wrong already; 0: none */
+};
 
 static int64_t wall_s(void)
 {
@@ -80,8 +92,8 @@ static void warn_of_expiry(const struct certificate_files *f)
     }
 }
 
-/* Its own: a generation's options end with it. */
-static struct conf *copy_of(const struct conf *conf)
+/* Its own: a generation's options end with it.  The authorities of clients are the server's. */
+static struct conf *copy_of(const struct conf *conf, bool is_site)
 {
     char why[CONF_WHY_BYTES];
     struct buf text = { 0 };
@@ -90,68 +102,184 @@ static struct conf *copy_of(const struct conf *conf)
     if (rc == 0)
         rc = conf_read_text(copy, buf_span(&text), why);
     buf_done(&text);
+    if (rc == 0 && is_site)
+        copy->tls_client_ca = "";
     if (rc == 0)
         return copy;
     conf_free(copy);
     return NULL;
 }
 
-/* Reads all, and keeps it as what the edges are to have.  0, or -errno with a sentence and nothing
- * changed. */
-static int read_all(struct certificates *c, const struct conf *conf, char *why)
+/* ---- sources ---- */
+
+/* A server of one site has one source. */
+static const struct site *owner(const struct certificates *c, const struct site *site)
 {
-    struct certificate_files f = { 0 };
-    uint64_t stamp = certificate_files_stamp(conf);        /* before: a write meanwhile is another change */
-    int rc = certificate_files_read(&f, conf, why);
-    if (rc == 0)
-        rc = compare(&c->files, &f, why);
-    struct conf *copy = rc == 0 ? copy_of(conf) : NULL;
-    int fd = rc < 0 ? rc : copy ? master_memfd("slipway-certificates", buf_span(&f.bundle)) : -ENOMEM;
-    if (rc == 0 && fd < 0)
-        (void)snprintf(why, CONF_WHY_BYTES, "cannot hand the certificates on: %s", strerror(-fd));
-    if (fd < 0) {
-        certificate_files_done(&f);
-        conf_free(copy);
-        return fd;
-    }
-    explicit_bzero(f.bundle.block, f.bundle.cap_bytes);
-    buf_done(&f.bundle);
-    (void)sys_close(c->fd);
-    certificate_files_done(&c->files);
-    c->files = f;
-    c->fd = fd;
-    conf_free(c->conf);
-    c->conf = copy;
-    c->stamp = c->seen = stamp;
-    c->refused = 0;
-    return 0;
+    return c->master->conf->sites[0] ? site : NULL;
 }
 
-int certificates_reload(struct certificates *c, const struct conf *conf, char *why)
+static struct certificate_source *source_of(const struct certificates *c, const struct site *site)
 {
-    if (!c->master)
+    for (struct list *n = c->sources.next; n != &c->sources; n = n->next) {
+        struct certificate_source *s = container_of(n, struct certificate_source, node);
+        if (s->site == site)
+            return s;
+    }
+    return NULL;
+}
+
+static void source_free(struct certificate_source *s)
+{
+    list_remove(&s->node);
+    certificate_files_done(&s->files);
+    conf_free(s->conf);
+    sys_free(s);
+}
+
+/* A new one, in no list yet; NULL with a sentence. */
+static struct certificate_source *read_source(const struct site *site, const struct conf *conf, char *why)
+{
+    struct certificate_source *s = sys_calloc(1, sizeof *s);
+    (void)snprintf(why, CONF_WHY_BYTES, "no memory for the certificates");
+    if (!s)
+        return NULL;
+    list_init(&s->node);
+    s->site = site;
+    s->conf = copy_of(conf, site != NULL);
+    if (!s->conf) {
+        source_free(s);
+        return NULL;
+    }
+    s->stamp = s->seen = certificate_files_stamp(s->conf);        /* before: a write meanwhile is another change */
+    if (certificate_files_read(&s->files, s->conf, why) == 0)
+        return s;
+    source_free(s);
+    return NULL;
+}
+
+/* ---- the bundle of all ---- */
+
+static void wipe(struct buf *b)
+{
+    if (b->block)
+        explicit_bzero(b->block, b->cap_bytes);
+    buf_done(b);
+}
+
+/* As it is with `is` in the place of `was` (NULL: beside all others). */
+static int add_all(const struct certificates *c, const struct certificate_source *was,
+                   const struct certificate_source *is, struct buf *bundle, size_t *count)
+{
+    int rc = 0;
+    for (struct list *n = c->sources.next; n != &c->sources && rc == 0; n = n->next) {
+        const struct certificate_source *s = container_of(n, struct certificate_source, node);
+        s = s == was ? is : s;
+        *count += s ? s->files.count : 0;
+        rc = s && buf_len(&s->files.bundle) > 0 ? buf_add(bundle, buf_span(&s->files.bundle)) : 0;
+    }
+    if (rc == 0 && is && !was && buf_len(&is->files.bundle) > 0)
+        rc = buf_add(bundle, buf_span(&is->files.bundle));
+    *count += is && !was ? is->files.count : 0;
+    return rc;
+}
+
+/* A memfd, or -errno with a sentence. */
+static int make_bundle(const struct certificates *c, const struct certificate_source *was,
+                       const struct certificate_source *is, char *why)
+{
+    struct buf bundle = { 0 };
+    size_t count = 0;
+    int rc = add_all(c, was, is, &bundle, &count);
+    rc = rc < 0 ? rc : count > 0 ? master_memfd("slipway-certificates", buf_span(&bundle)) : -ENOENT;
+    wipe(&bundle);
+    if (rc == -ENOENT)
+        (void)certificate_files_some(0, why);
+    else if (rc < 0)
+        (void)snprintf(why, CONF_WHY_BYTES, "cannot hand the certificates on: %s", strerror(-rc));
+    return rc;
+}
+
+static bool is_same(const struct certificate_source *was, const struct certificate_source *is)
+{
+    const struct buf *one = &was->files.bundle, *other = &is->files.bundle;
+    return buf_len(one) == buf_len(other) && (buf_len(one) == 0 || span_eq(buf_span(one), buf_span(other)));
+}
+
+/* Takes `is`, in the place of `was` (or NULL).  The first bundle of a start is made when all are there. */
+static int replace(struct certificates *c, struct certificate_source *was, struct certificate_source *is, char *why)
+{
+    bool is_told = c->fd >= 0 && !(was && is_same(was, is)) && (was || buf_len(&is->files.bundle) > 0);
+    int fd = is_told ? make_bundle(c, was, is, why) : 0;
+    if (fd < 0) {
+        source_free(is);
+        return fd;
+    }
+    list_add_before(was ? &was->node : &c->sources, &is->node);
+    if (was)
+        source_free(was);
+    if (!is_told)
         return 0;
-    int rc = read_all(c, conf, why);
-    if (rc < 0)
-        return rc;
+    (void)sys_close(c->fd);
+    c->fd = fd;
     c->replaced++;
-    warn_of_expiry(&c->files);
     edges_tell_certificates(&c->master->edges);
     return 0;
 }
 
-/* ---- looking ---- */
+int certificates_reload(struct certificates *c, const struct site *site, const struct conf *conf, char *why)
+{
+    if (!c->master)
+        return 0;
+    struct certificate_source *was = source_of(c, owner(c, site));
+    struct certificate_source *is = read_source(owner(c, site), conf, why);
+    if (!is)
+        return -EINVAL;
+    int rc = was ? compare(&was->files, &is->files, why) : 0;
+    if (rc < 0) {
+        source_free(is);
+        return rc;
+    }
+    rc = replace(c, was, is, why);
+    if (rc == 0 && c->fd >= 0)
+        warn_of_expiry(&is->files);
+    return rc;
+}
 
-static void read_changed(struct certificates *c, uint64_t stamp)
+bool certificates_know(const struct certificates *c, const struct site *site)
+{
+    return !c->master || source_of(c, owner(c, site));
+}
+
+/* The last ones stay: a listener without any would be of no use. */
+void certificates_forget(struct certificates *c, const struct site *site)
 {
     char why[CONF_WHY_BYTES];
-    int rc = certificates_reload(c, c->conf, why);
-    if (rc == 0) {
-        log_info("certificates replaced", "certificates=%zu", c->files.count);
-    } else {
-        c->refused = stamp;
-        log_error("certificates not replaced, the old ones serve on", "error=\"%s\"", why);
+    struct certificate_source *was = c->master && owner(c, site) ? source_of(c, site) : NULL;
+    if (!was)
+        return;
+    int fd = buf_len(&was->files.bundle) > 0 ? make_bundle(c, was, NULL, why) : -ENOENT;
+    source_free(was);
+    if (fd < 0)
+        return;
+    (void)sys_close(c->fd);
+    c->fd = fd;
+    edges_tell_certificates(&c->master->edges);
+}
+
+/* ---- looking ---- */
+
+static void read_changed(struct certificates *c, const struct certificate_source *s, uint64_t stamp)
+{
+    char why[CONF_WHY_BYTES];
+    const struct site *site = s->site;
+    if (certificates_reload(c, site, s->conf, why) == 0) {      /* s is gone then */
+        const struct certificate_source *is = source_of(c, site);
+        log_info("certificates replaced", "%s%s%scertificates=%zu", site ? "site=" : "", site ? site->project->name : "",
+                 site ? " " : "", is->files.count);
+        return;
     }
+    source_of(c, site)->refused = stamp;
+    log_error("certificates not replaced, the old ones serve on", "error=\"%s\"", why);
 }
 
 static void set_look(struct certificates *c)
@@ -161,13 +289,21 @@ static void set_look(struct certificates *c)
         log_error("no memory for a timer", "certificates are looked at again at a reload");
 }
 
+static void look_at(struct certificates *c, struct certificate_source *s)
+{
+    uint64_t stamp = certificate_files_stamp(s->conf), seen = s->seen;
+    s->seen = stamp;
+    if (stamp != s->stamp && stamp == seen && stamp != s->refused)
+        read_changed(c, s, stamp);
+}
+
 static void look_again(struct timer *t)
 {
     struct certificates *c = container_of(t, struct certificates, look);
-    uint64_t stamp = certificate_files_stamp(c->conf), seen = c->seen;
-    c->seen = stamp;
-    if (stamp != c->stamp && stamp == seen && stamp != c->refused)
-        read_changed(c, stamp);
+    for (struct list *n = c->sources.next, *next; n != &c->sources; n = next) {
+        next = n->next;
+        look_at(c, container_of(n, struct certificate_source, node));
+    }
     set_look(c);
 }
 
@@ -215,28 +351,44 @@ int certificates_start(struct certificates *c)
 {
     if (!c->master)
         return 0;
-    warn_of_expiry(&c->files);
+    for (struct list *n = c->sources.next; n != &c->sources; n = n->next)
+        warn_of_expiry(&container_of(n, struct certificate_source, node)->files);
     set_look(c);
     return c->board.at ? set_renewal(c) : 0;
+}
+
+/* Of the sites, those that have none that can be used are broken. */
+static int read_first(struct certificates *c, char *why)
+{
+    char sentence[CONF_WHY_BYTES];
+    struct master *m = c->master;
+    int rc = certificates_reload(c, NULL, m->conf, why);
+    for (struct list *n = m->sites.next; n != &m->sites && rc == 0 && m->conf->sites[0]; n = n->next) {
+        struct site *s = container_of(n, struct site, node);
+        if (!s->is_broken && certificates_reload(c, s, s->conf, sentence) < 0)
+            site_break(s, sentence);
+    }
+    rc = rc < 0 ? rc : sites_some(m, why);
+    rc = rc < 0 ? rc : make_bundle(c, NULL, NULL, why);
+    if (rc < 0)
+        return rc;
+    c->fd = rc;
+    return 0;
 }
 
 int certificates_open(struct certificates *c, struct master *m, char *why)
 {
     bool has_tls = false;
     *c = (struct certificates){ .fd = -1 };
+    list_init(&c->sources);
     timer_init(&c->look, look_again);
     timer_init(&c->renewal, time_to_renew);
     for (size_t i = 0; i < m->listeners.count; i++)
         has_tls = has_tls || m->listeners.all[i].is_tls;
     if (!has_tls)
         return 0;
-    struct conf all;
-    int rc = sites_certificates(m, NULL, NULL, &all, why);
-    if (rc == 0)
-        rc = read_all(c, &all, why);
-    if (rc == 0)
-        c->master = m;
-    return rc;
+    c->master = m;
+    return read_first(c, why);
 }
 
 void certificates_done(struct certificates *c)
@@ -248,8 +400,8 @@ void certificates_done(struct certificates *c)
         timer_off(c->master->loop, &c->renewal);
     }
     board_done(&c->board);
-    certificate_files_done(&c->files);
-    conf_free(c->conf);
+    while (!list_empty(&c->sources))
+        source_free(container_of(c->sources.next, struct certificate_source, node));
     (void)sys_close(c->fd);
     *c = (struct certificates){ .fd = -1 };
 }
@@ -263,16 +415,22 @@ static int64_t days_left(const struct certificate_row *row, int64_t now_s)
     return left_s > 0 ? left_s / 86400 : left_s / 86400 - 1;
 }
 
-json_t *certificates_rows(const struct certificates *c)
+static void add_rows(json_t *rows, const struct certificate_files *f)
 {
     int64_t now_s = wall_s();
-    json_t *rows = json_array();
-    for (size_t i = 0; i < c->files.count; i++) {
-        const struct certificate_row *row = &c->files.rows[i];
+    for (size_t i = 0; i < f->count; i++) {
+        const struct certificate_row *row = &f->rows[i];
         (void)json_array_append_new(
             rows, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "file", row->file, "key", row->key_file,
                             "names", row->names, "kind", row->kind, "until_s", (json_int_t)row->until_s,
                             "days", (json_int_t)days_left(row, now_s)));
     }
+}
+
+json_t *certificates_rows(const struct certificates *c)
+{
+    json_t *rows = json_array();
+    for (struct list *n = c->sources.next; c->master && n != &c->sources; n = n->next)
+        add_rows(rows, &container_of(n, struct certificate_source, node)->files);
     return rows;
 }

@@ -77,7 +77,7 @@ void edges_tell(struct edges *all, enum channel_kind kind, const struct generati
 
 void edges_tell_site(struct edges *all, const struct site *s)
 {
-    for (unsigned i = 0; i < all->count; i++)
+    for (unsigned i = 0; i < all->count && site_has_hosts(s); i++)
         if (all->places[i].channel_fd >= 0)
             post_site(&all->places[i], s, site_conf(s), -1, 0);
 }
@@ -193,6 +193,11 @@ static void tell_of_generations(struct edge_place *e, struct site *site)
     }
 }
 
+static bool is_known(const struct site *s)
+{
+    return !s->is_gone && site_has_hosts(s);
+}
+
 /* Before it lets anybody in. */
 static void tell_who(struct edge_place *e)
 {
@@ -201,11 +206,11 @@ static void tell_who(struct edge_place *e)
     struct channel_msg welcome = { .kind = CHANNEL_WELCOME, .a = m->edges.count,
                                    .b = edge_user_word(&m->edge_user) };
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next)
-        welcome.site += !container_of(s, struct site, node)->is_gone;
+        welcome.site += is_known(container_of(s, struct site, node));
     edge_post(e, welcome, SPAN(""), fds, m->certificates.fd >= 0 ? 2 : 1);
     for (struct list *s = m->sites.next; s != &m->sites; s = s->next) {
         const struct site *site = container_of(s, struct site, node);
-        if (site->is_gone)
+        if (!is_known(site))
             continue;
         if (site->current)
             post_options(e, site->current, 0);

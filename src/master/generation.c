@@ -465,7 +465,6 @@ static void time_up(struct timer *t)
 static int read_options(struct generation *g, char *why)
 {
     struct master *m = g->site->master;
-    struct conf all;
     bool is_read = g->site->attempts++ > 0 && !g->is_excuse; /* what cannot be read may be the excuse */
     if (is_read)
         g->options = reread_new(g->site->start, why);
@@ -476,10 +475,8 @@ static int read_options(struct generation *g, char *why)
         rc = sites_compare(m, g->site, g->options, why);
     if (rc == 0 && is_read)
         rc = sites_keep_hosts(m, g->site, g->options->conf, why);
-    if (rc == 0 && (is_read || m->is_announced))
-        rc = sites_certificates(m, g->site, generation_start(g)->conf, &all, why);
-    if (rc == 0 && (is_read || m->is_announced))
-        rc = certificates_reload(&m->certificates, &all, why);
+    if (rc == 0 && (is_read || !certificates_know(&m->certificates, g->site)))
+        rc = certificates_reload(&m->certificates, g->site, generation_start(g)->conf, why);
     if (rc < 0)
         return rc;
     g->workers_wanted = project_workers(generation_start(g)->conf);

@@ -261,8 +261,15 @@ static void hang_up(struct master *m)
         master_stop(m, false);
         return;
     }
-    for (struct list *n = m->sites.next; n != &m->sites && m->phase == MASTER_SERVING; n = n->next)
-        site_reload(container_of(n, struct site, node), NULL);
+    if (m->phase != MASTER_SERVING)
+        return;
+    json_decref(sites_read_again(m, ""));
+    for (struct list *n = m->sites.next; n != &m->sites && m->phase == MASTER_SERVING; n = n->next) {
+        struct site *s = container_of(n, struct site, node);
+        bool has_just_come = s->next && !s->current;
+        if (!s->is_gone && !has_just_come)
+            site_reload(s, NULL);
+    }
 }
 
 static void signalled(struct loop *l, void *user, int sig)

@@ -2,6 +2,8 @@
  */
 #include "master/site.h"
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include "base/log.h"
 #include "master/metrics.h"
 #include "master/supervise.h"
@@ -47,11 +49,23 @@ static void move_all(struct list *from, struct list *to)
     }
 }
 
+void site_break(struct site *s, const char *sentence)
+{
+    s->is_broken = true;
+    (void)snprintf(s->fault, sizeof s->fault, "%s", sentence);
+}
+
+bool site_has_hosts(const struct site *s)
+{
+    return !s->is_broken || s->conf->hosts.count > 0;
+}
+
 static void begin(struct site *s)
 {
     char why[CONF_WHY_BYTES];
     timer_off(s->master->loop, &s->timer);
-    s->next = generation_new(s, NULL, why);
+    bool is_well = !s->is_broken || sites_mend(s, why) == 0;
+    s->next = is_well ? generation_new(s, NULL, why) : NULL;
     if (!s->next)
         site_failed(s, NULL, why, "");
     else
@@ -80,6 +94,8 @@ void site_start(struct site *s)
     maintenance_watch(&s->maintenance);
     if (s->start->excuse)
         site_failed(s, NULL, s->start->excuse, "");
+    else if (s->is_broken)
+        site_failed(s, NULL, s->fault, "");
     else
         begin(s);
 }
@@ -128,7 +144,7 @@ void site_await(struct site *s, struct control_client *client)
 
 bool site_is_down(const struct site *s)
 {
-    return s->attempts > 0 && !s->current && !s->next;
+    return (s->attempts > 0 || s->is_broken) && !s->current && !s->next;
 }
 
 void site_go(struct site *s)
@@ -145,7 +161,7 @@ static void renew(struct timer *t)
 {
     struct site *s = container_of(t, struct site, timer);
     if (!s->next && !s->current && !s->is_gone && s->master->phase == MASTER_SERVING) {
-        log_info("site is tried again", "site=%s", s->project->name);
+        log_debug("site is tried again", "site=%s", s->project->name);
         begin(s);
     } else if (!s->next && !s->is_gone && s->master->phase == MASTER_SERVING) {
         log_info("new generation", "site=%s reason=\"the zygote that forks workers is gone\"",
@@ -179,7 +195,8 @@ void site_serves(struct site *s, struct generation *g)
     s->current = g;
     s->next = NULL;
     s->backoff = (struct backoff){ 0 };
-    if (old && !json_text(g->report, "error", "")[0])
+    s->fault[0] = '\0';
+    if ((old || s->master->is_announced) && !json_text(g->report, "error", "")[0])
         log_info("generation serves", "site=%s generation=%u", s->project->name, g->number);
     master_announce(s->master, g);
     if (old)
@@ -207,6 +224,24 @@ static bool show_error(struct site *s, const struct generation *failed, const ch
     return s->next != NULL;
 }
 
+/* Tried again after a while: a database may come up, a file be mended.  Said once, not each time. */
+static void is_down(struct site *s, bool is_new)
+{
+    if (is_new)
+        log_error("site cannot be served", "site=%s error=\"%s\"", s->project->name, s->fault);
+    edges_tell_site_down(&s->master->edges, s);
+    site_needs_workers(s);
+    master_announce(s->master, NULL);
+}
+
+static void is_refused(struct site *s)
+{
+    log_error("new generation refused, the old one serves on", "site=%s generation=%u error=\"%s\"",
+              s->project->name, s->current->number, s->fault);
+    begin_another(s);
+    generation_look(s->current); /* it may still need workers that it cannot fork itself */
+}
+
 void site_failed(struct site *s, struct generation *g, const char *sentence, const char *traceback)
 {
     s->next = NULL;
@@ -222,19 +257,14 @@ void site_failed(struct site *s, struct generation *g, const char *sentence, con
         master_fail(s->master, sentence, traceback);
         return;
     }
-    if (!s->current) {
+    bool is_new = strcmp(s->fault, sentence) != 0 || s->current;
+    (void)snprintf(s->fault, sizeof s->fault, "%s", sentence);
+    if (is_new)
         logs_write(&s->master->logs, span_of(traceback));
-        log_error("site cannot be served", "site=%s error=\"%s\"", s->project->name, sentence);
-        edges_tell_site_down(&s->master->edges, s);
-        site_needs_workers(s);                   /* after a while again: a database may come up */
-        master_announce(s->master, NULL);
-        return;
-    }
-    logs_write(&s->master->logs, span_of(traceback));
-    log_error("new generation refused, the old one serves on", "site=%s generation=%u error=\"%s\"",
-              s->project->name, s->current->number, sentence);
-    begin_another(s);
-    generation_look(s->current); /* it may still need workers that it cannot fork itself */
+    if (!s->current)
+        is_down(s, is_new);
+    else
+        is_refused(s);
 }
 
 static void each(struct site *s, void (*act)(struct generation *))

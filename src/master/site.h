@@ -1,6 +1,7 @@
 /* site.h - one project: which generation serves, which is to follow, who asked for it.
  */
 #pragma once
+#include "conf/conf.h"
 #include "loop/loop.h"
 #include "master/annexes.h"
 #include "master/backoff.h"
@@ -26,6 +27,8 @@ struct site {
     struct reread *first;           /* owns *start: of one of several sites; else NULL */
     char *file;                     /* ... its file; heap */
     unsigned attempts;              /* generations begun so far */
+    bool is_broken;                 /* its file, or what that names, is wrong: a stand-in until it is mended */
+    char fault[CONF_WHY_BYTES];     /* why it cannot be served, or its last reload was refused; "": neither */
     bool is_gone;                   /* its file is: it ends */
     struct loop_garbage garbage;
     bool wants_another;
@@ -35,6 +38,9 @@ struct site {
     struct backoff backoff;
 };
 
+/* It has a name and maybe hosts, which get 503; before each try its file is read again (sites_mend). */
+void site_break(struct site *s, const char *sentence);
+bool site_has_hosts(const struct site *s);   /* a broken one of which nobody knows any is no edge's business */
 void site_init(struct site *s, struct master *m, const struct master_start *start);
 const struct conf *site_conf(const struct site *s);     /* by which it serves now */
 bool site_is_down(const struct site *s);     /* it could not be started, and is not tried just now */

@@ -118,7 +118,7 @@ int sites_compare(const struct master *m, const struct site *site, const struct 
     int rc = 0;
     for (struct list *n = m->sites.next; n != &m->sites && rc == 0; n = n->next) {
         const struct site *other = container_of(n, struct site, node);
-        if (other != site && !other->is_gone)
+        if (other != site && !other->is_gone && !other->is_broken)
             rc = compare(r, other, why);
     }
     return rc;
@@ -152,26 +152,119 @@ int sites_keep_hosts(const struct master *m, const struct site *site, struct con
     return rc;
 }
 
-static struct site *add_file(struct master *m, const char *file, char *why)
+/* What cannot be served is not begun.  `site` NULL: one that comes. */
+static struct reread *read_file(struct master *m, const struct site *site, const struct master_start *start, char *why)
 {
-    struct master_start seed = *m->start;
-    seed.server = m->conf;
-    seed.site_file = sys_strdup(file);
-    seed.project = NULL;
-    seed.envp = m->site_envp;
+    struct reread *r = reread_new(start, why);
+    if (r && sites_compare(m, site, r, why) == 0 && master_check_log("access-log", r->conf->access_log, why) == 0)
+        return r;
+    reread_free(r);
+    return NULL;
+}
+
+/* Those of its hosts that nobody serves. */
+static void leave_hosts_of_others(const struct master *m, struct conf *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->hosts.count; i++) {
+        bool is_theirs = false;
+        for (struct list *n = m->sites.next; n != &m->sites && !is_theirs; n = n->next) {
+            const struct site *other = container_of(n, struct site, node);
+            is_theirs = !other->is_gone && site_has_hosts(other) && has_host(site_conf(other), c->hosts.items[i]);
+        }
+        if (!is_theirs)
+            c->hosts.items[kept++] = c->hosts.items[i];
+    }
+    c->hosts.count = kept;
+}
+
+/* In the place of what cannot be read: its name, and hosts as far as its file tells. */
+static struct reread *read_stand_in(const struct master *m, const struct master_start *start)
+{
+    struct reread *r = sys_calloc(1, sizeof *r);
+    struct conf *c = r ? conf_new() : NULL;
+    if (!c) {
+        sys_free(r);
+        return NULL;
+    }
+    conf_glance_at_site(c, m->conf, start->site_file);
+    leave_hosts_of_others(m, c);
+    (void)snprintf(r->project.name, sizeof r->project.name, "%s", c->site);
+    r->conf = c;
+    r->start = *start;
+    r->start.conf = c;
+    return r;
+}
+
+static struct site *new_site(struct master *m, struct master_start *seed, char *why)
+{
     struct site *s = sys_calloc(1, sizeof *s);
-    (void)snprintf(why, CONF_WHY_BYTES, "no memory");
-    struct reread *r = s && seed.site_file ? reread_new(&seed, why) : NULL;
-    if (!r || sites_compare(m, NULL, r, why) < 0 || master_check_log("access-log", r->conf->access_log, why) < 0) {
-        reread_free(r);
+    struct reread *r = s ? read_file(m, NULL, seed, why) : NULL;
+    bool is_broken = s && !r;
+    if (is_broken)
+        r = read_stand_in(m, seed);
+    if (!r) {
         sys_free(s);
-        sys_free((char *)(uintptr_t)seed.site_file);
         return NULL;
     }
     site_init(s, m, &r->start);
+    s->project = &r->project;
     s->first = r;
-    s->file = (char *)(uintptr_t)seed.site_file;
+    if (is_broken)
+        site_break(s, why);
     return s;
+}
+
+/* NULL: no memory. */
+static struct site *add_file(struct master *m, const char *file, char *why)
+{
+    struct master_start seed = *m->start;
+    char *own = sys_strdup(file);
+    seed.server = m->conf;
+    seed.site_file = own;
+    seed.project = NULL;
+    seed.envp = m->site_envp;
+    (void)snprintf(why, CONF_WHY_BYTES, "no memory");
+    struct site *s = own ? new_site(m, &seed, why) : NULL;
+    if (s)
+        s->file = own;
+    else
+        sys_free(own);
+    return s;
+}
+
+int sites_mend(struct site *s, char *why)
+{
+    struct master *m = s->master;
+    struct reread *r = read_file(m, s, s->start, why);
+    if (!r || certificates_reload(&m->certificates, s, r->conf, why) < 0) {
+        reread_free(r);
+        return -EINVAL;
+    }
+    reread_free(s->first);
+    s->first = r;
+    s->start = &r->start;
+    s->conf = r->conf;
+    s->project = &r->project;
+    s->is_broken = false;
+    s->attempts = 0;
+    logs_site(&m->logs, s);
+    edges_tell_site(&m->edges, s);
+    return 0;
+}
+
+int sites_some(const struct master *m, char *why)
+{
+    const struct site *broken = NULL;
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *s = container_of(n, struct site, node);
+        if (!s->is_broken)
+            return 0;
+        broken = broken ? broken : s;
+    }
+    (void)snprintf(why, CONF_WHY_BYTES, broken ? "no site can be served: %.400s%s" : "%.400s has no file NAME.ini%s",
+                   broken ? broken->fault : m->conf->sites, "");
+    return -ENOENT;
 }
 
 /* ---- the folder ---- */
@@ -237,32 +330,29 @@ static bool is_called(const char *file, const char *name)
     return !name[0] || span_eq(own, span_of(name));
 }
 
-/* The first of several sentences stays in `why`. */
-static void add_new(struct master *m, const struct listing *l, const char *only, json_t *errors, char *why)
+/* errors NULL: at the start, when the site begins later with all others, and says itself what is wrong. */
+static void add_new(struct master *m, const struct listing *l, const char *only, json_t *errors)
 {
-    char sentence[CONF_WHY_BYTES];
+    char why[CONF_WHY_BYTES];
     for (size_t i = 0; i < l->count; i++) {
         if (of_file(m, l->files[i]) || !is_called(l->files[i], only))
             continue;
-        struct site *s = add_file(m, l->files[i], sentence);
+        struct site *s = add_file(m, l->files[i], why);
+        if (!s)
+            log_error("site is not served", "file=%s error=\"%s\"", l->files[i], why);
         if (s && errors) {
             logs_site(&m->logs, s);
             edges_tell_site(&m->edges, s);
             site_start(s);
         }
-        if (s)
-            continue;
-        log_error("site is not served", "file=%s error=\"%s\"", l->files[i], sentence);
-        (void)json_array_append_new(errors, json_sprintf("%s: %s", folder_name(l->files[i]), sentence));
-        if (why && !why[0])
-            (void)snprintf(why, CONF_WHY_BYTES, "%.480s", sentence);
+        if (errors && (!s || s->is_broken))
+            (void)json_array_append_new(errors, json_sprintf("%s: %s", folder_name(l->files[i]), why));
     }
 }
 
 int sites_open(struct master *m, char *why)
 {
     struct listing l;
-    char first[CONF_WHY_BYTES] = "";
     if (!m->conf->sites[0]) {
         struct site *site = sys_calloc(1, sizeof *site);
         if (site)
@@ -277,13 +367,9 @@ int sites_open(struct master *m, char *why)
                        conf_origin_text(m->conf, CONF_sites), m->conf->sites, strerror(-rc));
         return rc;
     }
-    add_new(m, &l, "", NULL, first);
+    add_new(m, &l, "", NULL);
     listing_done(&l);
-    if (!list_empty(&m->sites))
-        return 0;
-    (void)snprintf(why, CONF_WHY_BYTES, first[0] ? "no site can be served: %.400s%s" : "%.400s has no file NAME.ini%s",
-                   first[0] ? first : m->conf->sites, "");
-    return -ENOENT;
+    return sites_some(m, why);
 }
 
 void sites_start(struct master *m)
@@ -298,12 +384,13 @@ void sites_start(struct master *m)
 json_t *sites_read_again(struct master *m, const char *only)
 {
     struct listing l = { 0 };
+    uint32_t last = m->site_ids;
     json_t *names = json_array(), *errors = json_array();
     int rc = m->conf->sites[0] ? list_files(&l, m->conf->sites) : 0;
     if (rc < 0)
         (void)json_array_append_new(errors, json_sprintf("%s: %s", m->conf->sites, strerror(-rc)));
     if (rc == 0 && m->conf->sites[0])
-        add_new(m, &l, only, errors, NULL);
+        add_new(m, &l, only, errors);
     for (struct list *n = m->sites.next, *next; n != &m->sites; n = next) {
         struct site *s = container_of(n, struct site, node);
         next = n->next;
@@ -311,7 +398,7 @@ json_t *sites_read_again(struct master *m, const char *only)
             continue;
         if (rc == 0 && s->file && !has_file(&l, s->file))
             site_go(s);
-        else
+        else if (!s->is_broken || s->id <= last)        /* else there is nothing to wait for */
             (void)json_array_append_new(names, json_string(s->project->name));
     }
     listing_done(&l);
@@ -339,6 +426,7 @@ void sites_sweep(struct master *m)
             continue;
         log_info("site is gone", "site=%s", s->project->name);
         logs_site_gone(&m->logs, s);
+        certificates_forget(&m->certificates, s);
         site_done(s);
         loop_free_later(m->loop, &s->garbage, free_later);   /* its last worker is just being buried */
     }
@@ -352,50 +440,4 @@ void sites_done(struct master *m)
         free_site(s);
     }
     sys_free(m->site_envp);
-}
-
-/* ---- certificates ---- */
-
-static int add_item(struct conf_list *list, const char *item, char *why)
-{
-    if (list->count == CONF_LIST_MAX) {
-        (void)snprintf(why, CONF_WHY_BYTES, "the sites name more than %d certificates: put some into one folder",
-                       CONF_LIST_MAX);
-        return -EINVAL;
-    }
-    list->items[list->count++] = item;
-    return 0;
-}
-
-/* First those with a key of their own, so that both lists go on in step. */
-static int add_certificates(struct conf *into, const struct conf *from, bool with_key, char *why)
-{
-    int rc = 0;
-    for (size_t i = 0; i < from->tls_certificate.count && rc == 0; i++) {
-        if ((i < from->tls_key.count) != with_key)
-            continue;
-        rc = add_item(&into->tls_certificate, from->tls_certificate.items[i], why);
-        if (rc == 0 && with_key)
-            rc = add_item(&into->tls_key, from->tls_key.items[i], why);
-    }
-    return rc;
-}
-
-int sites_certificates(const struct master *m, const struct site *site, const struct conf *conf,
-                       struct conf *into, char *why)
-{
-    int rc = 0;
-    *into = m->conf->sites[0] || !conf ? *m->conf : *conf;
-    if (!m->conf->sites[0])
-        return 0;
-    into->tls_certificate.count = into->tls_key.count = 0;
-    for (int with_key = 1; with_key >= 0 && rc == 0; with_key--) {
-        rc = add_certificates(into, m->conf, with_key, why);
-        for (struct list *n = m->sites.next; n != &m->sites && rc == 0; n = n->next) {
-            const struct site *s = container_of(n, struct site, node);
-            if (!s->is_gone)
-                rc = add_certificates(into, s == site ? conf : site_conf(s), with_key, why);
-        }
-    }
-    return rc;
 }

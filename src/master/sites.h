@@ -2,7 +2,8 @@
  * folder of option sites.
  *
  * A file that is wrong, or names a host that another site has, keeps only its own site from being
- * served; the log says why.  The folder is read at the start and by sites_read_again (`slipway
+ * served: it is broken (site.h), its other hosts get 503, log and status say why, and it is tried again from
+ * time to time.  The folder is read at the start and by sites_read_again (`slipway
  * reload`): files that came are served, the sites of those that went finish what they have.
  */
 #pragma once
@@ -31,7 +32,7 @@ int sites_compare(const struct master *m, const struct site *site, const struct 
 int sites_keep_hosts(const struct master *m, const struct site *site, struct conf *conf, char *why);
 
 struct site *sites_find(const struct master *m, const char *name);      /* "": the first; or NULL */
-/* The certificates of all sites, as one conf that lives as long as theirs: `site`'s (or NULL) are those
- * of `conf`.  0, or -errno with a sentence. */
-int sites_certificates(const struct master *m, const struct site *site, const struct conf *conf,
-                       struct conf *into, char *why);
+int sites_some(const struct master *m, char *why);     /* one that is not broken: 0, or -ENOENT with a sentence */
+/* Reads the file of a broken one again, and what that names: 0, and it is one as all others, or -errno with a
+ * sentence. */
+int sites_mend(struct site *s, char *why);

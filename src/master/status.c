@@ -123,13 +123,13 @@ static json_t *site_row(const struct master *m, const struct site *s)
     json_t *hosts = json_array();
     for (size_t i = 0; i < c->hosts.count; i++)
         (void)json_array_append_new(hosts, json_string(c->hosts.items[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "site", s->project->name,
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "site", s->project->name,
                      "state", s->is_gone ? "going" : site_is_down(s) ? "failed" : phase_name(m, s),
                      "generation", (json_int_t)(g ? g->number : 0), "framework", json_text(report, "framework", ""),
                      "application", json_text(report, "application", ""), "folder", s->project->folder,
                      "access_log", c->access_log, "access_format", c->access_format,
                      "hosts", hosts, "generations", generation_rows(s), "workers", worker_rows(s), "maintenance",
-                     maintenance_row(&s->maintenance));
+                     maintenance_row(&s->maintenance), "error", s->fault);
 }
 
 /* Of a server of several sites. */
