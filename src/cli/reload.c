@@ -4,6 +4,13 @@
 #include <string.h>
 #include "cli/verbs.h"
 
+static void say_what_waits(const json_t *answer, const char *site)
+{
+    const char *names = json_text(answer, "waits", "");
+    if (names[0])
+        (void)printf("%s%sthe next start will heed what changed in: %s\n", site, site[0] ? ": " : "", names);
+}
+
 /* `what`: "reload", or "await" for one that has just come. */
 static int reload_one(struct conf *c, const char *what, const char *site)
 {
@@ -16,6 +23,7 @@ static int reload_one(struct conf *c, const char *what, const char *site)
         (void)printf("%s%s%s: generation %lld serves\n", site, separator,
                      strcmp(what, "await") == 0 ? "started" : "reloaded",
                      (long long)json_int(answer, "generation", 0));
+        say_what_waits(answer, site);
     } else {
         char sentence[200];
         (void)snprintf(sentence, sizeof sentence, "%.80s%s%s", site, separator,
@@ -58,6 +66,7 @@ static int reload_sites(struct conf *c, const json_t *before)
     const json_t *names = json_object_get(answer, "sites");
     json_array_foreach(json_object_get(answer, "errors"), i, name)
         status = verbs_fail(EXIT_WRONG, "%s", json_string_value(name));
+    say_what_waits(answer, "");
     print_those_without(before, names, "gone");
     if (c->site[0] && !is_in(names, c->site) && !is_in(before, c->site))
         status = verbs_fail(EXIT_WRONG, "no site is called %s", c->site);

@@ -101,6 +101,28 @@ void conf_copy_value(struct conf *c, const struct conf *from, enum conf_option o
     c->origin[option] = from->origin[option];
 }
 
+static int keep_text(struct conf *c, const char **text)
+{
+    const char *kept = *text ? conf_keep(c, span_of(*text)) : NULL;
+    int rc = *text && !kept ? -ENOMEM : 0;
+    if (kept)
+        *text = kept;
+    return rc;
+}
+
+int conf_keep_value(struct conf *c, const struct conf *from, enum conf_option option)
+{
+    char *at = (char *)c + rows[option].offset;
+    struct conf_list *list = rows[option].kind == CONF_KIND_LIST ? (struct conf_list *)(void *)at : NULL;
+    conf_copy_value(c, from, option);
+    int rc = keep_text(c, &c->origin[option].place);
+    if (rc == 0 && rows[option].kind == CONF_KIND_TEXT)
+        rc = keep_text(c, (const char **)(void *)at);
+    for (size_t i = 0; list && i < list->count && rc == 0; i++)
+        rc = keep_text(c, &list->items[i]);
+    return rc;
+}
+
 /* ---- one value ---- */
 
 /* What is being set: carried to where a sentence may become necessary. */

@@ -10,18 +10,25 @@ static const enum conf_option own[] = {
     CONF_venv, CONF_static_map, CONF_mount, CONF_control, CONF_tls_certificate, CONF_tls_key,
 };
 
-static void inherit(struct conf *c, const struct conf *server)
+static bool is_own(enum conf_option option)
 {
-    const struct conf fresh = *c;
-    *c = *server;
-    c->texts = fresh.texts;
-    c->route_lines = NULL;
-    c->routes = NULL;
-    c->routes_count = 0;
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        conf_copy_value(c, &fresh, own[i]);
-    for (enum conf_option i = 0; i < CONF_OPTIONS; i++)
+        if (own[i] == option)
+            return true;
+    return false;
+}
+
+/* Its own copies: the server's may be others before this site's are read again. */
+static int inherit(struct conf *c, const struct conf *server, char *why)
+{
+    for (enum conf_option i = 0; i < CONF_OPTIONS; i++) {
+        if (!is_own(i) && conf_keep_value(c, server, i) < 0) {
+            (void)snprintf(why, CONF_WHY_BYTES, "out of memory");
+            return -ENOMEM;
+        }
         c->origin[i].source = CONF_BUILT_IN;
+    }
+    return 0;
 }
 
 static int name_it(struct conf *c, const char *file, char *why)
@@ -55,8 +62,8 @@ int conf_load_site(struct conf *c, const struct conf *server, const char *file, 
     char option[] = "--config", path[FOLDER_BYTES];
     char *arguments[] = { option, path };
     (void)snprintf(path, sizeof path, "%s", file);
-    inherit(c, server);
-    int rc = conf_load(c, 2, arguments, envp, why);
+    int rc = inherit(c, server, why);
+    rc = rc < 0 ? rc : conf_load(c, 2, arguments, envp, why);
     rc = rc < 0 ? rc : check(c, file, why);
     return rc < 0 ? rc : name_it(c, file, why);
 }
@@ -90,7 +97,7 @@ void conf_glance_at_site(struct conf *c, const struct conf *server, const char *
     char why[CONF_WHY_BYTES];
     struct buf text = { 0 };
     bool is_list = false;
-    inherit(c, server);
+    (void)inherit(c, server, why);
     struct span rest = folder_read_file(file, CONF_FILE_BYTES_MAX, &text) == 0 && buf_len(&text) > 0 ? buf_span(&text)
                                                                                                 : SPAN("");
     while (rest.len > 0 && !span_starts(span_trim(rest), SPAN("[route"))) {

@@ -307,6 +307,14 @@ static void look_again(struct timer *t)
     set_look(c);
 }
 
+void certificates_look(struct certificates *c)
+{
+    if (!c->master)
+        return;
+    timer_off(c->master->loop, &c->look);
+    set_look(c);
+}
+
 /* ---- tickets ---- */
 
 static int64_t session_s(const struct certificates *c)

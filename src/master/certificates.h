@@ -30,6 +30,7 @@ int certificates_open(struct certificates *c, struct master *m, char *why);
 /* The first key of tickets, before an edge maps the board. */
 int certificates_first_key(struct certificates *c, int board_fd);
 int certificates_start(struct certificates *c);                 /* looks and renews from now on */
+void certificates_look(struct certificates *c);                 /* tls-look may be another now */
 void certificates_done(struct certificates *c);
 /* Those of a site by these options, or (NULL, or where there is one site) of the server.  The edges are told
  * of a change.  0, or -errno with a sentence: everything is as before. */

@@ -326,6 +326,14 @@ static void renew(struct edge_place *old)
     renew_without_spare(old);
 }
 
+void edges_renew(struct edges *all)
+{
+    uint32_t now = edges_wanted(all);             /* not those that begin meanwhile */
+    for (unsigned i = 0; i < all->count; i++)
+        if ((now >> i & 1) && all->places[i].channel_fd >= 0)
+            renew(&all->places[i]);
+}
+
 static bool forget_heirs(struct edges *all, const struct edge_place *old)
 {
     bool has_heir = false;
@@ -383,12 +391,6 @@ static void edge_ended(struct child *c, pid_t pid, int status, int64_t peak_kib)
     master_step(m);
 }
 
-/* Only Landlock makes an edge blind for what comes later. */
-static bool is_renewed(const struct conf *c)
-{
-    return strcmp(c->sandbox, "no") != 0 && sys_landlock_version() > 0;
-}
-
 int edges_start(struct edges *all, struct master *m)
 {
     int rc = board_make((uint32_t)m->conf->rate_limit_clients, &all->board_fd);
@@ -400,7 +402,7 @@ int edges_start(struct edges *all, struct master *m)
         return rc;
     }
     unsigned wanted = (unsigned)m->conf->edges;  /* bounded by the table of options */
-    all->count = wanted + (wanted < YARD_EDGES_MAX && is_renewed(m->conf));
+    all->count = wanted + (wanted < YARD_EDGES_MAX);
     for (unsigned i = 0; i < all->count; i++) {
         struct edge_place *e = &all->places[i];
         *e =

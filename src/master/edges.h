@@ -50,6 +50,9 @@ unsigned edges_running(const struct edges *e);
 void edges_kill(struct edges *e);
 
 void edges_tell_everything(struct edge_place *e);        /* one that was just started */
+/* Each one is replaced by one that begins with the options and listeners that are now. */
+void edges_renew(struct edges *e);
+
 /* A site that came while they run, and one that is to be served no more. */
 void edges_tell_site(struct edges *e, const struct site *s);
 void edges_tell_site_down(struct edges *e, const struct site *s);       /* it could not be started */

@@ -470,7 +470,8 @@ static int read_options(struct generation *g, char *why)
         g->options = reread_new(g->site->start, why);
     if (is_read && !g->options)
         return -EINVAL;
-    int rc = g->is_excuse ? 0 : annexes_read(g, why);
+    int rc = is_read && !m->conf->sites[0] ? server_options_read(m, why) : 0;
+    rc = rc < 0 || g->is_excuse ? rc : annexes_read(g, why);
     if (rc == 0 && is_read)
         rc = sites_compare(m, g->site, g->options, why);
     if (rc == 0 && is_read)

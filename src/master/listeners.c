@@ -274,6 +274,82 @@ int listeners_open(struct listeners *l, const struct conf *conf, char *const *en
     return rc;
 }
 
+/* ---- others at a reload ---- */
+
+static const struct listener *of_fd(const struct listeners *all, int fd)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->all[i].fd == fd)
+            return &all->all[i];
+    return NULL;
+}
+
+/* The socket of the same address, whatever words stand behind it. */
+static const struct listener *of_address(const struct listeners *l, const struct listen_spec *s)
+{
+    struct listen_spec other;
+    for (size_t i = 0; i < l->count; i++)
+        if (listen_parse(span_of(l->all[i].text), &other) == NULL && span_eq(other.address, s->address))
+            return &l->all[i];
+    return NULL;
+}
+
+static int take_over(struct opening *o, const struct listener *old, const char *text, const struct listen_spec *s)
+{
+    struct listener *l = next(o, text, s);
+    const char *rest = strstr(old->url, "://");
+    if (!l)
+        return -E2BIG;
+    *l = *old;
+    l->text = text;
+    l->is_tls = s->is_tls;
+    if (rest)
+        (void)snprintf(l->url, sizeof l->url, "%s%.280s", s->is_tls ? "https" : "http", rest);
+    o->all->count++;
+    return 0;
+}
+
+int listeners_open_more(const struct listeners *l, const struct conf *conf, struct listeners *more, char *why)
+{
+    struct opening o = { .all = more, .conf = conf, .why = why };
+    int rc = 0;
+    more->count = 0;
+    if (conf->origin[CONF_listen].source == CONF_BUILT_IN) {        /* whatever they are, they stay */
+        *more = *l;
+        return 0;
+    }
+    for (size_t i = 0; i < conf->listen.count && rc == 0; i++) {
+        struct listen_spec s;
+        const char *text = conf->listen.items[i];
+        const struct listener *old = listen_parse(span_of(text), &s) == NULL ? of_address(l, &s) : NULL;
+        bool is_new = !old || of_fd(more, old->fd) || (s.has_proxy && conf->trusted_peers.count == 0);
+        rc = is_new ? open_item(&o, text) : take_over(&o, old, text, &s);
+    }
+    if (rc < 0)
+        listeners_leave(l, more);
+    return rc;
+}
+
+void listeners_take(struct listeners *l, const struct listeners *more, const struct conf *conf)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (!of_fd(more, l->all[i].fd))
+            listener_close(&l->all[i]);
+    *l = *more;
+    for (size_t i = 0; i < l->count; i++)             /* the item of the options that are kept */
+        for (size_t k = 0; k < conf->listen.count; k++)
+            if (strcmp(l->all[i].text, conf->listen.items[k]) == 0)
+                l->all[i].text = conf->listen.items[k];
+}
+
+void listeners_leave(const struct listeners *l, struct listeners *more)
+{
+    for (size_t i = 0; i < more->count; i++)
+        if (!of_fd(l, more->all[i].fd))
+            listener_close(&more->all[i]);
+    more->count = 0;
+}
+
 void listeners_items(const struct listeners *l, struct conf_list *items)
 {
     items->count = l->count;

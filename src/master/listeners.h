@@ -34,6 +34,11 @@ struct listeners {
  * LISTEN_FDS in envp when there are any.  `fd:NAME` and `systemd` can be several. */
 int listeners_open(struct listeners *l, const struct conf *conf, char *const *envp, char *why);
 void listeners_close(struct listeners *l);       /* and removes our socket files; idempotent */
+/* As `conf` has them, into *more: sockets of addresses that are here stay what they are, with the words of their new
+ * item.  0, or -errno with a sentence and nothing opened.  Then one of the two: */
+int listeners_open_more(const struct listeners *l, const struct conf *conf, struct listeners *more, char *why);
+void listeners_take(struct listeners *l, const struct listeners *more, const struct conf *conf);
+void listeners_leave(const struct listeners *l, struct listeners *more);
 /* One item a socket, in their order: what an edge is told as its `listen`. */
 void listeners_items(const struct listeners *l, struct conf_list *items);
 

@@ -344,8 +344,9 @@ int master_check_log(const char *option, const char *path, char *why)
 }
 
 /* The first large body would find out. */
-static int check_spool(const struct edge_user *user, const char *folder, char *why)
+int master_check_spool(const struct master *m, const char *folder, char *why)
 {
+    const struct edge_user *user = &m->edge_user;
     int fd = folder[0] ? edge_user_spool(user, folder) : -1;
     if (fd == -EACCES && user->is_other)
         (void)snprintf(why, CONF_WHY_BYTES,
@@ -385,7 +386,7 @@ static int prepare(struct master *m, char *why)
     if (rc == 0)
         rc = edge_user_find(m->conf, &m->edge_user, why);
     if (rc == 0)
-        rc = check_spool(&m->edge_user, m->conf->spool_dir, why);
+        rc = master_check_spool(m, m->conf->spool_dir, why);
     if (rc == 0)
         rc = control_server_open(&m->control, m, p->control, why);
     if (rc == 0)
@@ -470,7 +471,10 @@ static void close_down(struct master *m)
     if (m->phase == MASTER_OVER)
         control_server_finish(&m->control);
     control_server_done(&m->control);
+    server_options_leave(m);
     sites_done(m);
+    if (m->conf != m->start->conf)
+        conf_free((struct conf *)(uintptr_t)m->conf);
     if (m->loop)
         loop_free(m->loop);
     say_last_words(m);

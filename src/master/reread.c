@@ -3,25 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "base/log.h"
 #include "base/sys.h"
-
-static bool has_changed(const struct conf *was, const struct conf *is, enum conf_option option)
-{
-    struct buf one = { 0 }, other = { 0 };
-    bool is_read = conf_value_text(was, option, &one) == 0 && conf_value_text(is, option, &other) == 0;
-    bool differs = is_read && !span_eq(buf_span(&one), buf_span(&other));
-    buf_done(&one);
-    buf_done(&other);
-    return differs;
-}
-
-static void say_what_waits(const struct conf *was, const struct conf *is)
-{
-    for (unsigned option = 0; option < CONF_OPTIONS; option++)
-        if (!conf_row(option)->on_reload && has_changed(was, is, option))
-            log_warn("option changed", "option=%s takes_effect=\"at the next start\"", conf_row(option)->name);
-}
 
 static int read_again(struct reread *r, const struct master_start *first, char *why)
 {
@@ -42,7 +24,8 @@ static int read_again(struct reread *r, const struct master_start *first, char *
                        CONF_WHY_BYTES / 2, r->project.folder);
         return -EINVAL;
     }
-    say_what_waits(first->conf, r->conf);
+    if (first->server || first->is_development)         /* else the server's and the site's are the same */
+        server_options_wait(first->conf, r->conf, first->is_development, r->waits);
     return 0;
 }
 

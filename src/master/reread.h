@@ -6,11 +6,13 @@
  */
 #pragma once
 #include "master/master.h"
+#include "master/server_options.h"
 
 struct reread {
     struct master_start start;       /* points into this struct */
     struct conf *conf;
     struct project project;
+    char waits[WAITING_BYTES];       /* options that take effect at the next start; "": none */
 };
 
 /* New heap object; NULL with a sentence (CONF_WHY_BYTES): what is wrong with the file, or with the

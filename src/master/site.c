@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
+#include "master/reread.h"
 #include "master/metrics.h"
 #include "master/supervise.h"
 #include "master/sites.h"
@@ -181,10 +182,13 @@ void site_needs_workers(struct site *s)
 static void answer_serving(struct site *s, const struct generation *g)
 {
     const char *error = json_text(g->report, "error", "");
+    const struct master *m = s->master;
+    bool is_whole = !m->conf->sites[0] && !m->start->is_development;        /* the server and its only site */
+    const char *waits = !g->options ? "" : is_whole ? m->change_waits : g->options->waits;
     json_t *reply = error[0] ? json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "traceback",
                                          json_text(g->report, "traceback", ""))
-                             : json_pack("{s:b, s:I}", "ok", 1, "generation",
-                                         (json_int_t)g->number);
+                             : json_pack("{s:b, s:I, s:s}", "ok", 1, "generation", (json_int_t)g->number,
+                                         "waits", waits);
     answer(&s->waiting, reply);
     json_decref(reply);
 }
@@ -205,6 +209,8 @@ void site_serves(struct site *s, struct generation *g)
     annexes_watch(&s->annexes);
     maintenance_watch(&s->maintenance);
     answer_serving(s, g);
+    if (!s->master->conf->sites[0])
+        server_options_take(s->master);
     if (old)
         generation_retire(old);
     begin_another(s);
@@ -245,6 +251,7 @@ static void is_refused(struct site *s)
 void site_failed(struct site *s, struct generation *g, const char *sentence, const char *traceback)
 {
     s->next = NULL;
+    server_options_leave(s->master);
     if (s->current)
         notify_reloaded(&s->master->notify, s->project->name, s->current->number, sentence);
     json_t *reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", sentence, "traceback",

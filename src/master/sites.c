@@ -381,11 +381,27 @@ void sites_start(struct master *m)
     }
 }
 
+/* The server's own file: what is wrong with it leaves all as it was. */
+static void read_server(struct master *m, json_t *errors)
+{
+    char why[CONF_WHY_BYTES];
+    if (!m->conf->sites[0])
+        return;
+    if (server_options_read(m, why) == 0) {
+        server_options_take(m);
+        return;
+    }
+    log_error("options of the server stay as they are", "error=\"%s\"", why);
+    (void)json_array_append_new(errors, json_string(why));
+}
+
 json_t *sites_read_again(struct master *m, const char *only)
 {
     struct listing l = { 0 };
     uint32_t last = m->site_ids;
     json_t *names = json_array(), *errors = json_array();
+    if (!only[0])
+        read_server(m, errors);
     int rc = m->conf->sites[0] ? list_files(&l, m->conf->sites) : 0;
     if (rc < 0)
         (void)json_array_append_new(errors, json_sprintf("%s: %s", m->conf->sites, strerror(-rc)));
@@ -402,7 +418,8 @@ json_t *sites_read_again(struct master *m, const char *only)
             (void)json_array_append_new(names, json_string(s->project->name));
     }
     listing_done(&l);
-    return json_pack("{s:b, s:o, s:o}", "ok", 1, "sites", names, "errors", errors);
+    return json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "sites", names, "errors", errors, "waits",
+                     only[0] ? "" : m->change_waits);
 }
 
 static void free_site(struct site *s)

@@ -19,6 +19,7 @@
 #include "master/logs.h"
 #include "master/master.h"
 #include "master/notify.h"
+#include "master/server_options.h"
 #include "master/terminal.h"
 
 struct watcher;
@@ -27,7 +28,9 @@ enum master_phase { MASTER_SERVING, MASTER_DRAINING, MASTER_LEAVING, MASTER_CLOS
 
 struct master {
     const struct master_start *start;
-    const struct conf *conf;
+    const struct conf *conf;         /* start->conf, or what a reload made of it (server_options.h) */
+    struct server_change *change;    /* read, not taken yet; NULL: none */
+    char change_waits[WAITING_BYTES];       /* options that take effect at the next start; "": none */
     struct loop *loop;
     enum master_phase phase;
     int exit_status;
@@ -65,4 +68,5 @@ int master_site_fd(const struct conf *c);        /* ... with those of a site */
 int master_memfd(const char *name, struct span bytes);   /* with these bytes, or -errno */
 /* 0, or -errno with a sentence: the file of this option cannot be written. */
 int master_check_log(const char *option, const char *path, char *why);
+int master_check_spool(const struct master *m, const char *folder, char *why);
 struct generation *master_generation(const struct master *m, uint32_t number);     /* or NULL */

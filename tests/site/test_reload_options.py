@@ -50,12 +50,16 @@ def test_a_mistake_refuses_the_reload(sites: Sites) -> None:
 
 
 def test_what_takes_effect_at_the_next_start_is_said(sites: Sites) -> None:
-    folder = project(sites, "workers = 1\nidle-timeout = 30s\n")
+    folder = project(sites, "workers = 1\nedges = 1\n")
     site = start(sites, folder)
-    (folder / "slipway.ini").write_text("[slipway]\nworkers = 2\nidle-timeout = 31s\n")
-    assert site.verb("reload").returncode == 0
+    (folder / "slipway.ini").write_text("[slipway]\nworkers = 2\nedges = 2\nlog-keep = 3\n")
+    done = site.verb("reload")
+    assert done.returncode == 0
+    assert "the next start will heed what changed in: edges, log-keep\n" in done.stdout
     site.wait_workers(2)
-    site.err.wait(r"option changed: option=idle-timeout")
+    site.err.wait(r"option changed: option=edges")
+    assert site.log().count("option=edges") == 1
+    assert "next start" in site.verb("reload").stdout
 
 
 def test_what_edges_heed_changes_too(sites: Sites) -> None:
