@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import signal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from certificates import make as make_certificate
 from conftest import Sites
 from http1 import Peer, build
+from http2 import Wire, tls_context
 from program import APPS, until, wait_gone
 from projects import make_django, write
 from site_server import Server, ask
@@ -214,6 +216,102 @@ def test_each_has_its_certificates(server: Server) -> None:
             assert one.response().body.startswith(name.encode())
             one.send(build("GET", "/", [("Host", f"{other}.test")]))
             assert one.response().status == 421
+
+
+def test_one_connection_for_names_of_several_sites(server: Server) -> None:
+    """As browsers do when a certificate has them all: 421 is of the stream, and they come again."""
+    pair = make_certificate(server.folder, "all", "site.test", "shop.test", "blog.test")
+    common = [f"tls-certificate = {pair.certificate}", f"tls-key = {pair.key}"]
+    write(server.folder / "slipway.ini", "\n".join(["sites = sites", "workers = 1", *common, ""]))
+    server.file("shop", hosts=("shop.test", "site.test", "*.shop.test"))
+    server.file("blog")
+    site = server.start(listen="127.0.0.1:0 tls")
+    with Wire(site.address, context=tls_context()) as wire:  # it asks for site.test
+        wanted = {
+            "site.test": 200,
+            "shop.test": 200,
+            "x.shop.test:8443": 200,
+            "blog.test": 421,
+            "nobody.test": 421,
+        }
+        for host, status in wanted.items():
+            assert wire.ask(authority=host).status == status, host
+        assert wire.ask(authority="site.test").status == 200
+        streams = [wire.head("GET", "/", (), host) for host in wanted]
+        assert [wire.answer(s).status for s in streams] == list(wanted.values())
+    for name, other in [("shop", "blog"), ("blog", "shop")]:
+        with TlsPeer(site.address, host=f"{name}.test") as one:
+            for host, status in [(f"{other}.test", 421), (f"{name}.test:1", 200)]:
+                one.send(build("GET", "/", [("Host", host)]))
+                assert one.response().status == status
+    with TlsPeer(site.address, host="") as one:  # no name by TLS: Host alone counts
+        for name in ["shop", "blog"]:
+            one.send(build("GET", "/", [("Host", f"{name}.test")]))
+            assert one.response().body.startswith(name.encode())
+
+
+REDIRECTED = [
+    ("shop.test", "https://www.shop.test/a?b"),
+    ("www.shop.test", "https://www.shop.test/a?b"),
+    ("SHOP.test:80", "https://www.shop.test/a?b"),
+    ("shop.test:65535", "https://www.shop.test/a?b"),
+    ("shop.test.:8080", "https://www.shop.test/a?b"),
+    ("blog.test", "https://blog.test/a?b"),
+    ("blog.test:99", "https://blog.test/a?b"),
+]
+FORGED = ["evil.test", "shop.test.evil.test", "evil.test:80", "blog.testx", "127.0.0.1", "[::1]:80"]
+
+
+def test_sites_are_sent_to_https_and_to_one_name(server: Server) -> None:
+    """By a default of the server; who forges a Host, or its port, is sent nowhere of his choice."""
+    write(
+        server.folder / "slipway.ini",
+        "sites = sites\nworkers = 1\nredirect-https = yes\nhttps-port = 443\n",
+    )
+    server.file("shop", "canonical-host = www.shop.test", hosts=("shop.test", "*.shop.test"))
+    server.file("blog")
+    site = server.start()
+    for host, location in REDIRECTED:
+        answer = ask(site, host, "/a?b")
+        assert (answer.status // 100, answer.get("Location")) == (3, location), host
+    for host in FORGED:
+        answer = ask(site, host, "/a?b")
+        assert (answer.status, answer.get("Location")) == (421, None), host
+    for host in ["shop.test:99999", "shop.test:x", "shop.test:80@evil.test", "shop.test/evil.test"]:
+        answer = ask(site, host, "/a?b")
+        location = answer.get("Location")
+        assert answer.status == 400 or location in (None, "https://www.shop.test/a?b"), host
+
+
+WHO = """
+import os
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    who = (os.getuid(), os.getgid(), os.environ.get("SECRET"), os.environ.get("HOME"))
+    return [repr(who).encode()]
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs sites as other users")
+def test_each_has_its_own_user_and_environment(server: Server) -> None:
+    """What one site's .env says, which others may not even read, is in no other's process."""
+    server.folder.parent.chmod(0o755)
+    server.folder.chmod(0o755)
+    people = {name: pwd.getpwnam(user) for name, user in [("shop", "daemon"), ("blog", "games")]}
+    for name, person in people.items():
+        server.file(name, f"user = {person.pw_name}")
+        write(server.folder / name / "own.py", WHO)
+        secret = write(server.folder / name / ".env", f"SECRET=of {name}\n")
+        for path in [server.folder / name, server.folder / name / "own.py", secret]:
+            os.chown(path, person.pw_uid, person.pw_gid)
+        secret.chmod(0o400)
+        (server.folder / name).chmod(0o750)
+    site = server.start()
+    for name, person in people.items():
+        uid, gid, secret, _ = eval(ask(site, f"{name}.test").body)
+        assert (uid, gid, secret) == (person.pw_uid, person.pw_gid, f"of {name}")
+    server.reload()
+    assert eval(ask(site, "blog.test").body)[0] == people["blog"].pw_uid
 
 
 def test_status_is_of_all(server: Server) -> None:
