@@ -1,6 +1,5 @@
 /* status.c - `slipway status`: the running site's own answer, as a table or as it is. */
 #include <stdio.h>
-#include <string.h>
 #include "base/sys.h"
 #include "cli/verbs.h"
 
@@ -140,7 +139,7 @@ static void print_hosts(const json_t *hosts)
 static void print_fault(const json_t *site)
 {
     const char *error = json_text(site, "error", "");
-    bool is_down = strcmp(json_text(site, "state", ""), "failed") == 0;
+    bool is_down = json_int(site, "generation", 0) == 0;
     if (json_array_size(json_object_get(site, "hosts")) > 0 || !is_down)
         print_hosts(json_object_get(site, "hosts"));
     if (error[0])
