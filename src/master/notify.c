@@ -12,7 +12,7 @@
 #include "master/supervise.h"
 #include "master/workers.h"
 
-enum { STATUS_MS = 5000, RETRY_MS = 100, SIGNS_A_WATCHDOG = 3, TIME_BYTES = 32 };
+enum { STATUS_MS = 5000, RETRY_MS = 100, SIGNS_A_WATCHDOG = 3, TIME_BYTES = 32, DOWN_BYTES = 48 };
 
 /* ---- the line for people ---- */
 
@@ -42,17 +42,32 @@ static unsigned count_workers(const struct master *m, unsigned *sites)
     return workers;
 }
 
+/* " (2 cannot be served)", or nothing. */
+static void describe_down(const struct master *m, char text[DOWN_BYTES])
+{
+    unsigned down = 0;
+    for (struct list *n = m->sites.next; n != &m->sites; n = n->next) {
+        const struct site *s = container_of(n, struct site, node);
+        down += !s->is_gone && !s->current && s->fault[0];
+    }
+    text[0] = '\0';
+    if (down > 0)
+        (void)snprintf(text, DOWN_BYTES, " (%u cannot be served)", down);
+}
+
 static void describe_serving(struct notify *n, char text[NOTIFY_STATUS_BYTES])
 {
+    char down[DOWN_BYTES];
     const struct master *m = n->master;
     unsigned sites, workers = count_workers(m, &sites);
     int64_t now_us = sys_now_us(), requests = count_requests(&m->edges);
     int64_t passed_ms = (now_us - n->asked_us) / 1000, more = requests - n->asked_requests;
     double a_second = n->asked_us > 0 && passed_ms > 0 && more > 0 ? (double)more * 1000 / (double)passed_ms : 0;
+    describe_down(m, down);
     (void)snprintf(text, NOTIFY_STATUS_BYTES,
-                   "%u site%s, %u worker%s, %u edge%s, %" PRId64 " requests (%.1f a second), %" PRIu64
+                   "%u site%s%s, %u worker%s, %u edge%s, %" PRId64 " requests (%.1f a second), %" PRIu64
                    " reload%s%s%s",
-                   sites, sites == 1 ? "" : "s", workers, workers == 1 ? "" : "s", edges_running(&m->edges),
+                   sites, sites == 1 ? "" : "s", down, workers, workers == 1 ? "" : "s", edges_running(&m->edges),
                    edges_running(&m->edges) == 1 ? "" : "s", requests, a_second, m->reloads,
                    m->reloads == 1 ? "" : "s", n->reload[0] ? ", the last one: " : "", n->reload);
 }

@@ -410,7 +410,7 @@ json_t *sites_read_again(struct master *m, const char *only)
     for (struct list *n = m->sites.next, *next; n != &m->sites; n = next) {
         struct site *s = container_of(n, struct site, node);
         next = n->next;
-        if (s->is_gone || (only[0] && strcmp(only, s->project->name) != 0))
+        if (s->is_gone || (only[0] && strcmp(only, s->project->name) != 0 && (!s->file || !is_called(s->file, only))))
             continue;
         if (rc == 0 && s->file && !has_file(&l, s->file))
             site_go(s);

@@ -100,14 +100,25 @@ void serve_switched(struct serve *s, uint32_t generation)
     use(s, next);
 }
 
+/* One that cannot be served keeps the others in a load balancer's list. */
+static bool are_ready(const struct list *sites)
+{
+    bool is_any = false;
+    for (const struct list *n = sites->next; n != sites; n = n->next) {
+        const struct serve *s = container_of(n, struct serve, node);
+        bool is_ready = pool_is_ready(s->pool);
+        if (!is_ready && !s->is_down)
+            return false;
+        is_any = is_any || is_ready;
+    }
+    return is_any;
+}
+
 bool serve_is_ready(const struct serve *s)
 {
     if (s->pool || !s->lobby_of)
         return s->pool && pool_is_ready(s->pool);
-    for (const struct list *n = s->lobby_of->next; n != s->lobby_of; n = n->next)
-        if (!serve_is_ready(container_of(n, struct serve, node)))
-            return false;
-    return true;
+    return are_ready(s->lobby_of);
 }
 
 int serve_limits(struct serve *s, const struct board *board)

@@ -75,7 +75,7 @@ int serve_init(struct serve *s, struct loop *loop, struct routes *routes, struct
 /* Its options from generation's switch on (0: at once); they are the callee's. */
 void serve_options(struct serve *s, struct routes *routes, uint32_t generation);
 void serve_switched(struct serve *s, uint32_t generation);      /* conf is another one now, if options were due */
-/* Can requests be answered now?  Of the lobby: by every site. */
+/* Can requests be answered now?  Of the lobby: by every site but those that could not be started. */
 bool serve_is_ready(const struct serve *s);
 void serve_down(struct serve *s);     /* its description will not come soon: who waits for it gets 503 */
 /* The rules of rate-limit count in this board, which must outlive *s; not called: none counts.  0

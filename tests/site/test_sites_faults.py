@@ -121,6 +121,18 @@ def test_a_broken_site_is_alone(server: Server, name: str) -> None:
     assert site.log().count("site cannot be served: ") == 1
 
 
+def test_a_broken_one_takes_nobody_out_of_a_load_balancer(server: Server) -> None:
+    server.file("shop")
+    mend = of_rubbish(server)
+    site = server.start()
+    until("all are ready", lambda: ask(site, "10.0.0.1", "/.slipway/ready").status == 200)
+    assert ask(site, "bad.test", "/.slipway/ready").status == 503
+    assert ask(site, "shop.test", "/.slipway/ready").status == 200
+    mend()
+    server.reload("--site", "bad")
+    assert ask(site, "bad.test", "/.slipway/ready").status == 200
+
+
 def test_a_broken_one_is_tried_at_once_by_reload(server: Server) -> None:
     server.file("shop")
     mend = of_rubbish(server)

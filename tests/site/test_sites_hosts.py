@@ -2,10 +2,12 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Sites
+from http1 import Response
 from program import until, wait_gone
 from projects import write
 from site_server import Asking, Server, ask
@@ -113,6 +115,68 @@ def test_a_file_is_renamed(server: Server) -> None:
     assert asking.wrong == [] and "shop: gone" in out and "store: started" in out
     assert set(server.rows()) == {"blog", "store"}
     assert server.pid("blog") != blog  # a reload of all is one of this, too
+
+
+def test_whatever_becomes_of_one_the_others_do_not_notice(server: Server) -> None:
+    """Added, changed, broken, mended, a link, renamed, removed, by its own or a reload of all."""
+    for name in ["one", "two"]:
+        server.file(name)
+    site = server.start()
+    folder = server.folder / "sites"
+    file, other, target = folder / "new.ini", folder / "other.ini", server.folder / "target.ini"
+    [master] = site.pids("master")
+
+    def link() -> None:
+        file.rename(target)
+        file.symlink_to(target)
+
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("new", lambda: server.file("new")),
+        ("new", lambda: server.file("new", hosts=("new.test", "more.test"))),
+        ("new", lambda: server.file("new", "rubbish")),
+        ("", lambda: None),
+        ("new", lambda: server.file("new")),
+        ("", link),
+        ("other", lambda: file.rename(other)),
+        ("new", lambda: None),
+        (
+            "",
+            lambda: write(
+                server.folder / "slipway.ini", "sites = sites\nworkers = 1\nhead-limit = 9K\n"
+            ),
+        ),
+        ("other", lambda: server.file("other", "rubbish", hosts=("new.test",))),
+        ("", lambda: other.unlink()),
+    ]
+
+    def is_of(name: str) -> Callable[[Response], bool]:
+        return lambda answer: answer.status == 200 and answer.body.startswith(name.encode())
+
+    with (
+        Asking(site, "one.test", is_of("one")) as one,
+        Asking(site, "two.test", is_of("two")) as two,
+    ):
+        before = len(os.listdir(f"/proc/{master}/fd"))
+        for only, act in steps:
+            act()
+            arguments = ["--site", only] if only else []
+            site.verb("reload", "--chdir", str(server.folder), *arguments)
+            one.wait_more(2)
+            two.wait_more(2)
+        until("it is gone", lambda: set(server.rows()) == {"one", "two"})
+        until("all is given back", lambda: len(os.listdir(f"/proc/{master}/fd")) <= before)
+    assert one.wrong == two.wrong == []
+    assert ask(site, "new.test").status == ask(site, "more.test").status == 421
+
+
+def test_a_name_of_its_own_or_of_its_file(server: Server) -> None:
+    server.file("shop")
+    site = server.start()
+    server.file("blog", "site = diary")
+    assert "diary: started" in server.reload("--site", "blog")[0]
+    assert "diary: reloaded" in server.reload("--site", "diary")[0]
+    assert ask(site, "blog.test").body.startswith(b"blog ")
+    assert "no site is called none" in server.reload("--site", "none", status=1)[1]
 
 
 def test_the_first_of_two_new_files_has_the_host(server: Server) -> None:
