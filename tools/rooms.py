@@ -24,6 +24,7 @@ WORKER_SOURCES = (
     "src/worker/*.c",
     "src/link/frame*.c",
     "src/link/slot*.c",
+    "src/link/sealed.c",
     "src/wire/uwsgi.c",
     "src/http/*.c",
     "src/base/*.c",

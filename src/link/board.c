@@ -1,10 +1,10 @@
 /* board.c - how the board is made and mapped. */
 #include "link/board.h"
 #include <errno.h>
-#include <fcntl.h>
 #include "base/sys.h"
+#include "link/sealed.h"
 
-enum { HEADER_BYTES = 4096, TICKETS_AT = 1024, SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+enum { HEADER_BYTES = 4096, TICKETS_AT = 1024 };
 
 static const char magic[8] = "slipbord";
 
@@ -21,13 +21,8 @@ static size_t bytes_of(uint32_t buckets)
     return HEADER_BYTES + (size_t)buckets * sizeof(uint64_t);      /* bounded: BOARD_BUCKETS_MAX */
 }
 
-static int fill(int fd, const struct board_header *header)
+static int write_header(int fd, const struct board_header *header)
 {
-    int rc = sys_ftruncate(fd, (off_t)bytes_of(header->buckets));
-    if (rc == 0)
-        rc = sys_fcntl(fd, F_ADD_SEALS, SEALS);
-    if (rc < 0)
-        return rc;
     ssize_t put = sys_pwrite(fd, header, sizeof *header, 0);
     return put < 0 ? (int)put : (size_t)put == sizeof *header ? 0 : -EIO;
 }
@@ -44,10 +39,10 @@ int board_make(uint32_t buckets, int *fd)
     int rc = sys_random(header.key, sizeof header.key);
     if (rc < 0)
         return rc;
-    int memfd = sys_memfd("slipway-board", MFD_ALLOW_SEALING);
+    int memfd = sealed_make("slipway-board", bytes_of(buckets));
     if (memfd < 0)
         return memfd;
-    rc = fill(memfd, &header);
+    rc = write_header(memfd, &header);
     if (rc < 0)
         (void)sys_close(memfd);
     else
@@ -72,19 +67,9 @@ static int read_header(struct board *b)
 int board_map(struct board *b, int fd)
 {
     struct board mapped = { 0 };
-    struct stat st;
-    void *at;
-    int rc = sys_fstat(fd, &st);
+    int rc = sealed_map(fd, HEADER_BYTES, &mapped.at, &mapped.bytes);
     if (rc < 0)
         return rc;
-    int seals = sys_fcntl(fd, F_GET_SEALS, 0);             /* -EINVAL: not a memfd at all */
-    if (seals < 0 || (seals & SEALS) != SEALS || st.st_size < HEADER_BYTES)
-        return -EBADMSG;
-    mapped.bytes = (size_t)st.st_size;
-    rc = sys_mmap(fd, mapped.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, &at);
-    if (rc < 0)
-        return rc;
-    mapped.at = at;
     rc = read_header(&mapped);
     if (rc < 0)
         board_done(&mapped);

@@ -1,15 +1,12 @@
 /* frame.c - where things lie in a yard, and how one is made and mapped. */
 #include "link/frame.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include "base/sys.h"
+#include "link/sealed.h"
 
 enum {
     HEADER_BYTES = 4096, PAGE_BYTES = 4096, LINE_BYTES = 64,
     SLOTS_MIN = 64, RING_MIN = 8,
-    SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL,
 };
 
 static const char magic[8] = "slipyard";
@@ -149,17 +146,6 @@ unsigned yard_worker_of_mark(const struct yard *y, uint16_t mark)
 
 /* ---- making and mapping ---- */
 
-static int map_shared(struct yard *y, int fd, size_t bytes)
-{
-    void *at;
-    int rc = sys_mmap(fd, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, &at);
-    if (rc < 0)
-        return rc;
-    y->at = at;
-    y->bytes = bytes;
-    return 0;
-}
-
 static int fill(struct yard *y, int fd)
 {
     struct yard_header header = {
@@ -168,11 +154,7 @@ static int fill(struct yard *y, int fd)
         .generation = y->generation, .layout = y->layout,
     };
     memcpy(header.magic, magic, sizeof magic);
-    int rc = sys_ftruncate(fd, (off_t)y->layout.bytes);
-    if (rc == 0)
-        rc = sys_fcntl(fd, F_ADD_SEALS, SEALS);
-    if (rc == 0)
-        rc = map_shared(y, fd, y->layout.bytes);
+    int rc = sealed_map(fd, HEADER_BYTES, &y->at, &y->bytes);
     if (rc == 0)
         memcpy(y->at, &header, sizeof header);
     return rc;
@@ -184,7 +166,7 @@ int yard_make(struct yard *y, const struct yard_shape *shape, uint64_t generatio
     int rc = lay_out(&made.shape, &made.layout);
     if (rc < 0)
         return rc;
-    int memfd = sys_memfd("slipway-yard", MFD_ALLOW_SEALING);
+    int memfd = sealed_make("slipway-yard", made.layout.bytes);
     if (memfd < 0)
         return memfd;
     rc = fill(&made, memfd);
@@ -218,14 +200,7 @@ static int read_header(struct yard *y)
 int yard_map(struct yard *y, int fd)
 {
     struct yard mapped = { 0 };
-    struct stat st;
-    int rc = sys_fstat(fd, &st);
-    if (rc < 0)
-        return rc;
-    int seals = sys_fcntl(fd, F_GET_SEALS, 0);             /* -EINVAL: not a memfd at all */
-    if (seals < 0 || (seals & SEALS) != SEALS || st.st_size < HEADER_BYTES)
-        return -EBADMSG;
-    rc = map_shared(&mapped, fd, (size_t)st.st_size);
+    int rc = sealed_map(fd, HEADER_BYTES, &mapped.at, &mapped.bytes);
     if (rc < 0)
         return rc;
     rc = read_header(&mapped);
