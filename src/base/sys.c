@@ -99,6 +99,17 @@ ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at)
     return sys_fails_now() ? -EIO : result_bytes(TEMP_FAILURE_RETRY(pread(fd, into, bytes, at)));
 }
 
+int sys_pread_all(int fd, void *into, size_t bytes, off_t at)
+{
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = sys_pread(fd, (char *)into + done, bytes - done, at + (off_t)done);
+        if (got <= 0)
+            return got < 0 ? (int)got : -EIO;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
 ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at)
 {
     return sys_fails_now() ? -ENOSPC : result_bytes(TEMP_FAILURE_RETRY(pwrite(fd, from, bytes, at)));

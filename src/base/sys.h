@@ -56,6 +56,7 @@ ssize_t sys_read(int fd, void *into, size_t bytes);
 ssize_t sys_read_once(int fd, void *into, size_t bytes);             /* EINTR is returned */
 ssize_t sys_write(int fd, const void *from, size_t bytes);
 ssize_t sys_pread(int fd, void *into, size_t bytes, off_t at);
+int sys_pread_all(int fd, void *into, size_t bytes, off_t at);       /* 0, -EIO: it has not so many */
 ssize_t sys_pwrite(int fd, const void *from, size_t bytes, off_t at);
 int sys_close(int fd);                 /* takes -1 as nothing to do */
 int sys_fcntl(int fd, int command, long argument);

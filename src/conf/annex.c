@@ -2,8 +2,6 @@
 #include "conf/annex.h"
 #include <errno.h>
 #include <stdio.h>
-#include "base/hash.h"
-#include "base/sys.h"
 #include "conf/folder.h"
 #include "conf/htpasswd.h"
 #include "conf/redirect_map.h"
@@ -103,23 +101,13 @@ int annex_read(const struct conf *site, struct buf *out, char *why)
 
 /* ---- has it changed? ---- */
 
-static uint64_t mix(uint64_t before, const char *path)
-{
-    struct stat st = { 0 };
-    int rc = sys_stat(path, &st);
-    const uint64_t facts[] = { before, (uint64_t)-rc, st.st_dev, st.st_ino, (uint64_t)st.st_size,
-                               (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec,
-                               (uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec };
-    return hash_span((struct span){ (const char *)facts, sizeof facts }) | 1;
-}
-
 uint64_t annex_stamp(const struct conf *site)
 {
     uint64_t stamp = 0;
     for (size_t place = 0; place <= site->routes_count; place++)
         for (enum annex_kind kind = 0; kind <= ANNEX_REDIRECTS; kind++)
             if (is_new(site, place, kind))
-                stamp = mix(stamp, path_of(conf_at(site, place), kind));
+                stamp = folder_stamp(stamp, path_of(conf_at(site, place), kind));
     return stamp;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "base/hash.h"
 #include "base/sys.h"
 
 static int add_part(char *into, size_t *len, struct span part)
@@ -154,4 +155,14 @@ int folder_read_file(const char *path, size_t limit_bytes, struct buf *into)
         rc = read_all(fd, limit_bytes, into);
     sys_close(fd);
     return rc;
+}
+
+uint64_t folder_stamp(uint64_t before, const char *path)
+{
+    struct stat st = { 0 };
+    int rc = sys_stat(path, &st);
+    const uint64_t facts[] = { before, (uint64_t)-rc, st.st_dev, st.st_ino, (uint64_t)st.st_size,
+                               (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec,
+                               (uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec };
+    return hash_span((struct span){ (const char *)facts, sizeof facts }) | 1;
 }

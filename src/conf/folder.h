@@ -20,6 +20,10 @@ bool folder_has_program(const char *folder, const char *name);      /* one with 
 bool folder_is_public(const char *path);
 bool folder_is_ours(const char *path);                              /* owned by this user or root */
 
+/* Another number when it is another file, was written, or can be seen no more; `before`: the number of the
+ * files before it, 0 for none.  Never 0. */
+uint64_t folder_stamp(uint64_t before, const char *path);
+
 /* Calls `each` with every name in the folder but "." and ".." until it returns other than 0, which
  * is the result. */
 int folder_each(const char *path, int (*each)(void *ctx, const char *name), void *ctx);

@@ -31,17 +31,13 @@ static struct span read_bundle(int fd)
     struct span none = { NULL, 0 };
     if (sys_fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > BUNDLE_BYTES_MAX)
         return none;
-    size_t bytes = (size_t)st.st_size, got = 0;
+    size_t bytes = (size_t)st.st_size;
     char *text = sys_malloc(bytes);
-    while (text && got < bytes) {
-        ssize_t n = sys_pread(fd, text + got, bytes - got, (off_t)got);
-        if (n <= 0) {
-            sys_free(text);
-            return none;
-        }
-        got += (size_t)n;
+    if (text && sys_pread_all(fd, text, bytes, 0) < 0) {
+        sys_free(text);
+        return none;
     }
-    return (struct span){ text, got };
+    return (struct span){ text, bytes };
 }
 
 /* On a helper's thread, or at the start on the only one. */

@@ -29,12 +29,9 @@ static int read_memfd(int fd, off_t most_bytes, struct buf *into)
     if (rc == 0 && (st.st_size <= 0 || st.st_size > most_bytes))
         rc = -EMSGSIZE;
     rc = rc < 0 ? rc : buf_reserve(into, (size_t)st.st_size);
-    while (rc == 0 && buf_len(into) < (size_t)st.st_size) {
-        ssize_t got = sys_pread(fd, buf_tail(into), (size_t)st.st_size - buf_len(into), (off_t)buf_len(into));
-        if (got <= 0)
-            return got < 0 ? (int)got : -EIO;
-        buf_added(into, (size_t)got);
-    }
+    rc = rc < 0 ? rc : sys_pread_all(fd, buf_tail(into), (size_t)st.st_size, 0);
+    if (rc == 0)
+        buf_added(into, (size_t)st.st_size);
     return rc;
 }
 

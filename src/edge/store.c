@@ -146,22 +146,9 @@ int64_t store_ready(struct store *s)
     return (int64_t)(buf_len(&s->memory) + spilled_bytes + (is_file_next ? file_bytes(s) : 0));
 }
 
-static int read_at(int fd, char *into, size_t bytes, uint64_t at)
-{
-    while (bytes > 0) {
-        ssize_t got = sys_pread(fd, into, bytes, (off_t)at);
-        if (got <= 0)
-            return got < 0 ? (int)got : -EIO;
-        into += got;
-        at += (size_t)got;
-        bytes -= (size_t)got;
-    }
-    return 0;
-}
-
 static int read_spill(struct store *s, char *into, size_t bytes)
 {
-    int rc = read_at(spill_fd(&s->spill), into, bytes, s->spill.read_bytes);
+    int rc = sys_pread_all(spill_fd(&s->spill), into, bytes, (off_t)s->spill.read_bytes);
     if (rc < 0)
         return rc;
     spill_was_read(&s->spill, bytes);
@@ -188,7 +175,7 @@ static int read_content(const struct store *s, char *into, size_t bytes)
 {
     struct span content = s->file ? file_content(s->file) : SPAN("");
     if (s->file_at > content.len || bytes > content.len - s->file_at)
-        return read_at(s->fd, into, bytes, s->file_at);
+        return sys_pread_all(s->fd, into, bytes, (off_t)s->file_at);
     memcpy(into, content.at + s->file_at, bytes);
     return 0;
 }

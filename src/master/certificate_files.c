@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/hash.h"
 #include "base/sys.h"
 #include "conf/folder.h"
 #include "tls/bundle.h"
@@ -307,16 +306,6 @@ void certificate_files_done(struct certificate_files *f)
 
 /* ---- has anything changed ---- */
 
-static uint64_t mix(uint64_t stamp, const char *path)
-{
-    struct stat st = { 0 };
-    (void)sys_stat(path, &st);
-    const uint64_t facts[] = { stamp, st.st_dev, st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
-                               (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec,
-                               (uint64_t)st.st_ctim.tv_nsec };
-    return hash_span((struct span){ (const char *)facts, sizeof facts });
-}
-
 struct stamping {
     const char *folder;
     uint64_t sum;                     /* in no order: folders are read as they come */
@@ -329,7 +318,7 @@ static int stamp_entry(void *ctx, const char *name)
     char path[FOLDER_BYTES];
     if (folder_join(path, s->folder, name) < 0)
         return 0;
-    s->sum += mix(0, path);
+    s->sum += folder_stamp(0, path);
     if (s->depth == 0 && folder_exists(path)) {
         struct stamping below = { .folder = path, .depth = 1 };
         (void)folder_each(path, stamp_entry, &below);
@@ -345,8 +334,8 @@ static uint64_t stamp(uint64_t before, const char *path)
     if (folder_exists(path))
         (void)folder_each(path, stamp_entry, &s);
     else if (key_beside(path, beside))
-        s.sum = mix(0, beside);
-    return mix(before, path) + s.sum;
+        s.sum = folder_stamp(0, beside);
+    return folder_stamp(before, path) + s.sum;
 }
 
 uint64_t certificate_files_stamp(const struct conf *conf)
@@ -355,6 +344,6 @@ uint64_t certificate_files_stamp(const struct conf *conf)
     for (size_t i = 0; i < conf->tls_certificate.count; i++)
         is = stamp(is, conf->tls_certificate.items[i]);
     for (size_t i = 0; i < conf->tls_key.count; i++)
-        is = mix(is, conf->tls_key.items[i]);
-    return conf->tls_client_ca[0] ? mix(is, conf->tls_client_ca) : is;
+        is = folder_stamp(is, conf->tls_key.items[i]);
+    return conf->tls_client_ca[0] ? folder_stamp(is, conf->tls_client_ca) : is;
 }

@@ -33,13 +33,9 @@ bool made_files_may_be(const struct exchange *x, const struct file *file)
 
 static int read_whole(const struct file *file, char *into)
 {
-    size_t got = 0;
-    while (got < (size_t)file->bytes) {
-        ssize_t n = sys_pread(file->fd, into + got, (size_t)file->bytes - got, (off_t)got);
-        if (n <= 0)
-            return n < 0 ? (int)n : -EIO;
-        got += (size_t)n;
-    }
+    int rc = sys_pread_all(file->fd, into, (size_t)file->bytes, 0);
+    if (rc < 0)
+        return rc;
     return memory_files_is_unchanged(file) ? 0 : -EBUSY;
 }
 

@@ -97,14 +97,8 @@ static void read_all(struct helper_job *job)
 {
     struct fill *fill = container_of(job, struct fill, job);
     struct content *content = fill->content;
-    size_t got = 0;
-    while (got < content->bytes) {
-        ssize_t n = sys_pread(fill->file->fd, content->at + got, content->bytes - got, (off_t)got);
-        if (n <= 0)
-            return;
-        got += (size_t)n;
-    }
-    fill->is_whole = memory_files_is_unchanged(fill->file);
+    fill->is_whole = sys_pread_all(fill->file->fd, content->at, content->bytes, 0) == 0 &&
+                     memory_files_is_unchanged(fill->file);
 }
 
 void memory_files_put(struct memory_files *m, struct file *file, struct content *content)
