@@ -537,10 +537,28 @@ static void block_signals(void)
     (void)sys_sigmask(SIG_BLOCK, &set);
 }
 
+/* Until it is to end: 0 or -errno. */
+static int live(struct edge *e)
+{
+    struct channel_msg who;
+    int certificates_fd = -1;
+    int rc = welcome(&who, &e->board, &certificates_fd);
+    if (rc == 0)
+        rc = sandbox_begin(&e->sandbox, e->conf, who.b);
+    if (rc == 0 && certificates_fd >= 0)
+        rc = edge_certificates_first(e, certificates_fd);
+    if (rc == 0)
+        rc = set_up(e, &who);
+    if (rc == 0)
+        rc = sandbox_close(&e->sandbox);
+    if (rc == 0)
+        rc = loop_run(e->loop);
+    return rc == 0 ? e->error : rc;
+}
+
 int edge_main(void)
 {
     char why[CONF_WHY_BYTES] = "";
-    struct channel_msg who;
     sys_process_name("edge");
     log_set(LOG_INFO, "edge");
     block_signals();
@@ -561,20 +579,7 @@ int edge_main(void)
     log_set(log_level_of(conf->log_level), "edge");
     if (conf->edge_batch)
         (void)sys_sched_batch();        /* a wish: what the kernel refuses is only slower */
-    int certificates_fd = -1;
-    int rc = welcome(&who, &e->board, &certificates_fd);
-    if (rc == 0)
-        rc = sandbox_begin(&e->sandbox, conf, who.b);
-    if (rc == 0 && certificates_fd >= 0)
-        rc = edge_certificates_first(e, certificates_fd);
-    if (rc == 0)
-        rc = set_up(e, &who);
-    if (rc == 0)
-        rc = sandbox_close(&e->sandbox);
-    if (rc == 0)
-        rc = loop_run(e->loop);
-    if (rc == 0)
-        rc = e->error;
+    int rc = live(e);
     if (rc < 0)
         log_error("edge ended", "error=%d reason=\"%s\"", -rc, strerror(-rc));
     tear_down(e);

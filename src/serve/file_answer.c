@@ -216,6 +216,27 @@ static size_t add_vary(const struct exchange *x, struct field *fields, size_t co
     return count;
 }
 
+/* has_ranges: parts of it may be asked for; may_be_part: the request's conditions let it have one. */
+static void answer_bytes(struct exchange *x, struct file *file, struct field *fields, size_t count, bool has_ranges,
+                         bool may_be_part)
+{
+    struct span type = x->handover && x->handover->type.len > 0 ? x->handover->type : file->type;
+    if (has_ranges)
+        fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
+    fields[count++] = (struct field){ SPAN("Content-Type"), type, FIELD_CONTENT_TYPE };
+    if (file->encoding != ENCODING_IDENTITY)
+        fields[count++] = (struct field){ SPAN("Content-Encoding"), encoding_name(file->encoding),
+                                          FIELD_CONTENT_ENCODING };
+    if (files_of(x)->roots[file->root].is_media)
+        count = add_media_fields(fields, count, type);
+    if (answer_as_asked(x, file, fields, count, may_be_part))
+        return;
+    x->response = (struct response){
+        .status = 200, .fields = fields, .fields_count = count, .body_bytes = file->bytes,
+    };
+    send_file(x, file, 0);
+}
+
 static void answer_content(struct exchange *x, struct file *of)
 {
     bool may_be_made = !x->handover && made_files_may_be(x, of);
@@ -250,21 +271,8 @@ static void answer_content(struct exchange *x, struct file *of)
     case CONDITION_SERVE:
         break;
     }
-    if (x->conf->ranges_limit > 0 && judged == file)
-        fields[count++] = (struct field){ SPAN("Accept-Ranges"), SPAN("bytes"), FIELD_OTHER };
-    struct span type = x->handover && x->handover->type.len > 0 ? x->handover->type : file->type;
-    fields[count++] = (struct field){ SPAN("Content-Type"), type, FIELD_CONTENT_TYPE };
-    if (file->encoding != ENCODING_IDENTITY)
-        fields[count++] = (struct field){ SPAN("Content-Encoding"), encoding_name(file->encoding),
-                                          FIELD_CONTENT_ENCODING };
-    if (files_of(x)->roots[file->root].is_media)
-        count = add_media_fields(fields, count, type);
-    if (answer_as_asked(x, file, fields, count, condition_allows_range(&x->request, &v, now_s)))
-        return;
-    x->response = (struct response){
-        .status = 200, .fields = fields, .fields_count = count, .body_bytes = file->bytes,
-    };
-    send_file(x, file, 0);
+    answer_bytes(x, file, fields, count, x->conf->ranges_limit > 0 && judged == file,
+                 condition_allows_range(&x->request, &v, now_s));
 }
 
 /* What a file cannot be asked for (RFC 9110, sections 9.3.7 and 15.5.6). */
