@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "conf/listen.h"
 #include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "edge/h2_conn.h"
 #include "serve/files.h"
 #include "serve/maintenance.h"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "edge/store.h"
 #include "serve/files.h"
 

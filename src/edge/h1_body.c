@@ -7,7 +7,7 @@
  * Not    where the bytes stay (body.c), what becomes of a bad body (h1_conn.c).
  */
 #include <errno.h>
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 
 enum { CHUNKED_RESERVE_BYTES = 16 * 1024, READS_A_TURN = 16 };
 

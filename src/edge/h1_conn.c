@@ -6,42 +6,25 @@
  * Woken  by loop (socket ready, time up, a mark left by h1_answer), always at conn_run().
  * Owns   the bytes of a head that is not whole, the exchange under way.
  * Lives  until a step says NEXT_CLOSE; freed at the end of that loop turn, never inside a step.
- * Not    the socket (conn.c), how a head is taken out of its bytes (h1_head.c), what a request means
- *        (http), who answers it (serve), how its body comes in (h1_body.c) and the answer leaves
- *        (h1_answer.c).
+ * Not    the socket (conn.c), how a request comes (h1_request.c), what it means (http), who answers it
+ *        (serve), how the answer's bytes leave (h1_answer.c).
  * Start  with the table of phases: it is the whole life of a connection.
- *
- * A read lands in the edge's scratch memory; a whole head moves into its exchange's arena, so a connection between two
- * requests holds no buffer at all.
  */
 #include <errno.h>
 #include "base/log.h"
 #include "base/sys.h"
-#include "edge/edge_private.h"
-#include "edge/h2_conn.h"
-#include "tls/tls.h"
+#include "edge/h1_steps.h"
 
-enum next { NEXT_STEP, NEXT_WAIT, NEXT_CLOSE };
 /* Counted from the last step, or from when the phase began. */
 enum limit_kind { LIMIT_EACH_WAIT, LIMIT_WHOLE_PHASE };
-enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024, IN_RESERVE_BYTES = 4096 };
+enum { NO_LIMIT_MS = 86400000, LINGER_BYTES = 1024 * 1024 };
 enum { LEFT_TO_KERNEL_BYTES = 64 * 1024 };      /* of a response, when its connection is closed */
 enum { STEPS_A_TURN = 64 };       /* some 30 pipelined requests; then the others have their turn */
 enum { STATUS_CLIENT_GONE = 499 };         /* in the access log only, as nginx writes it */
 
-static enum next step_proxy(struct h1_conn *c);
-static enum next step_handshake(struct h1_conn *c);
-static enum next step_idle(struct h1_conn *c);
-static enum next step_head(struct h1_conn *c);
-static enum next step_body(struct h1_conn *c);
-static enum next step_stream(struct h1_conn *c);
 static enum next step_answer(struct h1_conn *c);
 static enum next step_linger(struct h1_conn *c);
-static enum next late_proxy(struct h1_conn *c);
 static enum next late_idle(struct h1_conn *c);
-static enum next late_request(struct h1_conn *c);
-static enum next late_body(struct h1_conn *c);
-static enum next late_stream(struct h1_conn *c);
 static enum next late_send(struct h1_conn *c);
 static enum next late_linger(struct h1_conn *c);
 
@@ -53,12 +36,12 @@ static const struct phase_row {
     size_t limit_option;                        /* an offset in struct conf; 0: none */
     enum limit_kind kind;
 } phases[] = {
-    [PHASE_PROXY] = { "proxy", step_proxy, late_proxy, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
-    [PHASE_HANDSHAKE] = { "handshake", step_handshake, late_idle, LIMIT(handshake_timeout_ms), LIMIT_WHOLE_PHASE },
-    [PHASE_IDLE] = { "idle", step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
-    [PHASE_HEAD] = { "head", step_head, late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
-    [PHASE_BODY] = { "body", step_body, late_body, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },        /* pace_in */
-    [PHASE_STREAM] = { "stream", step_stream, late_stream, 0, LIMIT_EACH_WAIT },       /* both ways, each at its pace */
+    [PHASE_PROXY] = { "proxy", h1_step_proxy, h1_late_proxy, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
+    [PHASE_HANDSHAKE] = { "handshake", h1_step_handshake, late_idle, LIMIT(handshake_timeout_ms), LIMIT_WHOLE_PHASE },
+    [PHASE_IDLE] = { "idle", h1_step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_HEAD] = { "head", h1_step_head, h1_late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
+    [PHASE_BODY] = { "body", h1_step_body, h1_late_body, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },        /* pace_in */
+    [PHASE_STREAM] = { "stream", h1_step_stream, h1_late_stream, 0, LIMIT_EACH_WAIT },       /* both ways, each at its pace */
     [PHASE_ANSWER] = { "answer", step_answer, late_idle, 0, LIMIT_EACH_WAIT },   /* bounded by the pool */
     [PHASE_SEND] = { "send", step_answer, late_send, LIMIT(send_timeout_ms), LIMIT_WHOLE_PHASE },  /* pace_out */
     [PHASE_LINGER] = { "linger", step_linger, late_linger, LIMIT(drain_idle_ms), LIMIT_WHOLE_PHASE },
@@ -71,7 +54,7 @@ static bool is_silent(const struct h1_conn *c)
     return c->phase == PHASE_IDLE || c->phase == PHASE_HANDSHAKE || c->phase == PHASE_PROXY;
 }
 
-static void enter(struct h1_conn *c, enum phase phase)
+void h1_enter(struct h1_conn *c, enum phase phase)
 {
     if (phase == c->phase)
         return;
@@ -82,7 +65,7 @@ static void enter(struct h1_conn *c, enum phase phase)
 
 /* ---- life and death -------------------------------------------------------------------------- */
 
-static void free_conn(struct loop_garbage *g)
+void h1_free_conn(struct loop_garbage *g)
 {
     struct h1_conn *c = container_of(g, struct h1_conn, base.garbage);
     buf_done(&c->in);
@@ -116,17 +99,12 @@ static void close_conn(struct h1_conn *c)
     if (c->hx)                  /* else its response went out whole, or it never had one */
         log_unfinished(c->hx);
     drop_exchange(c);
-    conn_close(&c->base, is_reset, free_conn);
+    conn_close(&c->base, is_reset, h1_free_conn);
 }
 
 static struct pace_limit body_limit(const struct conf *conf)
 {
     return (struct pace_limit){ conf->body_timeout_ms, conf->body_rate_bytes };
-}
-
-static struct pace_limit send_limit(const struct conf *conf)
-{
-    return (struct pace_limit){ conf->send_timeout_ms, conf->send_rate_bytes };
 }
 
 /* A client that never asked for anything has no claim to be kept. */
@@ -135,20 +113,14 @@ static int64_t first_limit_ms(const struct conf *conf)
     return conf->idle_timeout_ms < conf->head_timeout_ms ? conf->idle_timeout_ms : conf->head_timeout_ms;
 }
 
-/* Is it the client who has to send, of a body that is streamed? */
-static bool is_body_awaited(const struct h1_exchange *hx)
-{
-    return !hx->body.feed.is_full && !hx->is_continue_due;
-}
-
 /* Of a streamed body and the answer that may come beside it, whichever is due first. */
 static int64_t stream_limit_ms(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     const struct edge *e = c->base.edge;
-    const struct pace_limit body = body_limit(hx->x.conf), send = send_limit(e->conf);
+    const struct pace_limit body = body_limit(hx->x.conf), send = h1_send_limit(e->conf);
     int64_t ms = NO_LIMIT_MS, now_ms = loop_now_ms(e->loop);
-    if (is_body_awaited(hx))
+    if (h1_is_body_awaited(hx))
         ms = pace_in(&hx->body_pace, &body, (uint64_t)hx->body.bytes, loop_now_us(e->loop));
     else
         hx->body_pace.due_us = 0;           /* his time begins anew */
@@ -169,7 +141,7 @@ static int64_t stream_limit_ms(struct h1_conn *c)
 static int64_t limit_ms(struct h1_conn *c)
 {
     const struct conf *conf = c->base.edge->conf;
-    struct pace_limit body = body_limit(c->hx ? c->hx->x.conf : conf), send = send_limit(conf);
+    struct pace_limit body = body_limit(c->hx ? c->hx->x.conf : conf), send = h1_send_limit(conf);
     int64_t ms = NO_LIMIT_MS;
     if (phases[c->phase].limit_option > 0)
         memcpy(&ms, (const char *)conf + phases[c->phase].limit_option, sizeof ms);
@@ -273,358 +245,7 @@ static bool is_much_left(const struct h1_conn *c)
     return !c->base.edge->is_draining && conn_unsent_bytes(&c->base) > LEFT_TO_KERNEL_BYTES;
 }
 
-/* ---- idle and head --------------------------------------------------------------------------- */
-
-static enum next late_idle(struct h1_conn *c)
-{
-    if (c->phase != PHASE_IDLE || !is_much_left(c))
-        return NEXT_CLOSE;
-    enter(c, PHASE_LINGER);
-    conn_shutdown(&c->base);
-    return NEXT_STEP;
-}
-
-/* A refusal before or instead of serve: answered, then the connection closes.  page: "" is the usual one. */
-static enum next refuse_saying(struct h1_conn *c, unsigned status, struct span page)
-{
-    struct h1_exchange *hx = c->hx;
-    hx->x.request.keeps_alive = false;
-    hx->is_body_complete = false;
-    hx->x.is_logged = true;
-    if (page.len > 0)
-        serve_refuse_saying(&hx->x, status, page);
-    else
-        serve_refuse(&hx->x, status);
-    enter(c, PHASE_ANSWER);
-    return NEXT_STEP;
-}
-
-static enum next refuse(struct h1_conn *c, unsigned status)
-{
-    return refuse_saying(c, status, SPAN(""));
-}
-
-static enum next served(struct h1_conn *c, enum served what);
-
-static enum next begin(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    struct exchange *x = &hx->x;
-    c->requests++;
-    c->base.edge->requests++;
-    int rc = peer_understand(&c->base, &x->request, &x->arena);
-    if (rc < 0)
-        return refuse(c, (unsigned)-rc);
-    hx->is_body_complete = x->request.body_bytes == 0;
-    return served(c, serve_begin(edge_serve_of(&c->base, x->request.host), x));
-}
-
-static enum next not_taken(struct h1_conn *c, struct span data, int error)
-{
-    if (error == -EPROTO)
-        return h2_conn_take(&c->base, data, free_conn) < 0 ? NEXT_CLOSE : NEXT_WAIT;
-    return error == -EPROTONOSUPPORT || error == -ENOMEM ? NEXT_CLOSE : refuse(c, (unsigned)-error);
-}
-
-static int keep(struct h1_conn *c, struct span rest)
-{
-    return rest.len > 0 ? buf_add(&c->in, rest) : 0;
-}
-
-static enum next wait_for_head(struct h1_conn *c)
-{
-    if (buf_len(&c->in) == 0) {
-        buf_shrink(&c->in);
-        enter(c, PHASE_IDLE);
-    } else {
-        enter(c, PHASE_HEAD);
-    }
-    return NEXT_WAIT;
-}
-
-/* Nothing kept: the read goes to scratch, and with luck the head is whole and never copied into `in`. */
-static enum next read_to_scratch(struct h1_conn *c)
-{
-    char *scratch = c->base.edge->scratch;
-    ssize_t got = conn_recv(&c->base, scratch, EDGE_SCRATCH_BYTES);
-    if (got < 0)
-        return NEXT_CLOSE;
-    if (got == 0)
-        return wait_for_head(c);
-    struct span data = { scratch, (size_t)got };
-    ssize_t taken = h1_take_head(c, data);
-    if (taken < 0)
-        return not_taken(c, data, (int)taken);
-    if (keep(c, span_skip(data, (size_t)taken)) < 0)
-        return NEXT_CLOSE;
-    if (taken == 0) {
-        enter(c, PHASE_HEAD);
-        return NEXT_STEP;
-    }
-    return begin(c);
-}
-
-static enum next read_more(struct h1_conn *c)
-{
-    if (buf_reserve(&c->in, IN_RESERVE_BYTES) < 0)
-        return NEXT_CLOSE;
-    ssize_t got = conn_recv(&c->base, buf_tail(&c->in), buf_room(&c->in));
-    if (got < 0)
-        return NEXT_CLOSE;
-    if (got == 0)
-        return wait_for_head(c);
-    buf_added(&c->in, (size_t)got);
-    c->is_scanned = false;
-    return NEXT_STEP;
-}
-
-static enum next step_head(struct h1_conn *c)
-{
-    if (buf_len(&c->in) == 0)
-        return read_to_scratch(c);
-    if (!c->is_scanned) {
-        ssize_t taken = h1_take_head(c, buf_span(&c->in));
-        if (taken < 0)
-            return not_taken(c, buf_span(&c->in), (int)taken);
-        if (taken > 0) {
-            buf_take(&c->in, (size_t)taken);
-            return begin(c);
-        }
-    }
-    enter(c, PHASE_HEAD);
-    return read_more(c);
-}
-
-static enum next step_idle(struct h1_conn *c)
-{
-    return step_head(c);
-}
-
-/* Answered although no request could be read. */
-static enum next refuse_unread(struct h1_conn *c, unsigned status, struct span page)
-{
-    if (!c->hx) {
-        struct h1_exchange *hx = h1_exchange_take(c->base.edge);
-        if (!hx)
-            return NEXT_CLOSE;
-        hx->x.request.version = 11;
-        h1_adopt(c, hx);
-    }
-    return refuse_saying(c, status, page);
-}
-
-static enum next late_request(struct h1_conn *c)
-{
-    return refuse_unread(c, 408, SPAN(""));
-}
-
-/* ---- who is there, and handshake ------------------------------------------------------------- */
-
-static enum next step_proxy(struct h1_conn *c)
-{
-    int rc = peer_read_proxy(&c->base);
-    if (rc < 0)
-        return rc == -EAGAIN ? NEXT_WAIT : NEXT_CLOSE;
-    enter(c, c->base.listener->is_tls ? PHASE_HANDSHAKE : PHASE_IDLE);
-    return NEXT_STEP;
-}
-
-static enum next late_proxy(struct h1_conn *c)
-{
-    peer_without_proxy(&c->base);
-    return NEXT_CLOSE;
-}
-
-static enum next step_handshake(struct h1_conn *c)
-{
-    int rc = conn_handshake(&c->base);
-    if (rc == -EAGAIN)
-        return NEXT_WAIT;
-    if (rc == -EPROTONOSUPPORT)
-        return refuse_unread(c, 400, SPAN("This port speaks HTTPS: use https:// in the address.\n"));
-    if (rc < 0)
-        return NEXT_CLOSE;
-    if (c->base.tls && tls_protocol(c->base.tls) == TLS_HTTP2)
-        return h2_conn_take(&c->base, SPAN(""), free_conn) < 0 ? NEXT_CLOSE : NEXT_WAIT;
-    enter(c, PHASE_IDLE);
-    return NEXT_STEP;
-}
-
-/* ---- body ------------------------------------------------------------------------------------ */
-
-/* Unless it was our own disk that was slow: then the client's time begins anew. */
-static enum next late_body(struct h1_conn *c)
-{
-    if (!c->hx->is_body_ours)
-        return late_request(c);
-    c->hx->body_pace.due_us = 0;
-    return NEXT_WAIT;
-}
-
-static unsigned status_of(int error)
-{
-    return error == -ENOSPC || error == -EDQUOT ? 507 : error == -EMSGSIZE ? 413 : 503;
-}
-
-static enum next refuse_body(struct h1_conn *c, int error)
-{
-    unsigned status = status_of(error);
-    if (status != 413)
-        log_warn("no place for a request body", "bytes=%lld folder=%s error=\"%s\"",
-                 (long long)c->hx->body.bytes, c->base.edge->bodies.folder, strerror(-error));
-    return refuse(c, status);
-}
-
-static enum next begin_stream(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    int rc = h1_body_begin_stream(c);
-    if (rc < 0)
-        return refuse_body(c, rc);
-    hx->is_continue_due = hx->x.body.asks = hx->x.request.expects_continue && buf_len(&c->in) == 0;
-    (void)serve_run(&hx->x);
-    enter(c, PHASE_STREAM);
-    return NEXT_STEP;
-}
-
-static enum next begin_body(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    struct request *r = &hx->x.request;
-    if (r->body_bytes > hx->x.conf->body_limit_bytes)
-        return refuse(c, 413);
-    if (body_is_streamed(hx->x.conf, r, buf_len(&c->in)))
-        return begin_stream(c);
-    int rc = h1_body_begin(c);
-    if (rc < 0)
-        return refuse_body(c, rc);
-    if (r->expects_continue && buf_len(&c->in) == 0) {
-        if (buf_add(&hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) < 0 || h1_send(c) < 0)
-            return NEXT_CLOSE;
-    }
-    enter(c, PHASE_BODY);
-    return NEXT_STEP;
-}
-
-static enum next end_body(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    int rc = body_end(&hx->body, &hx->x.body);
-    hx->is_body_ours = rc == -EAGAIN;
-    if (rc == -EAGAIN)
-        return NEXT_WAIT;
-    if (rc < 0)
-        return refuse_body(c, rc);
-    hx->is_body_complete = true;
-    hx->x.request.body_bytes = hx->body.bytes;
-    if (buf_len(&c->in) == 0)
-        buf_shrink(&c->in);
-    return served(c, serve_run(&hx->x));
-}
-
-/* A bounded share a turn: 16 reads. */
-static enum next step_body(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    if (buf_len(&hx->out) > 0 && h1_send(c) < 0)        /* what is left of "100 Continue" */
-        return NEXT_CLOSE;
-    for (int budget = 16; budget > 0; budget--) {
-        int rc = h1_body_read(c);
-        hx->is_body_ours = rc == -EAGAIN;
-        if (rc == 1)
-            return end_body(c);
-        if (rc == -EAGAIN || rc == -EINPROGRESS)        /* a helper or the client comes back */
-            return NEXT_WAIT;
-        if (rc == -EPIPE || rc == -ECONNRESET)
-            return NEXT_CLOSE;                          /* cut short: nobody sees it */
-        if (rc == -EBADMSG)
-            return refuse(c, 400);
-        if (rc < 0)
-            return refuse_body(c, rc);
-    }
-    loop_again(&c->base.watch);
-    return NEXT_WAIT;
-}
-
-/* ---- a body on its way to the worker --------------------------------------------------------- */
-
-static enum next answer_some(struct h1_conn *c);
-
-/* It will not become whole.  The application is told; the client, too, unless the answer is on its way. */
-static enum next end_stream(struct h1_conn *c, enum frame_body_end how, unsigned status)
-{
-    struct h1_exchange *hx = c->hx;
-    serve_body_end(&hx->x, how);
-    if (hx->x.has_head) {
-        h1_body_stop(hx, how);
-        enter(c, PHASE_ANSWER);
-        return NEXT_STEP;
-    }
-    serve_call_off(&hx->x);
-    h1_body_stop(hx, how);
-    return refuse(c, status);
-}
-
-/* The application wants it and nothing of it came: now the client is told to send it. */
-static int say_continue(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    if (!hx->is_continue_due || (!hx->is_body_read && hx->body.bytes == 0))
-        return 0;
-    hx->is_continue_due = false;
-    if (hx->x.has_head || hx->body.bytes > 0)
-        return 0;
-    int rc = buf_add(&hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
-    return rc < 0 ? rc : h1_send(c);
-}
-
-static enum next step_stream(struct h1_conn *c)
-{
-    if (say_continue(c) < 0)
-        return NEXT_CLOSE;
-    int rc = h1_body_carry(c);
-    if (rc == -EPIPE || rc == -ECONNRESET)
-        return NEXT_CLOSE;                          /* cut short: the application's read fails */
-    if (rc == -EMSGSIZE)
-        return end_stream(c, FRAME_END_LARGE, 413);
-    if (rc < 0)
-        return end_stream(c, FRAME_END_CUT, rc == -EBADMSG ? 400 : status_of(rc));
-    if (rc == 1) {
-        enter(c, PHASE_ANSWER);
-        return NEXT_STEP;
-    }
-    return answer_some(c);
-}
-
-static enum next late_stream(struct h1_conn *c)
-{
-    struct h1_exchange *hx = c->hx;
-    const struct pace_limit limit = send_limit(c->base.edge->conf);
-    int64_t now_ms = loop_now_ms(c->base.edge->loop);
-    if (hx->send_due_ms > 0 && hx->send_due_ms <= now_ms) {
-        c->is_too_slow = !pace_out(&hx->send_pace, &limit, conn_taken_bytes(&c->base));
-        hx->send_due_ms = now_ms + pace_out_wait_ms(&limit);
-        return c->is_too_slow ? NEXT_CLOSE : NEXT_WAIT;
-    }
-    bool is_late = is_body_awaited(hx) && hx->body_pace.due_us > 0 &&
-                   hx->body_pace.due_us <= loop_now_us(c->base.edge->loop);
-    return is_late ? end_stream(c, FRAME_END_LATE, 408) : NEXT_WAIT;
-}
-
 /* ---- answer ---------------------------------------------------------------------------------- */
-
-static enum next served(struct h1_conn *c, enum served what)
-{
-    switch (what) {
-    case SERVE_WANTS_BODY:
-        return begin_body(c);
-    case SERVE_ANSWERED:
-    case SERVE_WAITS:
-        break;
-    }
-    enter(c, PHASE_ANSWER);
-    return NEXT_STEP;
-}
 
 /* The response is out.  On to the next request, or towards the end. */
 static enum next finish(struct h1_conn *c)
@@ -637,35 +258,35 @@ static enum next finish(struct h1_conn *c)
     serve_log(&hx->x);
     drop_exchange(c);
     if (goes_on) {
-        enter(c, PHASE_IDLE);
+        h1_enter(c, PHASE_IDLE);
         return NEXT_STEP;
     }
     /* Closing with unread bytes would reset the connection and could destroy the answer on its way. */
     if ((!has_unread || c->base.is_half_closed) && !is_much_left(c))
         return NEXT_CLOSE;
     conn_shutdown(&c->base);
-    enter(c, PHASE_LINGER);
+    h1_enter(c, PHASE_LINGER);
     return NEXT_STEP;
 }
 
 static void enter_send(struct h1_conn *c)
 {
-    const struct pace_limit limit = send_limit(c->base.edge->conf);
+    const struct pace_limit limit = h1_send_limit(c->base.edge->conf);
     if (c->phase == PHASE_SEND)
         return;
     c->hx->send_pace = (struct pace_out){ 0 };
     (void)pace_out(&c->hx->send_pace, &limit, conn_taken_bytes(&c->base));
-    enter(c, PHASE_SEND);
+    h1_enter(c, PHASE_SEND);
 }
 
-static enum next answer_some(struct h1_conn *c)
+enum next h1_answer_some(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     if (h1_is_gone(c))
         return NEXT_CLOSE;
     if (hx->is_woken) {
         hx->is_woken = false;
-        return served(c, serve_run(&hx->x));
+        return h1_served(c, serve_run(&hx->x));
     }
     int rc = h1_send(c);
     if (rc < 0) {
@@ -684,18 +305,18 @@ static enum next answer_some(struct h1_conn *c)
 
 static enum next step_answer(struct h1_conn *c)
 {
-    enum next next = answer_some(c);
+    enum next next = h1_answer_some(c);
     if (next == NEXT_WAIT && h1_has_unsent(c->hx))
         enter_send(c);
     else if (next == NEXT_WAIT)
-        enter(c, PHASE_ANSWER);
+        h1_enter(c, PHASE_ANSWER);
     return next;
 }
 
 /* A client that takes too little: what is on its way to it is not worth the kernel's memory either. */
 static enum next late_send(struct h1_conn *c)
 {
-    const struct pace_limit limit = send_limit(c->base.edge->conf);
+    const struct pace_limit limit = h1_send_limit(c->base.edge->conf);
     if (pace_out(&c->hx->send_pace, &limit, conn_taken_bytes(&c->base)))
         return NEXT_WAIT;
     log_debug("client takes too little", "address=%s", c->base.address);
@@ -704,6 +325,15 @@ static enum next late_send(struct h1_conn *c)
 }
 
 /* ---- linger ---------------------------------------------------------------------------------- */
+
+static enum next late_idle(struct h1_conn *c)
+{
+    if (c->phase != PHASE_IDLE || !is_much_left(c))
+        return NEXT_CLOSE;
+    h1_enter(c, PHASE_LINGER);
+    conn_shutdown(&c->base);
+    return NEXT_STEP;
+}
 
 /* Once more a window: what the kernel holds for a client may be megabytes, and it would hold them for as long as the
  * client takes a byte now and then. */

@@ -3,7 +3,7 @@
  * The bytes are copied once, into the exchange's arena; the spans move with them.
  */
 #include <errno.h>
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "wire/h2_preface.h"
 
 static void shift(struct span *s, ptrdiff_t by)

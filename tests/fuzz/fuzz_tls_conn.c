@@ -11,7 +11,7 @@
 #include <openssl/ssl.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "fuzz.h"
 #include "base/log.h"
 #include "base/sys.h"

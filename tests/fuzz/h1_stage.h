@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "fuzz.h"
 #include "base/hash.h"
 #include "base/log.h"

@@ -14,7 +14,7 @@
 #include "unit.h"
 #include "no_memory.h"
 #include "base/log.h"
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "serve/files.h"
 #include "serve/stage.h"
 

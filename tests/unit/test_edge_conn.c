@@ -1,5 +1,5 @@
 /* test_edge_conn.c - a connection's phases, one turn of the loop at a time. */
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "edge_stage.h"
 
 static const char get[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -1,6 +1,6 @@
 /* test_edge_static.c - static files that are cold, cannot be opened, or whose roots are replaced. */
 #include <linux/openat2.h>
-#include "edge/edge_private.h"
+#include "edge/h1.h"
 #include "edge_stage.h"
 #include "serve/files_private.h"
 
