@@ -10,6 +10,9 @@
 #include "edge/h2.h"
 
 enum { WINDOWS_A_CONNECTION = 4 };
+/* Of a head that we send: beyond that nghttp2 resets the stream, and by its default, 64 KB with 12 bytes more
+ * a field, also one that the application may send (YARD_HEAD_BYTES, 500 fields) and that is fine over HTTP/1. */
+enum { HEAD_BYTES_MAX = 256 * 1024 };
 
 static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 {
@@ -157,6 +160,18 @@ static int frame_went(nghttp2_session *session, const nghttp2_frame *frame, void
     return 0;
 }
 
+/* A head that nghttp2 cannot send after all: without this its stream would wait for ever. */
+static int frame_failed(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
+{
+    struct h2_conn *c = user;
+    if (frame->hd.type != NGHTTP2_HEADERS || !stream_of(session, frame->hd.stream_id))
+        return 0;
+    log_warn("response head not sent", "address=%s stream=%d error=\"%s\"", c->base.address,
+             frame->hd.stream_id, nghttp2_strerror(error));
+    (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    return 0;
+}
+
 /* ---- setting up ------------------------------------------------------------------------------ */
 
 int h2_callbacks_new(struct h2_shared *s)
@@ -173,9 +188,11 @@ int h2_callbacks_new(struct h2_shared *s)
     nghttp2_session_callbacks_set_on_stream_close_callback(k, stream_closed);
     nghttp2_session_callbacks_set_send_data_callback(k, send_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(k, frame_went);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(k, frame_failed);
     if (nghttp2_option_new(&s->option) < 0)
         return -ENOMEM;
     nghttp2_option_set_no_auto_window_update(s->option, 1);
+    nghttp2_option_set_max_send_header_block_length(s->option, HEAD_BYTES_MAX);
     nghttp2_option_set_builtin_recv_extension_type(s->option, NGHTTP2_PRIORITY_UPDATE);
     return 0;
 }

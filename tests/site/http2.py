@@ -113,6 +113,7 @@ class Wire:
             assert self.socket.selected_alpn_protocol() == "h2"
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.decoder.max_allowed_table_size = 65536
+        self.decoder.max_header_list_size = 1 << 20
         self.keeps_windows = keeps_windows
         self.answers: dict[int, Answer] = {}
         self.settings: dict[int, int] = {}
@@ -122,6 +123,7 @@ class Wire:
         self.windows: dict[int, int] = {}
         self.next_stream = 1
         self._kept = b""
+        self._block: Frame | None = None  # of a head, while CONTINUATION follows
         self.send(PREFACE + settings(**values) if first is None else first)
 
     def __enter__(self) -> "Wire":
@@ -210,6 +212,7 @@ class Wire:
         notes: dict[int, Callable[[Frame], None]] = {
             DATA: self._note_data,
             HEADERS: self._note_head,
+            CONTINUATION: self._note_more,
             RST_STREAM: self._note_reset,
             SETTINGS: self._note_settings,
             PING: self._note_ping,
@@ -220,8 +223,17 @@ class Wire:
             note(came)
         return came
 
+    def _note_more(self, f: Frame) -> None:
+        head = self._block
+        assert head and head.stream == f.stream, "a frame of no head"
+        self._block = None
+        flags, payload = head.flags | f.flags & END_HEADERS, head.payload + f.payload
+        self._note_head(head._replace(flags=flags, payload=payload))
+
     def _note_head(self, f: Frame) -> None:
-        assert f.flags & END_HEADERS, "a head in several frames"
+        if not f.flags & END_HEADERS:
+            self._block = f
+            return
         answer = self.answers[f.stream]
         answer.heads.append([(str(n), str(v)) for n, v in self.decoder.decode(f.payload)])
         answer.is_whole = bool(f.flags & END_STREAM)

@@ -666,6 +666,20 @@ def test_reload_of_a_connection(sites: Sites) -> None:
         assert wire.ask(path="/hello").status == 200
 
 
+@pytest.mark.parametrize(("count", "size"), [(60, 1000), (480, 119), (490, 110), (1, 60_000)])
+def test_large_heads(pep: Site, count: int, size: int) -> None:
+    """As large as they may be over HTTP/1."""
+    target = f"/fields?count={count}&size={size}"
+    with Peer(pep.address) as peer:
+        assert peer.ask(target=target).status == 200
+    with Wire(pep.address) as wire:
+        for _ in range(3):
+            answer = wire.ask(path=target)
+            assert (answer.status, answer.body) == (200, b"many\n")
+            values = [v for name, v in answer.heads[0] if name.startswith("x-field-")]
+            assert values == [f"{number} ".ljust(size, "v") for number in range(count)]
+
+
 # ---- asleep
 
 

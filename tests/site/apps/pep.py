@@ -376,6 +376,14 @@ def say_environ(environ: Environ, start: Any) -> Any:
     return [json.dumps(words).encode()]
 
 
+@at("/fields")
+def fields(environ: Environ, start: Any) -> Any:
+    count, size = int(query(environ, "count")), int(query(environ, "size"))
+    pairs = [(f"X-Field-{number}", f"{number} ".ljust(size, "v")) for number in range(count)]
+    start("200 OK", [("Content-Type", "text/plain"), *pairs])
+    return [b"many\n"]
+
+
 @at("/environ-own")
 def environ_own(environ: Environ, start: Any) -> Any:
     fresh = "test.left" not in environ
