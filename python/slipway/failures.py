@@ -9,13 +9,16 @@ import bdb
 import contextlib
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote
 
 REQUESTS = "django.request"  # the logger
+PARAMETER = re.compile("([^=&;#]*)=[^&;#]*")
 TARGET_CHARS = 400
 ERROR_CHARS = 300
 TERMINAL_FDS = (1, 2)
@@ -102,13 +105,14 @@ def lets_through(record: logging.LogRecord) -> bool:
 
 
 class Reporter:
-    def __init__(self, worker: int, develops: bool):
+    def __init__(self, worker: int, develops: bool, secrets: str = ""):
         self.worker, self.develops = worker, develops
+        self.secrets = {name.strip().lower() for name in secrets.split(",")}
 
     def line(self, request: Any, error: BaseException) -> str:
         meta = getattr(request, "META", {})
         target = meta.get("REQUEST_URI") or meta.get("PATH_INFO", "")
-        asked = safe(f"{getattr(request, 'method', '-')} {target}", TARGET_CHARS)
+        asked = safe(f"{getattr(request, 'method', '-')} {self.masked(target)}", TARGET_CHARS)
         what = "exception in the application"
         if isinstance(error, bdb.BdbQuit):
             return f'ended in the debugger: "{asked}"\n'
@@ -116,6 +120,15 @@ class Reporter:
             f'{what}: "{asked}" worker={self.worker} pid={os.getpid()} '
             f'error="{safe(error_text(error), ERROR_CHARS)}" at={safe(place_of(error), 200)}\n'
         )
+
+    def masked(self, target: str) -> str:
+        """Without values of a query that are secret, as src/http/query_mask.c has it."""
+        path, mark, query = target.partition("?")
+        return path + mark + PARAMETER.sub(self.mask, query)
+
+    def mask(self, found: re.Match[str]) -> str:
+        name = unquote(found[1]).lower()
+        return f"{found[1]}=***" if name in self.secrets else found[0]
 
     def text(self, request: Any, error: BaseException) -> str:
         text = self.line(request, error)
@@ -134,12 +147,12 @@ class Reporter:
             sys.stderr.flush()
 
 
-def install(worker: int, develops: bool) -> None:
+def install(worker: int, develops: bool, secrets: str) -> None:
     """In a worker; `develops`: under `run`."""
     signals = sys.modules.get("django.core.signals")
     if signals is None:
         return
-    reporter = Reporter(worker, develops)
+    reporter = Reporter(worker, develops, secrets)
     signals.got_request_exception.connect(reporter.tell, weak=False, dispatch_uid="slipway")
     if develops:
         for handler in handlers():

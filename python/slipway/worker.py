@@ -34,6 +34,7 @@ class Generation(NamedTuple):
     threads: int
     debugger: Any  # debugger.py under `run`, else None
     develop: Any  # develop.Develop under `run`, else None
+    secrets: str  # names of query parameters whose values are in no log, with commas
 
 
 class Project(NamedTuple):
@@ -138,12 +139,19 @@ def work(generation: Generation, index: int, life: socket.socket, fds: list[int]
     if generation.develop is not None:
         application = generation.develop.in_worker(application, life)
     server = generation.extension.Server(
-        application, yard, index, intake, rest[::2], rest[1::2], project.collects
+        application,
+        yard,
+        index,
+        intake,
+        rest[::2],
+        rest[1::2],
+        project.collects,
+        generation.secrets,
     )
     os.close(yard)
     if generation.debugger is not None:
         generation.debugger.install(server, life)
-    failures.install(index, generation.develop is not None)
+    failures.install(index, generation.develop is not None, generation.secrets)
     let_go_in_forks(server, life)
     process.say(life, event="ready")
     if generation.threads > 1:

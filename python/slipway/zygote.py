@@ -273,6 +273,7 @@ def run(channel: socket.socket, extension: ModuleType, facts_fd: int) -> None:
         facts["writes"] = load("_slipway_look_writes", "look_writes.py").find()
     process.say(channel, event="ready", **facts)
     threads = max(1, int(start.get("threads") or 1))
-    fork_loop(channel, worker.Generation(extension, obtain, threads, debugger, develop))
+    secrets = ",".join(start.get("secrets") or [])
+    fork_loop(channel, worker.Generation(extension, obtain, threads, debugger, develop, secrets))
     process.flush()
     os._exit(0)

@@ -13,7 +13,9 @@
 #include "base/sys.h"
 #include "edge/h1.h"
 #include "edge/store.h"
+#include "http/query_mask.h"
 #include "serve/files.h"
+#include "serve/access.h"
 
 enum {
     CHUNK_OVERHEAD = 32,
@@ -438,7 +440,7 @@ void h1_log_failure(const struct h1_exchange *hx, int error)
     if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -ENOMEM)
         log_warn("response cut", "request=\"%.*s %s\" left_bytes=%llu error=\"%s\"",
                  (int)r->method_name.len, r->method_name.at,
-                 log_escape(target, sizeof target, r->target),
+                 query_mask_log(target, sizeof target, r->target, access_secrets(&hx->x)),
                  (unsigned long long)h1_unsent_bytes(hx),
                  hx->file_left_bytes > 0 && error == -EIO ? "the file became shorter or cannot be read"
                                                          : strerror(-error));

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "edge/h2.h"
+#include "http/query_mask.h"
+#include "serve/access.h"
 
 enum { ADDED_FIELDS_MAX = 4, STATUS_DIGITS = 3, LENGTH_DIGITS_MAX = 20 };
 
@@ -102,7 +104,8 @@ static void log_own_failure(const struct h2_stream *st, int error)
     const struct request *r = &st->x.request;
     char target[200];
     log_warn("response cut", "request=\"%.*s %s\" left_bytes=%llu error=\"%s\"",
-             (int)r->method_name.len, r->method_name.at, log_escape(target, sizeof target, r->target),
+             (int)r->method_name.len, r->method_name.at, 
+             query_mask_log(target, sizeof target, r->target, access_secrets(&st->x)),
              (unsigned long long)store_bytes(&st->store),
              error == -EIO ? "the file became shorter or cannot be read" : strerror(-error));
 }

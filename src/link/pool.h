@@ -79,6 +79,7 @@ struct call {               /* one request on its way to a worker; all-zero is r
     const struct reply_to *to;
     const struct request *request;
     struct span mount;
+    const char *secrets;                /* parameters whose values no log has (http/query_mask.h); NULL: all */
     struct call_body body;
     int64_t harakiri_ms;                /* it may run; 0: no limit */
     bool may_retry;                     /* if it is safe: once more when its worker dies */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "http/query_mask.h"
 #include "link/pool_private.h"
 
 /* ---- harakiri ---- */
@@ -20,7 +21,7 @@ static struct span request_line(const struct call *c, char *into, size_t cap_byt
     char target[900];
     if (!c)
         return SPAN("(cancelled)");
-    (void)log_escape(target, sizeof target, c->request->target);
+    (void)query_mask_log(target, sizeof target, c->request->target, call_secrets(c));
     int n = snprintf(into, cap_bytes, "%.*s %s", (int)c->request->method_name.len,
                      c->request->method_name.at, target);
     return (struct span){ into, n < 0 ? 0 : (size_t)n < cap_bytes ? (size_t)n : cap_bytes - 1 };

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "http/query_mask.h"
 #include "link/pool_private.h"
 
 /* ---- the buckets ---- */
@@ -325,7 +326,7 @@ static void retry_or_fail(struct pool *p, const struct pool_worker *w, struct ca
     p->stats.retried++;
     log_warn("request runs again", "reason=\"its worker died\" worker_pid=%d request=\"%.*s %s\"",
              w->pid, (int)c->request->method_name.len, c->request->method_name.at,
-             log_escape(target, sizeof target, c->request->target));
+             query_mask_log(target, sizeof target, c->request->target, call_secrets(c)));
     pool_requeue(p, c);
 }
 

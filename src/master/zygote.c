@@ -59,6 +59,16 @@ static bool has_wall(const struct conf *conf)
     return has_one;
 }
 
+/* Query parameters whose values no log has; those of a route count for all: a worker knows no routes. */
+static json_t *secrets_of(const struct conf *conf)
+{
+    json_t *lists = json_array();
+    (void)json_array_append_new(lists, json_string(conf->mask_query));
+    for (size_t i = 0; i < conf->routes_count; i++)
+        (void)json_array_append_new(lists, json_string(conf->routes[i].conf->mask_query));
+    return lists;
+}
+
 static json_t *start_message(const struct zygote_start *z, const char *settings)
 {
     const struct conf *conf = z->start->conf;
@@ -69,14 +79,14 @@ static json_t *start_message(const struct zygote_start *z, const char *settings)
     if (project->settings[0])
         settings = project->settings;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:s, s:s, "
-                     "s:b}",
+                     "s:b, s:o}",
                      "do", "start", "app", project->app, "app_from", project->app_from, "settings",
                      settings, "settings_from", project->settings_from, "chdir", project->folder,
                      "site", project->name, "mount", conf->mount, "threads",
                      (json_int_t)conf->threads, "workers", (json_int_t)z->workers, "generation",
                      (json_int_t)z->generation, "development", z->start->is_development, "preload",
                      conf->preload, "metrics_dir", metrics, "media", conf->media, "wall",
-                     has_wall(conf));
+                     has_wall(conf), "secrets", secrets_of(conf));
 }
 
 static int send_start(int fd, const struct zygote_start *z, const char *settings)

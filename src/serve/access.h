@@ -24,6 +24,9 @@ void access_plan_free(struct access_plan *p);            /* takes NULL */
 /* The line with its '\n'; long texts are cut ("...") until it fits.  0: even so it does not. */
 size_t access_line(struct access_plan *p, const struct exchange *x, char into[ACCESS_LINE_BYTES]);
 
+/* Of whose parameters no log has the values (http/query_mask.h): option mask-query. */
+struct span access_secrets(const struct exchange *x);
+
 /* Takes the fields that log-fields names off the head that the application sent: x->log_fields, and
  * x->user where one is X-Log-User.  0, or -ENOMEM: the head is of no use. */
 int access_take_fields(const struct access_plan *p, struct exchange *x);

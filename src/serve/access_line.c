@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "conf/access_list.h"
 #include "conf/conf.h"
+#include "http/query_mask.h"
 #include "serve/access.h"
 #include "serve/stage.h"
 
@@ -99,46 +100,18 @@ static void put_escaped(struct line *l, struct span s, size_t cap_bytes, bool is
 
 /* ---- secrets --------------------------------------------------------------------------------- */
 
-static bool is_secret(struct span name, struct span secrets)
+struct span access_secrets(const struct exchange *x)
 {
-    return name.len > 0 && field_list_has(secrets, name);
-}
-
-/* Copies what fits; the values of the query's parameters that `secrets` names are "***". */
-static struct span mask(struct span url, struct span secrets, char *into, size_t cap_bytes)
-{
-    static const struct span stars = SPAN("***");
-    size_t len = 0, query = span_find(url, '?');
-    bool is_name = true, is_hidden = false;
-    struct span name = span_skip(url, query < url.len ? query + 1 : query);
-    for (size_t i = 0; i < url.len && len + stars.len < cap_bytes; i++) {
-        char c = url.at[i];
-        bool is_end = i >= query && (c == '&' || c == ';' || c == '#' || i == query);
-        if (is_end) {
-            is_name = true;
-            is_hidden = false;
-            name.at = url.at + i + 1;
-        }
-        if (!is_hidden)
-            into[len++] = c;
-        if (!is_end && is_name && i > query && c == '=') {
-            name.len = (size_t)(url.at + i - name.at);
-            is_name = false;
-            is_hidden = is_secret(name, secrets);
-            for (size_t n = 0; n < stars.len && is_hidden; n++)
-                into[len++] = stars.at[n];
-        }
-    }
-    return (struct span){ into, len };
+    return x->conf ? span_of(x->conf->mask_query) : (struct span){ NULL, 0 };
 }
 
 static void put_url(struct line *l, struct span url)
 {
     l->is_sent = url.at;
     char masked[TARGET_BYTES + 4];
-    struct span secrets = span_of(l->x->conf->mask_query);
+    struct span secrets = access_secrets(l->x);
     if (secrets.len > 0 && span_find(url, '?') < url.len)
-        url = mask(url, secrets, masked, sizeof masked);
+        url = query_mask(url, secrets, masked, sizeof masked);
     put_escaped(l, url, TARGET_BYTES >> l->halvings, false);
 }
 

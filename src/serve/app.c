@@ -9,6 +9,7 @@
 #include <errno.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "http/query_mask.h"
 #include "http/path.h"
 #include "serve/access.h"
 #include "serve/compress.h"
@@ -176,7 +177,7 @@ static void app_fail(struct call *c, enum call_failure why)
     if (why == CALL_WORKER_DIED || why == CALL_LATE || why == CALL_BROKEN || why == CALL_CUT)
         log_warn("request failed", "reason=\"%s\" worker_pid=%d request=\"%.*s %s\" app_ms=%llu id=%s",
                  x->failure, c->worker_pid, (int)x->request.method_name.len, x->request.method_name.at,
-                 log_escape(target, sizeof target, x->request.target),
+                 query_mask_log(target, sizeof target, x->request.target, access_secrets(x)),
                  (unsigned long long)c->app_us / 1000, x->request_id[0] ? x->request_id : "-");
 }
 
@@ -223,7 +224,7 @@ enum stage_says stage_app(struct exchange *x)
         serve_refuse(x, 503);
         return STAGE_ANSWERED;
     }
-    x->call = (struct call){ .to = &reply, .request = r, .mount = mount, .body = x->body,
+    x->call = (struct call){ .to = &reply, .request = r, .mount = mount, .secrets = x->conf->mask_query, .body = x->body,
                              .harakiri_ms = x->conf->harakiri_ms,
                              .may_retry = x->conf->retry && !x->body.is_stream };
     x->is_with_pool = true;

@@ -4,10 +4,12 @@
  * stands ("/srv/100%.pdf").  A URL with a segment ".." is refused, as nginx does it: it is a name that
  * somebody else chose ("/protected/" + name), and would be another's file.
  */
+#include "http/query_mask.h"
 #include "serve/handover.h"
 #include "base/log.h"
 #include "http/path.h"
 #include "serve/stage.h"
+#include "serve/access.h"
 
 /* They would describe the body that is not sent, or are the edge's own. */
 static bool is_of_the_body(const struct field *f)
@@ -84,7 +86,8 @@ void handover_missing(struct exchange *x)
     char target[200], value[400];
     log_warn("the application names a file that is not to be had in a protected folder (option protected)",
              "%.*s=\"%s\" request=\"%s\"", (int)x->handover->name.len, x->handover->name.at,
-             log_escape(value, sizeof value, x->handover->value), log_escape(target, sizeof target, x->request.target));
+             log_escape(value, sizeof value, x->handover->value), 
+             query_mask_log(target, sizeof target, x->request.target, access_secrets(x)));
     x->failure = "the application names a file that is not there";
     serve_refuse(x, 404);
 }

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "http/query_mask.h"
 #include "http/path.h"
 #include "serve/file_answer.h"
 #include "serve/files_private.h"
 #include "serve/siblings.h"
 #include "serve/handover.h"
 #include "serve/stage.h"
+#include "serve/access.h"
 
 struct file_wait {
     struct helper_job job;
@@ -38,7 +40,7 @@ static void refuse_file(struct exchange *x, int error)
 {
     char target[200];
     log_warn("static file not opened", "request=\"%s\" error=\"%s\"",
-             log_escape(target, sizeof target, x->request.target), strerror(-error));
+             query_mask_log(target, sizeof target, x->request.target, access_secrets(x)), strerror(-error));
     x->failure = "a file could not be opened";
     serve_refuse(x, 503);
 }

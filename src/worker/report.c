@@ -6,18 +6,20 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "http/query_mask.h"
 #include "wire/uwsgi.h"
 
 enum { REQUEST_LINE_BYTES = 400 };
 
 /* "GET /path?query", made safe for a log. */
-static const char *request_line(struct frame_thread *frame, char into[REQUEST_LINE_BYTES])
+static const char *request_line(const struct server *s, struct frame_thread *frame, char into[REQUEST_LINE_BYTES])
 {
+    struct span secrets = s->secrets ? span_of(s->secrets) : (struct span){ NULL, 0 };
     char target[REQUEST_LINE_BYTES - 40], method[32];
     struct span block = frame_vars(frame);
     log_escape(method, sizeof method, environ_find(block, SPAN("REQUEST_METHOD")));
     struct span uri = environ_find(block, SPAN("REQUEST_URI"));
-    log_escape(target, sizeof target, uri.len > 0 ? uri : environ_find(block, SPAN("PATH_INFO")));
+    (void)query_mask_log(target, sizeof target, uri.len > 0 ? uri : environ_find(block, SPAN("PATH_INFO")), secrets);
     (void)snprintf(into, REQUEST_LINE_BYTES, "%s %s", method, target);
     return into;
 }
@@ -69,7 +71,7 @@ void report_exception(struct thread *t, const char *what)
         PyErr_Clear();
         lines = PyUnicode_FromFormat("%R (its traceback cannot be shown)\n", type);
     }
-    (void)request_line(&t->frame, line);
+    (void)request_line(t->server, &t->frame, line);
     PyObject *text = lines ? PyUnicode_FromFormat("%s: \"%s\" worker=%u pid=%d\n%U", what, line,
                                                   t->server->frame.worker, (int)getpid(), lines)
                            : NULL;
@@ -86,7 +88,7 @@ void report_line(const struct server *s, struct frame_thread *frame, const char 
     PyObject *type, *value, *trace;
     char line[REQUEST_LINE_BYTES];
     PyErr_Fetch(&type, &value, &trace);
-    PyObject *whole = PyUnicode_FromFormat("%s: \"%s\"\n", text, request_line(frame, line));
+    PyObject *whole = PyUnicode_FromFormat("%s: \"%s\"\n", text, request_line(s, frame, line));
     write_text(s->state, whole);
     Py_XDECREF(whole);
     PyErr_Restore(type, value, trace);

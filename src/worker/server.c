@@ -211,15 +211,16 @@ static int open_link(struct server *s, unsigned worker, const int fds[2], PyObje
     return 0;
 }
 
-/* Server(application, yard, worker, intake, bells, passings, collects) */
+/* Server(application, yard, worker, intake, bells, passings, collects, secrets="A,B"|None) */
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *named)
 {
     PyObject *application, *bells, *passings;
     unsigned worker;
     int fds[2], collects;
+    const char *secrets = NULL;
     (void)named;
-    if (!PyArg_ParseTuple(args, "OiIiOOp:Server", &application, &fds[0], &worker, &fds[1], &bells,
-                          &passings, &collects))
+    if (!PyArg_ParseTuple(args, "OiIiOOp|z:Server", &application, &fds[0], &worker, &fds[1], &bells,
+                          &passings, &collects, &secrets))
         return NULL;
     struct server *s = (struct server *)PyType_GenericAlloc(type, 0);
     if (!s)
@@ -227,6 +228,7 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *named)
     s->state = state_of_type((PyObject *)type);
     s->application = Py_NewRef(application);
     s->is_collecting = collects != 0;
+    s->secrets = secrets ? sys_strdup(secrets) : NULL;       /* without memory: all */
     hash_seed();
     if (open_link(s, worker, fds, bells, passings) == 0)
         s->base = make_base(s->state, s->frame.yard.shape.threads > 1);
@@ -259,6 +261,7 @@ static void dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     struct server *s = (struct server *)self;
     PyObject_GC_UnTrack(self);
+    sys_free(s->secrets);
     (void)clear(self);
     if (s->is_open)
         frame_worker_done(&s->frame);

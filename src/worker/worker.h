@@ -40,6 +40,7 @@ struct server {                      /* slipway.Server: this worker's end of the
     struct frame_worker frame;
     PyObject *application;
     PyObject *base;                  /* the variables that are the same for every request */
+    char *secrets;                   /* query parameters whose values are in no log; NULL: all */
     bool is_open;                    /* false once closed, as in what the application forks */
     bool is_collecting;              /* garbage is ours to collect, not the project's */
     bool is_stopping;                /* each thread leaves after the request it has */

@@ -69,7 +69,7 @@ def test_json_says_what_happened(sites: Sites) -> None:
     ("/?token", "/?token"), ("/?=abc", "/?=abc"), ("/?", "/?"), ("/token=abc", "/token=abc"),
     ("/?mytoken=abc&tokens=d", "/?mytoken=abc&tokens=d"),
     ("/?x=token=abc", "/?x=token=abc"), ("/?a&token=b?token=c", "/?a&token=***"),
-    ("/?token=a&token=b", "/?token=***&token=***"),
+    ("/?token=a&token=b", "/?token=***&token=***"), ("/?to%6Ben=abc", "/?to%6Ben=***"),
 ])  # fmt: skip
 @pytest.mark.parametrize("form", ["json", "combined"])
 def test_secrets_in_queries(shared: Sites, target: str, shown: str, form: str) -> None:
