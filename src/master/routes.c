@@ -3,7 +3,8 @@
  *                       "protected":bool,"real","only":"file in root"|-}, ...], "front":bool,
  *             "wall":..., "headers":...}: wall and headers as the project's report has them.
  *
- * Rows of the options come first and replace a root of Django's at or above their URL.  A URL with
+ * Rows of the options come first and replace a root of Django's at the same URL; beneath it they are
+ * asked before it.  A URL with
  * a host in it is another server's; it is not served here.
  */
 #include "master/routes.h"
@@ -83,14 +84,14 @@ static int add_option(json_t *rows, const struct project *p, const char *item, b
     return is_protected ? add_protected_row(rows, url, root) : add_row(rows, url, root, NULL, false);
 }
 
-/* The URL of one of the options' rows, at or below `url`, stands for it.  Django's own do not
- * replace each other: its finders look in several folders for the same URL. */
+/* One of the options' rows stands for this URL.  Django's own do not replace each other: its finders look
+ * in several folders for the same URL. */
 static bool is_replaced(const json_t *rows, size_t of_options, const char *url)
 {
     for (size_t i = 0; i < of_options; i++) {
         const json_t *row = json_array_get(rows, i);
         if (!json_flag(row, "protected", false) && !json_object_get(row, "only") &&
-            span_starts(span_of(json_text(row, "url", "")), span_of(url)))
+            strcmp(json_text(row, "url", ""), url) == 0)
             return true;
     }
     return false;

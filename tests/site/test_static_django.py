@@ -302,6 +302,19 @@ def test_where_static_files_are(
     assert is_views(missing) if asked.startswith(mount) else missing.status == 404
 
 
+def test_options_beneath_static_url(sites: Sites, tmp_path: Path) -> None:
+    folder = project(tmp_path, f"MEDIA_URL = '/media/'\nMEDIA_ROOT = '{tmp_path}/uploads'\n")
+    write(folder / "uploads" / "up.txt", "uploaded")
+    write(tmp_path / "other" / "x.txt", "other")
+    options = [f"{url}={tmp_path}/other" for url in ["/static/other/", "/media/other/"]]
+    named = [word for option in options for word in ["--static", option]]
+    site = sites.start(None, "--media", "yes", *named, chdir=folder)
+    assert ask(site, "/static/a.css").text == "a { color: red }\n"
+    assert ask(site, "/static/other/x.txt").text == "other"
+    assert ask(site, "/media/up.txt").text == "uploaded"
+    assert ask(site, "/media/other/x.txt").text == "other"
+
+
 @pytest.mark.parametrize(
     "url", ["'https://cdn.test/static/'", "'//cdn.test/static/'", "'http://cdn.test:81/static/'"]
 )
