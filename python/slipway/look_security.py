@@ -109,6 +109,13 @@ def https(look: Any) -> Row:
             "trusted-peers",
             TOLD_BY_PROXY,
         )
+    if header and not header.startswith(OURS) and look.site["is_open"]:
+        return look.wrong(
+            f"SECURE_PROXY_SSL_HEADER is {spelled(header)}, which slipway passes on from "
+            "everybody: any client can say that he uses HTTPS; Django knows it without, by "
+            "X-Forwarded-Proto of trusted-peers or by TLS here",
+            "SECURE_PROXY_SSL_HEADER = None",
+        )
     return https_of_visitors(look, header)
 
 

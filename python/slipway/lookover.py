@@ -139,7 +139,7 @@ class Look:
 
     def __init__(self, facts: dict[str, Any], start: dict[str, Any], settings: Any, load: Load):
         self.facts, self.start, self.settings, self.load = facts, start, settings, load
-        self.site = start["check"]  # {"body_limit", "static": [URL], "sees_https"}
+        self.site = start["check"]  # {"body_limit", "static": [URL], "sees_https", "is_open"}
 
     @staticmethod
     def ok(text: str) -> Row:

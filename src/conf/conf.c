@@ -309,6 +309,17 @@ static int set_one(struct conf *c, enum conf_option option, struct span value, e
     return rc;
 }
 
+/* As nginx and Django spell it: ".example.org" is that name and all below it. */
+static int set_host(struct conf *c, struct span value, enum conf_source source, const char *place, char *why)
+{
+    char below[260];
+    if (value.len < 2 || value.at[0] != '.' || value.len + 2 > sizeof below)
+        return set_one(c, CONF_hosts, value, source, place, why);
+    int len = snprintf(below, sizeof below, "*%.*s", (int)value.len, value.at);
+    int rc = set_one(c, CONF_hosts, span_skip(value, 1), source, place, why);
+    return rc < 0 ? rc : set_one(c, CONF_hosts, (struct span){ below, (size_t)len }, source, place, why);
+}
+
 int conf_set(struct conf *c, struct span name, struct span value, enum conf_source source,
              const char *place, char *why)
 {
@@ -318,10 +329,12 @@ int conf_set(struct conf *c, struct span name, struct span value, enum conf_sour
     int rc = 0;
     while (option == CONF_hosts && rc == 0 && span_find(value, ',') < value.len) {
         struct span first = { value.at, span_find(value, ',') };
-        rc = set_one(c, option, span_trim(first), source, place, why);
+        rc = set_host(c, span_trim(first), source, place, why);
         value = span_trim(span_skip(value, first.len + 1));
     }
-    return rc < 0 ? rc : set_one(c, option, value, source, place, why);
+    if (rc == 0)
+        rc = option == CONF_hosts ? set_host(c, value, source, place, why) : set_one(c, option, value, source, place, why);
+    return rc;
 }
 
 /* ---- back to texts ---- */

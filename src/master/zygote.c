@@ -37,6 +37,17 @@ int zygote_file(const char *name, char path[PATH_MAX], char *why)
     return -ENOENT;
 }
 
+/* May others than programs of this machine connect? */
+static bool is_open(const struct conf_list *listen)
+{
+    struct listen_spec one;
+    for (size_t i = 0; i < listen->count; i++)
+        if (!listen_parse(span_of(listen->items[i]), &one) && one.kind == LISTEN_INET &&
+            strncmp(one.host, "127.", 4) != 0 && strcmp(one.host, "::1") != 0 && strcmp(one.host, "localhost") != 0)
+            return true;
+    return false;
+}
+
 /* What lookover.py compares Django's settings with. */
 static json_t *facts_to_check(const struct conf *conf)
 {
@@ -45,9 +56,9 @@ static json_t *facts_to_check(const struct conf *conf)
         const char *item = conf->static_map.items[i];
         (void)json_array_append_new(urls, json_stringn(item, strcspn(item, "=")));
     }
-    return json_pack("{s:I, s:o, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
+    return json_pack("{s:I, s:o, s:b, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
                      urls, "sees_https",
-                     conf->trusted_peers.count > 0 || listen_any_tls(&conf->listen));
+                     conf->trusted_peers.count > 0 || listen_any_tls(&conf->listen), "is_open", is_open(&conf->listen));
 }
 
 /* Somewhere on the site: a route may have it alone. */

@@ -177,6 +177,13 @@ def test_a_header_that_slipway_writes_itself(site: Path) -> None:
     assert "has no effect" in rows["hsts"]["text"]
 
 
+def test_a_header_that_anybody_may_send(site: Path) -> None:
+    plant(site, "SECURE_PROXY_SSL_HEADER = ('HTTP_X_SCHEME', 'https')")
+    row = bad_rows(look(site, "--settings", "harbour.mistakes", "--listen", ":8000"))["https"]
+    assert row["level"] == "problem" and "X-Scheme, which slipway passes on" in row["text"]
+    assert row["fix"] == "SECURE_PROXY_SSL_HEADER = None"
+
+
 def test_a_site_that_sets_no_cookies(site: Path) -> None:
     plant(site, "SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False", "MIDDLEWARE = []")
     rows = look(site, "--settings", "harbour.mistakes")["checks"]

@@ -292,15 +292,18 @@ UNIT_TEST(a_list_grows_within_a_source_and_is_replaced_by_a_stronger_one)
 UNIT_TEST(names_of_hosts_may_have_commas_between)
 {
     static const char *const wrong[] = {
-        "a.org, ", ",a.org", "a.org, b c.org", "a.org b.org", ".a.org", "*a.org", "http://a.org", "a.*.org", "\xc3\xa4.org",
+        "a.org, ", ",a.org", "a.org, b c.org", "a.org b.org", "..a.org", ".", "*a.org", "http://a.org", "a.*.org", "\xc3\xa4.org",
     };
     struct conf *c = conf_new();
     assert_int_equal(set(c, "hosts", "a.org,  *.b.org ,c.org", CONF_INI), 0);
     assert_int_equal(set(c, "hosts", "d.org", CONF_INI), 0);
-    assert_int_equal(c->hosts.count, 4);
+    assert_int_equal(set(c, "hosts", ".e.org, .f.org", CONF_INI), 0);
+    assert_int_equal(c->hosts.count, 8);
     assert_string_equal(c->hosts.items[0], "a.org");
     assert_string_equal(c->hosts.items[1], "*.b.org");
     assert_string_equal(c->hosts.items[3], "d.org");
+    assert_string_equal(c->hosts.items[4], "e.org");
+    assert_string_equal(c->hosts.items[7], "*.f.org");
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         if (set(c, "hosts", wrong[i], CONF_ARGUMENT) != -EINVAL)
             fail_msg("%s is taken for a host", wrong[i]);
