@@ -37,6 +37,12 @@ CHECKS = (
     Check("preload", "program", "look_program.preload", "may workers be forked after the import"),
     Check("import", "program", "look_program.warnings", "what else was seen at the import"),
     Check(
+        "routes",
+        "program",
+        "look_routes.routes",
+        "[route] sections of paths that the project has not",
+    ),
+    Check(
         "debug",
         "security",
         "look_security.debug",
@@ -139,7 +145,7 @@ class Look:
 
     def __init__(self, facts: dict[str, Any], start: dict[str, Any], settings: Any, load: Load):
         self.facts, self.start, self.settings, self.load = facts, start, settings, load
-        self.site = start["check"]  # {"body_limit", "static": [URL], "sees_https", "is_open"}
+        self.site = start["check"]  # link/channel.h has its names
 
     @staticmethod
     def ok(text: str) -> Row:

@@ -118,7 +118,8 @@ int channel_recv(int fd, struct channel_msg *msg, char *text, int *fds, size_t *
  *   master > zygote   {"do":"start","app":"m:c"|"","settings":"m","chdir":"...","threads":N,
  *                      "app_from":"who names it"|"","settings_from":"...",
  *                      "development":true|false,...}   (once, at first; development: `run`)
- *                     "check":{"body_limit":BYTES,"static":[URL],"sees_https":false,
+ *                     "check":{"body_limit":BYTES,"static":[URL],"files":[URL],
+ *                     "routes":[PATTERN],"sees_https":false,
  *                     "is_open":false (other machines can connect)} asks for
  *                     "checks":[{"name","group","level","text","fix","later"}] in "ready"
  *                     (only `slipway check` does; lookover.py)

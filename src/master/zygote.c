@@ -48,16 +48,36 @@ static bool is_open(const struct conf_list *listen)
     return false;
 }
 
+/* The URLs of items URL=PATH. */
+static void add_urls(json_t *urls, const struct conf_list *items)
+{
+    for (size_t i = 0; i < items->count; i++)
+        (void)json_array_append_new(urls, json_stringn(items->items[i], strcspn(items->items[i], "=")));
+}
+
+/* Sections that mean addresses of the project: not those that keep people from others, or send them away. */
+static json_t *patterns_of(const struct conf *conf)
+{
+    json_t *patterns = json_array();
+    for (size_t i = 0; i < conf->routes_count; i++) {
+        const struct conf_origin *says = conf->routes[i].conf->origin;
+        if (says[CONF_redirect].source != CONF_ROUTE && says[CONF_redirects].source != CONF_ROUTE &&
+            says[CONF_deny].source != CONF_ROUTE && says[CONF_maintenance].source != CONF_ROUTE)
+            (void)json_array_append_new(patterns, json_string(conf->routes[i].pattern));
+    }
+    return patterns;
+}
+
 /* What lookover.py compares Django's settings with. */
 static json_t *facts_to_check(const struct conf *conf)
 {
-    json_t *urls = json_array();
-    for (size_t i = 0; i < conf->static_map.count; i++) {
-        const char *item = conf->static_map.items[i];
-        (void)json_array_append_new(urls, json_stringn(item, strcspn(item, "=")));
-    }
-    return json_pack("{s:I, s:o, s:b, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
-                     urls, "sees_https",
+    json_t *urls = json_array(), *files = json_array();
+    add_urls(urls, &conf->static_map);
+    add_urls(files, &conf->static_map);
+    add_urls(files, &conf->file_map);
+    add_urls(files, &conf->protected_map);
+    return json_pack("{s:I, s:o, s:o, s:o, s:b, s:b}", "body_limit", (json_int_t)conf->body_limit_bytes, "static",
+                     urls, "files", files, "routes", patterns_of(conf), "sees_https",
                      conf->trusted_peers.count > 0 || listen_any_tls(&conf->listen), "is_open", is_open(&conf->listen));
 }
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from program import PYTHON, SLIPWAY, run
 from projects import make_django, write
 
@@ -196,6 +197,49 @@ def test_options_of_other_servers(tmp_path: Path) -> None:
     assert check(tmp_path, status=1).stderr == f"slipway: slipway.ini:1: {want}\n"
     done = run("serve", "--max-requests", "5000", folder=tmp_path)
     assert done.returncode == 2 and "docs/uwsgi.md" in done.stderr
+
+
+URLS = """
+from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import include, path, re_path
+
+def page(request, **names):
+    return HttpResponse("page")
+
+inner = [path("users/<int:pk>/", page), re_path(r"^files/(?P<n>.*)$", page), path("", page)]
+urlpatterns = [
+    path("api/v1/", include(inner)), re_path("^about/$", page), re_path(r"^shop/(a|b)/$", page),
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_right"),
+    [
+        ("/api", True), ("/api/v1/users", True), ("/api/v1/files/x.pdf", True), ("/about", True),
+        ("/about/", True), ("/shop/a", True), ("*.csv", True), ("/static/x", True),
+        ("/files/deep", True), ("/robots.txt", True), ("/api/v2", False), ("/abouts", False),
+        ("/aboot", False), ("/nope/*.csv", False), ("/about/us", False),
+    ],
+)  # fmt: skip
+def test_sections_of_no_address(tmp_path: Path, pattern: str, is_right: bool) -> None:
+    write(make_django(tmp_path) / "tiny" / "urls.py", URLS)
+    ini = "static = /files/=collected\nfile = /robots.txt=manage.py\n"
+    write(tmp_path / "slipway.ini", f"{ini}[route {pattern}]\nretry = no\n[route /x]\ndeny=all\n")
+    (row,) = (r for r in check_json(tmp_path)["checks"] if r["name"] == "routes")
+    assert row["level"] == ("ok" if is_right else "warning")
+    assert is_right or f"[route {pattern}] holds for nothing" in row["text"]
+
+
+def test_sections_below_a_mount(tmp_path: Path) -> None:
+    write(make_django(tmp_path) / "tiny" / "urls.py", URLS)
+    write(tmp_path / "slipway.ini", "mount = /m\n[route /m/about]\nretry=no\n")
+    (row,) = (r for r in check_json(tmp_path)["checks"] if r["name"] == "routes")
+    assert row["level"] == "ok"
+    write(tmp_path / "slipway.ini", "mount = /m\n[route /about]\nretry=no\n")
+    (row,) = (r for r in check_json(tmp_path)["checks"] if r["name"] == "routes")
+    assert row["level"] == "warning"
 
 
 def test_no_project(tmp_path: Path) -> None:
