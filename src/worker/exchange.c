@@ -115,6 +115,7 @@ static int add_field_text(struct exchange *x, struct span name, struct span valu
     enum field_id id = field_id_of(name);
     if (field_is_hop_by_hop(id))
         return raise_value("the server alone may send this header: %R", pair);
+    x->names_file |= id == FIELD_X_ACCEL_REDIRECT || id == FIELD_X_SENDFILE;
     int rc = id == FIELD_CONTENT_LENGTH ? keep_length(x, value, pair) : 0;
     return rc == 0 ? add_text(x, name, SPAN(": "), span_trim(value)) : rc < 0 ? -1 : 0;
 }
@@ -141,6 +142,7 @@ static void reset_head(struct exchange *x)
 {
     buf_take(&x->head, buf_len(&x->head));
     x->is_started = false;
+    x->names_file = false;
     x->length_bytes = -1;
 }
 

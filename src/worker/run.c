@@ -127,8 +127,9 @@ static int complete(struct thread *t, struct exchange *x, enum frame_result *how
     if (exchange_send_head(x) < 0)
         return -1;
     if (x->length_bytes >= 0 && x->body_bytes < (uint64_t)x->length_bytes && !exchange_is_bare(x)) {
-        report_line(t->server, &t->frame,
-                    "the body is shorter than its Content-Length; the response is cut");
+        if (!x->names_file)              /* of which that is the length (django-sendfile2) */
+            report_line(t->server, &t->frame,
+                        "the body is shorter than its Content-Length; the response is cut");
         *how = FRAME_CUT;
     }
     return 0;

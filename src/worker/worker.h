@@ -102,6 +102,7 @@ struct exchange {
     bool is_cancelled;               /* nobody wants the rest */
     bool is_excess_told;
     int64_t length_bytes;            /* Content-Length of the head; -1: none */
+    bool names_file;                 /* X-Accel-Redirect or X-Sendfile: the edge sends that instead */
     uint64_t body_bytes;             /* sent so far */
 };
 PyObject *exchange_new(struct server *s);                        /* new, or NULL raised */

@@ -350,6 +350,7 @@ def test_django_sendfile2(sites: Sites, backend: str) -> None:
         if backend == "nginx":  # the other one does not quote
             got = one.ask(target="/get/" + quote("caf\xe9 \u2603.txt"))
             assert got.status == 200 and got.text == TEXT
+    assert "shorter" not in site.log()  # it says the length of the file
 
 
 def test_django_downloadview(sites: Sites) -> None:
