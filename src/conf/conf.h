@@ -103,9 +103,9 @@ int conf_begin_route(struct conf *c, struct span pattern, const char *place, cha
 int conf_set_in_route(struct conf *c, struct span name, struct span value, const char *place, char *why);
 int conf_make_routes(struct conf *c, char *why);
 
-/* The effective options as lines "name=value", sections (as conf_make_routes made them) below, and back, so that conf_read_text gives
- * a conf that is equal but for the origins (all arguments): how the master hands them to edges and
- * scribe. */
+/* The effective options as lines "name=value", sections (as conf_make_routes made them) below, and
+ * back, so that conf_read_text gives a conf that is equal but for the origins (all arguments): how the
+ * master hands them to edges and scribe. */
 int conf_write(const struct conf *c, struct buf *out);           /* 0, -ENOMEM, -EMSGSIZE */
 int conf_write_option(const struct conf *c, enum conf_option option, struct buf *out);   /* those of one */
 int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh conf */

@@ -62,8 +62,10 @@ static int keep_paths(struct conf *c, char *why)
     const struct span unix_prefix = SPAN("unix:");
     struct conf_list *const lists[] = { &c->tls_certificate, &c->tls_key };
     struct conf_list *const maps[] = { &c->static_map, &c->protected_map, &c->file_map };
-    const char **const paths[] = { &c->tls_client_ca, &c->venv, &c->spool_dir, &c->maintenance_file, &c->sites, &c->access_log, &c->log, &c->python,
-                                   &c->basic_auth, &c->redirects };
+    const char **const paths[] = {
+        &c->tls_client_ca, &c->venv, &c->spool_dir, &c->maintenance_file, &c->sites, &c->access_log,
+        &c->log, &c->python, &c->basic_auth, &c->redirects,
+    };
     int rc = 0;
     for (size_t i = 0; i < ARRAY_LEN(paths) && rc == 0; i++) {
         const char *path = *paths[i];

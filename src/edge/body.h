@@ -65,8 +65,8 @@ int body_begin(struct body *b, struct body_pool *pool, struct arena *arena, int6
 void body_done(struct body *b, bool is_let_go);
 /* How many of these found a place: fewer than all, then wake follows; or the error. */
 ssize_t body_put(struct body *b, struct span bytes);
-/* Of one that is gathered: where the next bytes may be put, at least one byte; NULL: -EAGAIN (wake follows), -ENOMEM, -errno
- * in *error. */
+/* Of one that is gathered: where the next bytes may be put, at least one byte; NULL: -EAGAIN (wake
+ * follows), -ENOMEM, -errno in *error. */
 char *body_room(struct body *b, size_t *room_bytes, int *error);
 void body_added(struct body *b, size_t bytes);        /* they are there */
 /* Nothing more comes: 0 and *call says where it lies; -EAGAIN (wake follows); or the error. */

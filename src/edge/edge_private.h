@@ -13,8 +13,10 @@
 #include "serve/hosts.h"
 #include "serve/serve.h"
 
-enum { EDGE_SCRATCH_BYTES = 64 * 1024, EDGE_OUTGOING_BYTES = 128 * 1024, EDGE_EXCHANGES_KEPT = 256, EDGE_ACCEPTS_A_TURN = 64,
-       EDGE_HANDSHAKES_A_TURN = 8 };
+enum {
+    EDGE_SCRATCH_BYTES = 64 * 1024, EDGE_OUTGOING_BYTES = 128 * 1024,
+    EDGE_EXCHANGES_KEPT = 256, EDGE_ACCEPTS_A_TURN = 64, EDGE_HANDSHAKES_A_TURN = 8,
+};
 
 struct listener {
     struct watch watch;

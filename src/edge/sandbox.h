@@ -8,7 +8,8 @@
  * Mode   option sandbox.  "no": nothing of it.  "auto": what this kernel and this place (a container)
  *        allow; what they do not is logged once.  "yes": a part that is missing ends the edge.  "kill":
  *        as auto, but a system call that is refused ends the edge.
- * Order  sandbox_begin before the first thread, sandbox_close after the last and before the loop.  All of it is for good, until the process ends.
+ * Order  sandbox_begin before the first thread, sandbox_close after the last and before the loop.  All
+ *        of it is for good, until the process ends.
  */
 #pragma once
 #include <stdint.h>

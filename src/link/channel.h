@@ -93,8 +93,8 @@ enum { CHANNEL_TEXT_MAX = 60 * 1024, CHANNEL_SCRIBE_TEXT_MAX = 4200 };
 /* text of CHANNEL_FILES: {"mount":"", "static":[{"url":"/static/","root":"/abs",
  * "manifest":"/abs/staticfiles.json"|"", "without":"folder/in/it"|"", "media":BOOL,
  * "fd":which|"error":errno, "manifest_fd":which, its folder, where it is not beneath
- * root, "protected":true, "real":"/abs" without links, "only":"file in root"}], "front":BOOL, "name":SITE, "framework":"Django 5.2",
- * "hosts":ALLOWED_HOSTS,
+ * root, "protected":true, "real":"/abs" without links, "only":"file in root"}], "front":BOOL,
+ * "name":SITE, "framework":"Django 5.2", "hosts":ALLOWED_HOSTS,
  * "wall":{"realm","key":HEX,"accepts":[HEX]}, where there is one (serve/wall.h),
  * "headers":{"plain":[[NAME,VALUE]],"secure":[...]}, where there are some (serve/headers.h)} */
 

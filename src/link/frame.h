@@ -177,7 +177,8 @@ struct ticket { uint32_t slot, sequence; };         /* in an intake pipe: 8 byte
 
 /* A descriptor's companion on the passing socket (SOCK_SEQPACKET, one pair a worker and edge): one
  * message, one descriptor.  To the worker: a request's body (or the pipe that brings it), sent
- * after OFFER and before the ticket.  To the edge: a response's file, there when the slot is DONE with FRAME_HAS_FILE. */
+ * after OFFER and before the ticket.  To the edge: a response's file, there when the slot is DONE with
+ * FRAME_HAS_FILE. */
 struct frame_pass { uint32_t slot, sequence; };
 
 /* ---- the edge's end ------------------------------------------------------------------------- */
@@ -264,8 +265,8 @@ int frame_take(struct frame_thread *t, int64_t idle_us);
 /* Of the taken request. */
 struct span frame_vars(const struct frame_thread *t);
 /* INLINE sets *inline_body, FD and STREAM set *fd (the caller's to close); *body_bytes is set
- * always, for a STREAM maybe FRAME_BYTES_UNKNOWN.  Call once.  Kind, -EBADMSG (not an enum frame_body, or lengths beyond the area), -ENOENT (the
- * descriptor did not come), or -errno. */
+ * always, for a STREAM maybe FRAME_BYTES_UNKNOWN.  Call once.  Kind, -EBADMSG (not an enum frame_body,
+ * or lengths beyond the area), -ENOENT (the descriptor did not come), or -errno. */
 int frame_body(struct frame_thread *t, struct span *inline_body, int *fd, uint64_t *body_bytes);
 /* What the end of the STREAM means, once its pipe is at its end. */
 enum frame_body_end frame_body_end(const struct frame_thread *t);

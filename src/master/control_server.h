@@ -9,7 +9,10 @@
 
 struct master;
 
-enum control_verb { CONTROL_NONE, CONTROL_MAINTENANCE, CONTROL_STATUS, CONTROL_RELOAD, CONTROL_STOP, CONTROL_SITES, CONTROL_AWAIT };
+enum control_verb {
+    CONTROL_NONE, CONTROL_MAINTENANCE, CONTROL_STATUS, CONTROL_RELOAD, CONTROL_STOP, CONTROL_SITES,
+    CONTROL_AWAIT,
+};
 
 struct control_client {
     struct list node;             /* in control_server.clients */

@@ -102,7 +102,8 @@ static const char *wrong_allow(const json_t *allow)
     if (allow && (!json_is_array(allow) || json_array_size(allow) > MAINTENANCE_ALLOWS))
         return "\"allow\" is a list of networks, 64 at most";
     json_array_foreach(allow, i, network)
-        if (!json_is_string(network) || json_string_length(network) > ALLOW_BYTES || networks_add(&all, span_of(json_string_value(network))) < 0)
+        if (!json_is_string(network) || json_string_length(network) > ALLOW_BYTES ||
+            networks_add(&all, span_of(json_string_value(network))) < 0)
             return "--allow takes an address or a network such as 10.0.0.0/8 or 2001:db8::/32";
     return NULL;
 }

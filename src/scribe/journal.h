@@ -26,7 +26,8 @@ void journal_done(struct journal *j);
 /* MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, REQUEST_ID, SLIPWAY_PROCESS */
 void journal_log(struct journal *j, const struct log_record *r);
 /* A line of the access log.  Of a JSON line every key is SLIPWAY_KEY; of any REQUEST_ID (as far as it
- * says), SLIPWAY_STATUS, SLIPWAY_METHOD, SLIPWAY_TARGET, and SLIPWAY_SITE if `site` is not "".  5xx has priority 3 (err), all else 6 (info). */
+ * says), SLIPWAY_STATUS, SLIPWAY_METHOD, SLIPWAY_TARGET, and SLIPWAY_SITE if `site` is not "".  5xx has
+ * priority 3 (err), all else 6 (info). */
 void journal_access(struct journal *j, struct span line, struct span site);
 /* It takes entries again: how many were dropped meanwhile, once; else 0. */
 uint64_t journal_back(struct journal *j);

@@ -142,7 +142,8 @@ static int name_root(struct files_root *root, const char *url, const json_t *ite
     root->without = without[0] ? sys_strdup(without) : NULL;
     root->folder = root->is_protected ? sys_strdup(json_text(item, "root", "")) : NULL;
     root->real = root->is_protected ? sys_strdup(json_text(item, "real", "")) : NULL;
-    if (root->url && (root->without || !without[0]) && (root->only || !only[0]) && (!root->is_protected || (root->folder && root->real)))
+    if (root->url && (root->without || !without[0]) && (root->only || !only[0]) &&
+        (!root->is_protected || (root->folder && root->real)))
         return 0;
     sys_free(root->url);
     sys_free(root->without);

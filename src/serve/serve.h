@@ -1,6 +1,7 @@
 /* serve.h - who answers: the stages, in one table in the order they run, then the application.
  *
- *     edge --serve_begin--> health > host > gate > opening > rate > redirect > wall > login > files > application --pool--> worker
+ *     edge --serve_begin--> health > host > gate > maintenance > opening > rate > redirect > wall >
+ *                           login > files > application --pool--> worker
  *     edge <--answer_out--- head, body, file, cut
  *
  * A stage passes, answers or waits (serve_run again when what it waited for is there).  Stages run

@@ -17,7 +17,8 @@ int uwsgi_put_var(char *into, size_t room_bytes, size_t *used, struct span name,
 
 /* The whole request as CGI variables (RFC 3875, PEP 3333): REQUEST_METHOD REQUEST_URI PATH_INFO
  * QUERY_STRING SCRIPT_NAME SERVER_PROTOCOL SERVER_NAME SERVER_PORT REQUEST_SCHEME HTTPS(on)
- * REMOTE_ADDR REMOTE_PORT REMOTE_USER and AUTH_TYPE (where somebody logged in) CONTENT_TYPE CONTENT_LENGTH(body_bytes, when there is a body)
+ * REMOTE_ADDR REMOTE_PORT REMOTE_USER and AUTH_TYPE (where somebody logged in) CONTENT_TYPE
+ * CONTENT_LENGTH(body_bytes, when there is a body)
  * HTTP_HOST(r->host, when there is one) and HTTP_*.
  * Repeated fields are joined by ", " (Cookie by "; ") at the first one's place, Content-Type too.
  * Never passed on: names with an underscore (they would be taken for the same name with a hyphen),
