@@ -38,13 +38,22 @@ static inline bool span_starts(struct span s, struct span prefix)
 
 static inline bool span_ends(struct span s, struct span ending)
 {
-    return s.len >= ending.len && memcmp(s.at + (s.len - ending.len), ending.at, ending.len) == 0;
+    return s.len >= ending.len &&
+           (ending.len == 0 || memcmp(s.at + (s.len - ending.len), ending.at, ending.len) == 0);
 }
 
 static inline struct span span_skip(struct span s, size_t bytes)     /* bytes <= s.len */
 {
     /* NULL + 0 is undefined */
     return (struct span){ bytes > 0 ? s.at + bytes : s.at, s.len - bytes };
+}
+
+/* ... off two runs, one behind the other; bytes <= what both have. */
+static inline void span_skip_runs(struct span runs[2], size_t bytes)
+{
+    size_t of_first = bytes < runs[0].len ? bytes : runs[0].len;
+    runs[0] = span_skip(runs[0], of_first);
+    runs[1] = span_skip(runs[1], bytes - of_first);
 }
 
 /* Moves so many bytes from the front of *rest to *text; false: there are fewer, and nothing changed. */

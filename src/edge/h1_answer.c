@@ -213,9 +213,7 @@ static ssize_t take_all(struct h1_exchange *hx, const struct span given[2], bool
         took = take_body(hx, runs, is_last);
         if (took < 0)
             return took;
-        size_t of_first = (size_t)took < runs[0].len ? (size_t)took : runs[0].len;
-        runs[0] = span_skip(runs[0], of_first);
-        runs[1] = span_skip(runs[1], (size_t)took - of_first);
+        span_skip_runs(runs, (size_t)took);
         taken += (size_t)took;
     } while (took > 0 && runs[0].len + runs[1].len > 0);
     return (ssize_t)taken;

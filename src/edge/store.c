@@ -87,9 +87,7 @@ ssize_t store_put(struct store *s, struct edge *e, const struct span given[2],
             took = (ssize_t)spill_some(s, e, runs, wake);
         if (took < 0)
             return -ENOMEM;
-        size_t of_first = (size_t)took < runs[0].len ? (size_t)took : runs[0].len;
-        runs[0] = span_skip(runs[0], of_first);
-        runs[1] = span_skip(runs[1], (size_t)took - of_first);
+        span_skip_runs(runs, (size_t)took);
         taken += (size_t)took;
     } while (took > 0 && runs[0].len + runs[1].len > 0);
     return (ssize_t)taken;

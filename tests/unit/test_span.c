@@ -33,6 +33,9 @@ UNIT_TEST(starts_and_skip_and_find)
     assert_true(span_starts(SPAN("abc"), (struct span){ NULL, 0 }));
     assert_false(span_starts(SPAN("ab"), SPAN("abc")));
     assert_false(span_starts(SPAN("abd"), SPAN("abc")));
+    assert_true(span_ends(SPAN("a.css.gz"), SPAN(".gz")));
+    assert_true(span_ends((struct span){ NULL, 0 }, (struct span){ NULL, 0 }));
+    assert_false(span_ends(SPAN("gz"), SPAN(".gz")));
     assert_span_equal(span_skip(SPAN("abc"), 2), SPAN("c"));
     assert_int_equal(span_skip((struct span){ NULL, 0 }, 0).len, 0);
     assert_int_equal(span_find(SPAN("a=b=c"), '='), 1);
@@ -75,5 +78,18 @@ UNIT_TEST(to_u64_takes_digits_only)
     }
 }
 
-UNIT_MAIN(equal_means_same_bytes, nocase_folds_ascii_letters_only, starts_and_skip_and_find,
+UNIT_TEST(two_runs_are_skipped_as_one)
+{
+    for (size_t n = 0; n <= 5; n++) {
+        struct span runs[2] = { SPAN("ab"), SPAN("cde") };
+        span_skip_runs(runs, n);
+        assert_span_equal(runs[0], span_skip(SPAN("ab"), n < 2 ? n : 2));
+        assert_span_equal(runs[1], span_skip(SPAN("cde"), n < 2 ? 0 : n - 2));
+    }
+    struct span none[2] = { { NULL, 0 }, SPAN("x") };
+    span_skip_runs(none, 1);
+    assert_int_equal(none[1].len, 0);
+}
+
+UNIT_MAIN(two_runs_are_skipped_as_one, equal_means_same_bytes, nocase_folds_ascii_letters_only, starts_and_skip_and_find,
           trim_takes_blanks_and_tabs_off_both_ends, to_u64_takes_digits_only)
