@@ -2,7 +2,7 @@
  *
  * While the sources are read, the lines of sections are only kept, in their order.  When all were
  * read, each section becomes a conf of its own: the site's, and its lines over that.  What holds for a path
- * is made of those that match it (conf_route_over).
+ * is made of those that match it (conf_paths.h).
  */
 #include <errno.h>
 #include <stdalign.h>

@@ -1,6 +1,6 @@
 /* body.h - where a request's body is gathered until it is whole, or by what it goes to the worker as it comes.
  *
- * Up to BODY_MEMORY_BYTES in the exchange's arena; up to conf.body_memory in a pooled memfd that is
+ * Up to BODY_MEMORY_BYTES in the exchange's arena; up to conf.body_memory_bytes in a pooled memfd that is
  * received into directly; beyond that in an unlinked file.  What a body needs is known before
  * (Content-Length) or found out (chunked): it moves on by itself.
  * By option a pipe stands for all that (feed.h).
@@ -25,7 +25,7 @@ struct body_pool {                /* one an edge: memfds between two uses, so th
                                    * no clearing */
     struct body_memfd *free;
     unsigned count;
-    size_t cap_bytes;             /* conf.body_memory */
+    size_t cap_bytes;             /* conf.body_memory_bytes */
     const char *folder;           /* of spool files */
     bool is_refused;              /* the kernel let nobody make a file there; whoever looks clears it */
     struct helpers *helpers;

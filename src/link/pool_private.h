@@ -74,7 +74,7 @@ struct lease {                        /* one a slot of the edge's range */
     unsigned empty_looks;             /* since bytes came */
     uint64_t consumed;                /* own position in the ring */
     int64_t limit_us;                 /* of its call: it may run; 0: no limit */
-    int64_t offered_us, ran_from_us;  /* ran_from: seen TAKEN, plus the time its clock stood */
+    int64_t offered_us, ran_from_us;  /* ran_from_us: seen TAKEN, plus the time its clock stood */
     int64_t stood_us, freed_us;       /* since when; the clock stands while blocked or starved */
     int file_fd;                      /* of the response; -1 until it came */
     /* in DONE: copied from the slot once */
