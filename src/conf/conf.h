@@ -112,7 +112,8 @@ int conf_read_text(struct conf *c, struct span text, char *why); /* into a fresh
 /* The file of one site of a server that has several, into a conf fresh from conf_new: values that it does
  * not say are those of `server`, but for what makes a site itself. */
 int conf_load_site(struct conf *c, const struct conf *server, const char *file, char *const *envp, char *why);
-/* Of a file that is wrong what can be told all the same: its name and hosts; every other value is the server's. */
+/* Of a file that is wrong what can be told all the same: its name and hosts (none: it does not say where a project is,
+ * either); every other value is the server's. */
 void conf_glance_at_site(struct conf *c, const struct conf *server, const char *file);
 /* The value and origin of an option, with copies of its texts.  0 or -ENOMEM. */
 int conf_keep_value(struct conf *c, const struct conf *from, enum conf_option option);

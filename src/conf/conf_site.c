@@ -78,33 +78,46 @@ static bool is_option(struct span line, struct span name, struct span *value)
     return equals < line.len && span_eq(span_trim((struct span){ line.at, equals }), name);
 }
 
+struct glance {
+    struct conf *conf;
+    bool is_list;                 /* the last line was of hosts: one that begins with a blank goes on */
+    bool has_project;             /* a line says chdir */
+};
+
 /* A comment may follow, or be all of it. */
-static void glance_at_line(struct conf *c, struct span line, bool *is_list)
+static void glance_at_line(struct glance *g, struct span line)
 {
     char why[CONF_WHY_BYTES];
-    struct span value = line;
+    struct span value = line, folder;
     bool goes_on = line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
-    *is_list = is_option(line, SPAN("hosts"), &value) || (*is_list && goes_on);
+    g->is_list = is_option(line, SPAN("hosts"), &value) || (g->is_list && goes_on);
+    g->has_project = g->has_project || is_option(line, SPAN("chdir"), &folder);
     value.len = span_find(value, ';');
-    if (*is_list)
-        (void)conf_set(c, SPAN("hosts"), span_trim(value), CONF_INI, "", why);
+    if (g->is_list)
+        (void)conf_set(g->conf, SPAN("hosts"), span_trim(value), CONF_INI, "", why);
     else if (is_option(line, SPAN("site"), &value))
-        (void)conf_set(c, SPAN("site"), value, CONF_INI, "", why);
+        (void)conf_set(g->conf, SPAN("site"), value, CONF_INI, "", why);
+}
+
+static void glance_at_text(struct glance *g, struct span rest)
+{
+    while (rest.len > 0 && !span_starts(span_trim(rest), SPAN("[route"))) {
+        size_t end = span_find(rest, '\n');
+        glance_at_line(g, (struct span){ rest.at, end });
+        rest = span_skip(rest, end < rest.len ? end + 1 : end);
+    }
 }
 
 void conf_glance_at_site(struct conf *c, const struct conf *server, const char *file)
 {
     char why[CONF_WHY_BYTES];
     struct buf text = { 0 };
-    bool is_list = false;
+    struct glance g = { .conf = c };
     (void)inherit(c, server, why);
-    struct span rest = folder_read_file(file, CONF_FILE_BYTES_MAX, &text) == 0 && buf_len(&text) > 0 ? buf_span(&text)
-                                                                                                : SPAN("");
-    while (rest.len > 0 && !span_starts(span_trim(rest), SPAN("[route"))) {
-        size_t end = span_find(rest, '\n');
-        glance_at_line(c, (struct span){ rest.at, end }, &is_list);
-        rest = span_skip(rest, end < rest.len ? end + 1 : end);
-    }
+    if (folder_read_file(file, CONF_FILE_BYTES_MAX, &text) == 0 && buf_len(&text) > 0)
+        glance_at_text(&g, buf_span(&text));
     buf_done(&text);
+    if (c->hosts.count == 0 && g.has_project)
+        (void)conf_set(c, SPAN("hosts"), SPAN("*"), CONF_INI, "", why);
     (void)name_it(c, file, why);
 }

@@ -226,23 +226,36 @@ static int replace(struct certificates *c, struct certificate_source *was, struc
     return 0;
 }
 
+/* A new one that may take the place of the one that is there; NULL with a sentence. */
+static struct certificate_source *read_next(const struct certificates *c, const struct site *site,
+                                            const struct conf *conf, char *why)
+{
+    const struct certificate_source *was = source_of(c, owner(c, site));
+    struct certificate_source *is = read_source(owner(c, site), conf, why);
+    if (!is || !was || compare(&was->files, &is->files, why) == 0)
+        return is;
+    source_free(is);
+    return NULL;
+}
+
 int certificates_reload(struct certificates *c, const struct site *site, const struct conf *conf, char *why)
 {
-    if (!c->master)
-        return 0;
-    struct certificate_source *was = source_of(c, owner(c, site));
-    struct certificate_source *is = read_source(owner(c, site), conf, why);
+    struct certificate_source *is = c->master ? read_next(c, site, conf, why) : NULL;
     if (!is)
-        return -EINVAL;
-    int rc = was ? compare(&was->files, &is->files, why) : 0;
-    if (rc < 0) {
-        source_free(is);
-        return rc;
-    }
-    rc = replace(c, was, is, why);
+        return c->master ? -EINVAL : 0;
+    int rc = replace(c, source_of(c, owner(c, site)), is, why);
     if (rc == 0 && c->fd >= 0)
-        warn_of_expiry(&is->files);
+        warn_of_expiry(&source_of(c, owner(c, site))->files);
     return rc;
+}
+
+int certificates_check(struct certificates *c, const struct site *site, const struct conf *conf, char *why)
+{
+    struct certificate_source *is = c->master ? read_next(c, site, conf, why) : NULL;
+    if (!is)
+        return c->master ? -EINVAL : 0;
+    source_free(is);
+    return 0;
 }
 
 bool certificates_know(const struct certificates *c, const struct site *site)

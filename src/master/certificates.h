@@ -35,6 +35,8 @@ void certificates_done(struct certificates *c);
 /* Those of a site by these options, or (NULL, or where there is one site) of the server.  The edges are told
  * of a change.  0, or -errno with a sentence: everything is as before. */
 int certificates_reload(struct certificates *c, const struct site *site, const struct conf *conf, char *why);
+/* Could they be?  The same, and nothing is changed. */
+int certificates_check(struct certificates *c, const struct site *site, const struct conf *conf, char *why);
 void certificates_forget(struct certificates *c, const struct site *site);     /* it is gone */
 bool certificates_know(const struct certificates *c, const struct site *site); /* they were read */
 /* [{"file","key","names","kind","until_s","days"}] */

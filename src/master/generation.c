@@ -477,7 +477,8 @@ static int read_options(struct generation *g, char *why)
     if (rc == 0 && is_read)
         rc = sites_keep_hosts(m, g->site, g->options->conf, why);
     if (rc == 0 && (is_read || !certificates_know(&m->certificates, g->site)))
-        rc = certificates_reload(&m->certificates, g->site, generation_start(g)->conf, why);
+        rc = (g->site->current ? certificates_check : certificates_reload)(&m->certificates, g->site,
+                                                                           generation_start(g)->conf, why);
     if (rc < 0)
         return rc;
     g->workers_wanted = project_workers(generation_start(g)->conf);

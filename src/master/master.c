@@ -221,6 +221,7 @@ void master_stop(struct master *m, bool is_hurried)
         notify_look(&m->notify);
         each_site(m, site_give_up_next);
         edges_tell(&m->edges, CHANNEL_DRAIN, NULL);
+        server_options_leave(m);
         listeners_close(&m->listeners); /* the edges' own ends take what is in the backlog */
         set_limit(m, m->conf->drain_timeout_ms + m->conf->drain_idle_ms + EDGE_SPARE_MS);
     }

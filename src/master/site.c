@@ -58,7 +58,8 @@ void site_break(struct site *s, const char *sentence)
 
 bool site_has_hosts(const struct site *s)
 {
-    return !s->is_broken || s->conf->hosts.count > 0;
+    bool is_read = s->start->project != NULL;            /* the file itself is right: no hosts are all */
+    return !s->is_broken || is_read || s->conf->hosts.count > 0;
 }
 
 static void begin(struct site *s)
@@ -193,6 +194,14 @@ static void answer_serving(struct site *s, const struct generation *g)
     json_decref(reply);
 }
 
+/* They were looked at before it began. */
+static void take_certificates(const struct site *s, const struct generation *g)
+{
+    char why[CONF_WHY_BYTES];
+    if (certificates_reload(&s->master->certificates, s, generation_start(g)->conf, why) < 0)
+        log_error("certificates not replaced, the old ones serve on", "site=%s error=\"%s\"", s->project->name, why);
+}
+
 void site_serves(struct site *s, struct generation *g)
 {
     struct generation *old = s->current;
@@ -200,6 +209,8 @@ void site_serves(struct site *s, struct generation *g)
     s->next = NULL;
     s->backoff = (struct backoff){ 0 };
     s->fault[0] = '\0';
+    if (old && g->options)
+        take_certificates(s, g);
     if ((old || s->master->is_announced) && !json_text(g->report, "error", "")[0])
         log_info("generation serves", "site=%s generation=%u", s->project->name, g->number);
     master_announce(s->master, g);

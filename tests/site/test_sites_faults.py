@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,12 +23,17 @@ def server(sites: Sites) -> Server:
     return Server(sites)
 
 
+def replace(file: Path, text: str) -> None:
+    """At once: it is read from time to time, and half of it would be another fault."""
+    write(file.with_name(f"{file.name}.new"), text).rename(file)
+
+
 def of_option(line: str) -> Callable[[Server], Callable[[], object]]:
     """A line of its file is wrong; mended when it is taken out."""
 
     def make(server: Server) -> Callable[[], object]:
         file = server.file("bad", line)
-        return lambda: file.write_text(file.read_text().replace(line + "\n", ""))
+        return lambda: replace(file, file.read_text().replace(line + "\n", ""))
 
     return make
 
@@ -39,7 +45,7 @@ def of_file(line: str, name: str, wrong: str | None, right: str) -> Callable:
         server.file("bad", line)
         if wrong is not None:
             write(server.folder / "bad" / name, wrong)
-        return lambda: write(server.folder / "bad" / name, right)
+        return lambda: replace(server.folder / "bad" / name, right)
 
     return make
 
@@ -48,7 +54,7 @@ def of_rubbish(server: Server) -> Callable[[], object]:
     file = server.file("bad")
     good = file.read_text()
     write(file, "[slipway]\nhosts = bad.test\nrubbish\n")
-    return lambda: write(file, good)
+    return lambda: replace(file, good)
 
 
 def of_chdir(server: Server) -> Callable[[], object]:
@@ -159,6 +165,20 @@ def test_a_file_that_comes_broken(server: Server) -> None:
     assert set(server.rows()) == {"shop"}
 
 
+def test_a_broken_one_that_has_all_hosts(server: Server) -> None:
+    server.file("shop")
+    file = server.file("bad", "rubbish")
+    file.write_text(file.read_text().replace("hosts = bad.test\n", ""))
+    site = server.start()
+    assert is_unavailable(ask(site, "whatever.test"))
+    assert ask(site, "shop.test").body.startswith(b"shop ")
+    file.write_text("rubbish\n")
+    assert "neither 'name = value'" in server.reload(status=1)[1]
+    file.write_text("chdir = ../bad\napp = own:application\n")
+    server.reload("--site", "bad")
+    assert ask(site, "whatever.test").body.startswith(b"bad ")
+
+
 def test_a_broken_one_keeps_no_host_from_another(server: Server) -> None:
     server.file("bad", "rubbish", hosts=("same.test",))
     server.file("shop", hosts=("same.test",))
@@ -233,3 +253,29 @@ def test_one_bad_certificate_stops_no_other_renewal(server: Server) -> None:
     changed = {Path(file).name for file in after if after[file] != before[file]}
     assert changed == {made["shop"].certificate.name}
     assert ask_tls(server, "bad").status == ask_tls(server, "shop").status == 200
+
+
+def test_a_refused_reload_changes_no_certificate(server: Server) -> None:
+    """Its files were read, and they are right; but the project does not start."""
+    old = secure(server, "shop")["shop"]
+    server.start(listen="127.0.0.1:0 tls")
+    (server.folder / "fresh").mkdir()
+    new = make_certificate(server.folder / "fresh", "shop")
+    code = server.folder / "shop" / "own.py"
+    good = code.read_text()
+
+    def shown() -> bytes:
+        assert server.site
+        with TlsPeer(server.site.address, host="shop.test") as one:
+            return one.certificate
+
+    def bytes_of(pair: Pair) -> bytes:
+        return ssl.PEM_cert_to_DER_cert(pair.certificate.read_text())
+
+    server.file("shop", f"tls-certificate = {new.certificate}", f"tls-key = {new.key}")
+    write(code, "1/0\n")
+    server.reload(status=1)
+    assert shown() == bytes_of(old)
+    write(code, good)
+    server.reload()
+    until("the new one is shown", lambda: shown() == bytes_of(new))
