@@ -43,7 +43,7 @@ static void look_at_user(const struct look *l)
                   user.account.name, user.from);
 }
 
-/* What it says of logs and sockets is done by root. */
+/* What it says of logs, sockets and users is done by root. */
 static void look_at_config(const struct look *l)
 {
     char fix[FIX_BYTES];
@@ -51,8 +51,14 @@ static void look_at_config(const struct look *l)
     const char *file = l->c->config;
     if (file[0] == '\0' || geteuid() != 0 || sys_stat(file, &st) < 0)
         return;
-    (void)snprintf(fix, sizeof(fix), "chown root %s", file);
-    if (st.st_uid != 0)
+    bool is_everybodys = (st.st_mode & S_IWOTH) != 0;
+    bool is_public = is_everybodys || (st.st_uid == 0 && st.st_gid != 0 && (st.st_mode & S_IWGRP) != 0);
+    (void)snprintf(fix, sizeof(fix), is_public ? "chmod go-w %s" : "chown root %s", file);
+    if (is_public)
+        check_say(l->found, "security", l->name, CHECK_PROBLEM, fix,
+                  "root starts slipway, and %s may write %s: who does says as whom it runs and where root writes",
+                  is_everybodys ? "everybody" : "its group", file);
+    else if (st.st_uid != 0)
         check_say(l->found, "security", l->name, CHECK_WARNING, fix,
                   "root starts slipway, and another user may write %s: he names the files that root's log "
                   "goes to", file);

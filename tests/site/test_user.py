@@ -226,6 +226,21 @@ def test_a_file_of_his_names_nobody_else(sites: Sites) -> None:
     assert row["level"] == "warning" and row["fix"] == f"chown root {ini}"
 
 
+@as_root
+@pytest.mark.parametrize(("mode", "who"), [(0o666, "everybody"), (0o664, "its group")])
+def test_a_file_that_others_may_write_is_a_problem(sites: Sites, mode: int, who: str) -> None:
+    folder = make(sites)
+    ini = write(folder / "slipway.ini", "threads = 1\n")
+    os.chown(ini, 0, DAEMON)
+    arguments = ("own:application", "--python", INTERPRETER)
+    for bits, level in ((0o644, "ok"), (mode, "problem")):
+        ini.chmod(bits)
+        found = json.loads(run("check", "--json", *arguments, folder=folder).stdout)
+        (row,) = [row for row in found["checks"] if row["name"] == "config"]
+        assert row["level"] == level
+    assert who in row["text"] and row["fix"] == f"chmod go-w {ini}"
+
+
 def start_quietly(sites: Sites, folder: Path) -> Site:
     site = sites.start("own", **OURS, chdir=folder, waits=False, env={"SLIPWAY_USER": ""})
     return site.wait_ready()
