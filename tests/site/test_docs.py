@@ -64,6 +64,8 @@ def test_what_others_have_is_an_option_here(page: str, least: int) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text()
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", text, re.MULTILINE)
     assert len(rows) > least
+    names = [theirs for theirs, _ in rows if theirs not in ("nginx", "uWSGI")]
+    assert sorted(names) == sorted(set(names))
     named = [name for _, here in rows for name in re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`", here)]
     assert len(named) >= 15
     assert [name for name in named if name not in OPTIONS] == []
