@@ -86,7 +86,7 @@ def test_a_day_behind_the_wall(
     browser.type("#id_title", "Noise")
     browser.type("#id_image", str(folder / "new.png"))
     browser.click("[name=_save]")
-    assert "was added successfully" in browser.text()
+    until("the picture is there", lambda: "was added successfully" in browser.text())
     shoot("4-uploaded")
 
     browser.go(f"https://{place}/")

@@ -29,7 +29,8 @@ PR_SET_CHILD_SUBREAPER = 36
 def build_edge() -> Path:
     """The edge's end of the link as a library."""
     sources = [ROOT / "tests/site/worker_edge.c", *sorted((ROOT / "src/link").glob("frame*.c"))]
-    sources += [ROOT / "src/link/slot.c", *sorted((ROOT / "src/base").glob("*.c"))]
+    sources += [ROOT / "src/link" / name for name in ("sealed.c", "slot.c")]
+    sources += sorted((ROOT / "src/base").glob("*.c"))
     sources = [source for source in sources if source.name != "json.c"]
     folder = tempfile.mkdtemp(prefix="slipway-edge-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
