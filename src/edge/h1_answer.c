@@ -158,10 +158,10 @@ static void spill_woke(struct spill *s)
 
 static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2])
 {
-    const struct conf *conf = hx->conn->base.edge->conf;
+    const struct conf *conf = hx->x.conf;
     struct piece p;
     size_t room_bytes, offered = runs[0].len + runs[1].len;
-    if (!hx->spill.job && !store_open_spill(hx->conn->base.edge, &hx->spill, spill_woke))
+    if (!hx->spill.job && !store_open_spill(hx->conn->base.edge, conf, &hx->spill, spill_woke))
         return 0;
     char *room = spill_room(&hx->spill, &room_bytes);
     if (!room || room_bytes <= CHUNK_OVERHEAD ||
@@ -185,7 +185,7 @@ static ssize_t spill_piece(struct h1_exchange *hx, const struct span runs[2])
  * it just when nothing else is left to be offered again. */
 static ssize_t take_body(struct h1_exchange *hx, const struct span runs[2], bool is_last)
 {
-    size_t limit = (size_t)hx->conn->base.edge->conf->response_memory_bytes;
+    size_t limit = (size_t)hx->x.conf->response_memory_bytes;
     size_t offered = runs[0].len + runs[1].len, held = buf_len(&hx->out);
     struct piece p;
     if (hx->spill.job)
@@ -221,7 +221,7 @@ static ssize_t take_all(struct h1_exchange *hx, const struct span given[2], bool
 
 bool h1_takes_more(const struct h1_exchange *hx)
 {
-    const struct conf *conf = hx->conn->base.edge->conf;
+    const struct conf *conf = hx->x.conf;
     if (hx->spill.job)
         return spill_takes_more(&hx->spill, (uint64_t)conf->response_spool_bytes);
     return buf_len(&hx->out) < (size_t)conf->response_memory_bytes / 2;

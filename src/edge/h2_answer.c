@@ -131,7 +131,7 @@ int h2_send_data(struct h2_stream *st, const uint8_t head[H2_FRAME_HEAD_BYTES], 
         if (st->is_cut)
             reset(st);
     }
-    if (st->is_full && store_takes_more(&st->store, h2_edge(c)))
+    if (st->is_full && store_takes_more(&st->store, st->x.conf))
         h2_mark(st);
     return 0;
 }
@@ -254,7 +254,7 @@ static ssize_t out_body(struct exchange *x, const struct span runs[2], bool is_l
         return -EMSGSIZE;
     }
     ssize_t took = st->is_bare ? (ssize_t)offered
-                               : store_put(&st->store, h2_edge(st->conn), runs, store_woke);
+                               : store_put(&st->store, h2_edge(st->conn), x->conf, runs, store_woke);
     if (took < 0) {
         end(st, true);
         return took;

@@ -418,7 +418,7 @@ void h2_stream_run(struct h2_stream *st)
         st->is_woken = false;
         served(st, serve_run(&st->x));
     }
-    if (st->is_full && store_takes_more(&st->store, h2_edge(st->conn))) {
+    if (st->is_full && store_takes_more(&st->store, st->x.conf)) {
         st->is_full = false;
         serve_resume(&st->x);
     }

@@ -25,9 +25,10 @@ void store_done(struct store *s, struct files *files)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-bool store_open_spill(struct edge *e, struct spill *spill, void (*wake)(struct spill *s))
+bool store_open_spill(struct edge *e, const struct conf *conf, struct spill *spill,
+                      void (*wake)(struct spill *s))
 {
-    if (e->conf->response_spool_bytes == 0)
+    if (conf->response_spool_bytes == 0)
         return false;
     int rc = body_pool_spill(&e->bodies, spill, wake);
     if (rc < 0)
@@ -48,14 +49,14 @@ static size_t copy_runs(char *into, size_t room_bytes, const struct span runs[2]
     return put;
 }
 
-static size_t spill_some(struct store *s, struct edge *e, const struct span runs[2],
-                         void (*wake)(struct spill *s))
+static size_t spill_some(struct store *s, struct edge *e, const struct conf *conf,
+                         const struct span runs[2], void (*wake)(struct spill *s))
 {
     size_t room_bytes;
-    if (!s->spill.job && !store_open_spill(e, &s->spill, wake))
+    if (!s->spill.job && !store_open_spill(e, conf, &s->spill, wake))
         return 0;
     char *room = spill_room(&s->spill, &room_bytes);
-    if (!room || spill_ready_bytes(&s->spill) >= (uint64_t)e->conf->response_spool_bytes)
+    if (!room || spill_ready_bytes(&s->spill) >= (uint64_t)conf->response_spool_bytes)
         return 0;
     size_t put = copy_runs(room, room_bytes, runs);
     spill_filled(&s->spill, put);
@@ -73,18 +74,18 @@ static ssize_t keep_some(struct store *s, const struct span runs[2], size_t room
     return (ssize_t)bytes;
 }
 
-ssize_t store_put(struct store *s, struct edge *e, const struct span given[2],
-                  void (*wake)(struct spill *s))
+ssize_t store_put(struct store *s, struct edge *e, const struct conf *conf,
+                  const struct span given[2], void (*wake)(struct spill *s))
 {
     struct span runs[2] = { given[0], given[1] };
-    size_t limit = (size_t)e->conf->response_memory_bytes, taken = 0;
+    size_t limit = (size_t)conf->response_memory_bytes, taken = 0;
     ssize_t took;
     do {
         size_t held = buf_len(&s->memory);
         if (!s->spill.job && held < limit)
             took = keep_some(s, runs, limit - held);
         else
-            took = (ssize_t)spill_some(s, e, runs, wake);
+            took = (ssize_t)spill_some(s, e, conf, runs, wake);
         if (took < 0)
             return -ENOMEM;
         span_skip_runs(runs, (size_t)took);
@@ -109,11 +110,11 @@ void store_put_pieces(struct store *s, struct file *file, int fd, const struct f
     s->pieces_left = count;
 }
 
-bool store_takes_more(const struct store *s, const struct edge *e)
+bool store_takes_more(const struct store *s, const struct conf *conf)
 {
     if (s->spill.job)
-        return spill_takes_more(&s->spill, (uint64_t)e->conf->response_spool_bytes);
-    return buf_len(&s->memory) < (size_t)e->conf->response_memory_bytes / 2;
+        return spill_takes_more(&s->spill, (uint64_t)conf->response_spool_bytes);
+    return buf_len(&s->memory) < (size_t)conf->response_memory_bytes / 2;
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */

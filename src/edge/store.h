@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "edge/spill.h"
 
+struct conf;
 struct edge;
 struct files;
 struct file;
@@ -29,9 +30,9 @@ struct store {
 /* Gives everything back but a small block of memory. */
 void store_done(struct store *s, struct files *files);       /* in which its file was found */
 
-/* Takes what it has room for: how many bytes; 0: full.  wake: what the spill holds can be read, or it
- * has room again.  -ENOMEM. */
-ssize_t store_put(struct store *s, struct edge *e, const struct span runs[2],
+/* Takes what it has room for, by the options of the request: how many bytes; 0: full.  wake: what the
+ * spill holds can be read, or it has room again.  -ENOMEM. */
+ssize_t store_put(struct store *s, struct edge *e, const struct conf *conf, const struct span runs[2],
                   void (*wake)(struct spill *s));
 /* What comes last; ownership as in struct answer_out. */
 void store_put_file(struct store *s, struct file *file, int fd, uint64_t at, uint64_t bytes);
@@ -43,7 +44,8 @@ uint64_t store_bytes(const struct store *s);             /* all that waits */
 int64_t store_ready(struct store *s);
 /* Exactly `bytes`, at most what store_ready() said: 0, or -EIO (the file became shorter), -errno. */
 int store_read(struct store *s, char *into, size_t bytes);
-bool store_takes_more(const struct store *s, const struct edge *e);      /* after it was full */
+bool store_takes_more(const struct store *s, const struct conf *conf);      /* after it was full */
 
 /* For a response, whoever sends it.  False: none is wished, or there is no file, which is logged. */
-bool store_open_spill(struct edge *e, struct spill *spill, void (*wake)(struct spill *s));
+bool store_open_spill(struct edge *e, const struct conf *conf, struct spill *spill,
+                      void (*wake)(struct spill *s));

@@ -151,6 +151,25 @@ def test_a_worker_killed_within_its_response(sites: Sites) -> None:
     assert get(site.address, "/job/after").status == 200
 
 
+@pytest.mark.parametrize("held", ["/download", "/elsewhere"])
+def test_the_worker_of_one_route_waits_for_its_client(sites: Sites, held: str) -> None:
+    """response-spool = 0 of a route: the worker makes what its client takes, and no more."""
+    ini = sites.folder / "slipway.ini"
+    ini.write_text(f"[slipway]\n[route {held}]\nresponse-spool = 0\n")
+    site = sites.start("work", "--config", str(ini), workers=1)
+    made = sites.gate("made")
+    with Peer(site.address, receive_bytes=8192) as one:
+        one.send(build("GET", "/download?mib=64&name=made"))
+        head = one.head()
+        if held == "/elsewhere":
+            made.wait_reached()  # all of it, before the client took a tenth
+            assert len(one.body(head)) == 64 << 20
+        else:
+            kill(site.pids("worker")[0])
+            with pytest.raises(Cut):
+                one.body(head)
+
+
 # ---- the other processes
 
 
