@@ -8,18 +8,14 @@ from typing import Self
 from http1 import TIMEOUT_S, Address, Cut, Malformed, Peer
 
 
-class Load:
-    """Clients, a thread each; every request has a path of its own, and the answer says it."""
+class Clients:
+    """Threads that ask without pause until they are stopped, each by `_run`."""
 
-    def __init__(self, address: Address, clients: int = 8, query: str = "", method: str = "GET"):
-        self._address, self._query, self._method = address, query, method
+    def __init__(self, clients: int):
         self._changed = threading.Condition()
         self._stopping = False
-        self._started = 0
         self.answers = 0
         self.failures: list[str] = []
-        self.refused = 0  # connections: nobody listens any more
-        self.ends_at_refusal = False
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
 
     def __enter__(self) -> Self:
@@ -49,6 +45,20 @@ class Load:
             )
             assert came, f"no {count} answers within {TIMEOUT_S} s"
             assert not self.failures, self.failures[:5]
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class Load(Clients):
+    """Every request has a path of its own, and the answer says it."""
+
+    def __init__(self, address: Address, clients: int = 8, query: str = "", method: str = "GET"):
+        super().__init__(clients)
+        self._address, self._query, self._method = address, query, method
+        self._started = 0
+        self.refused = 0  # connections: nobody listens any more
+        self.ends_at_refusal = False
 
     def _next(self) -> str:
         with self._changed:

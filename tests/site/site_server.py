@@ -1,12 +1,12 @@
 """A server of several sites, for tests: slipway.ini, sites/, and clients that ask them."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from conftest import Sites
 from http1 import TIMEOUT_S, Peer, Response, build
+from load import Clients
 from program import Site
 from projects import make_wsgi, write
 
@@ -55,35 +55,20 @@ class Server:
         return self.rows()[name]["workers"][-1]["pid"]  # of the newest generation
 
 
-class Asking:
-    """Clients that ask for one host without pause; `wrong`: what `is_right` refused."""
+class Asking(Clients):
+    """Clients that ask for one host; `wrong`: what `is_right` refused."""
 
     def __init__(
         self, site: Site, host: str, is_right: Callable[[Response], bool], clients: int = 2
     ):
+        super().__init__(clients)
         self._site, self._host, self._is_right = site, host, is_right
-        self._stopping = False
-        self._changed = threading.Condition()
-        self.answers = 0
         self.wrong: list[tuple[int, bytes]] = []
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        super().__enter__()
         self.wait_more(1)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping = True
-        for thread in self._threads:
-            thread.join(3 * TIMEOUT_S)
-            assert not thread.is_alive(), "a client still waits"
-
-    def wait_more(self, count: int) -> None:
-        with self._changed:
-            wanted = self.answers + count
-            assert self._changed.wait_for(lambda: self.answers >= wanted, TIMEOUT_S), "no answers"
 
     def _run(self) -> None:
         while not self._stopping:

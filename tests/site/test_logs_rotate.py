@@ -4,13 +4,13 @@ import gzip
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import Sites
 from http1 import Peer, build, get
 from program import Site, run, until
+from small_disk import small_disk
 
 NAME = re.compile(r"access\.log-\d{8}T\d{6}Z(\.\d\d)?(\.gz)?")
 
@@ -159,36 +159,28 @@ def ask_one(site: Site) -> bool:
 
 
 def test_a_full_disk_costs_lines_and_nothing_else(sites: Sites) -> None:
-    disk = sites.folder / "logs"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount")
-    try:
+    with small_disk(sites.folder / "logs") as disk:
         site = start(sites, "--access-fields", "target,status,agent")
-        fill = disk / "fill"
-        fill.write_bytes(b"x" * 60 * 1024)
+        disk.fill()
         agent = [("User-Agent", "a" * 500)]
         with Peer(site.address) as peer:
             for n in range(4000):  # more than scribe and disk hold
                 assert peer.ask("GET", f"/{n}", agent).status == 200
         until("the count", lambda: site.status()["logs"]["access_dropped"] > 0)
-        found = (disk / "access.log").read_text()
+        log = disk.folder / "access.log"
+        found = log.read_text()
         assert found.endswith("\n") and all(len(line) > 500 for line in found.splitlines())
-        fill.unlink()
-        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+        disk.make_room()
         agent = [("User-Agent", "b" * 500)]
         until(
             "lines again",
-            lambda: get(site.address, "/later", agent) and "/later" in text(disk / "access.log"),
+            lambda: get(site.address, "/later", agent) and "/later" in text(log),
         )
-        lines = text(disk / "access.log").splitlines()
+        lines = text(log).splitlines()
         assert all(re.fullmatch(r'"/[0-9later]+" 200 "(a{500}|b{500})"', line) for line in lines)
         until("the log", lambda: 'lines were dropped: log="access log" count=' in site.log())
         assert "lines of the access log were dropped" in site.verb("status").stdout
         site.stop()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_folder_that_went_and_came_back(sites: Sites) -> None:

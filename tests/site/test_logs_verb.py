@@ -5,12 +5,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Sites
 from http1 import Peer, get
 from program import Lines, Site, environment, run, until
 from projects import write
+from small_disk import small_disk
 
 
 def start(sites: Sites, *options: str) -> Site:
@@ -126,19 +128,10 @@ class IntoFile(Site):
     """`slipway serve > FILE`, as a shell does it."""
 
     def _launch(
-        self, command: list[str], folder: Path, env: dict[str, str]
+        self, command: list[str], folder: Path, env: dict[str, str], **more: Any
     ) -> subprocess.Popen[bytes]:
-        self.path = Path(env["INTO"])
-        process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" > "$INTO"', "sh", *command],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        return self._read(process)
+        into = ["sh", "-c", 'exec "$@" > "$INTO"', "sh", *command]
+        return super()._launch(into, folder, env, **more)
 
 
 def test_standard_output_that_is_a_file(sites: Sites) -> None:
@@ -240,27 +233,19 @@ def test_sites_that_share_a_file_share_it_whole(sites: Sites) -> None:
 
 
 def test_what_a_site_loses_is_counted(sites: Sites) -> None:
-    disk = sites.folder / "logs"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount")
-    try:
-        path = disk / "own"
+    with small_disk(sites.folder / "logs") as disk:
+        path = disk.folder / "own"
         site = make_sites(sites, "", one=f"access-log = {path}", two="")
-        (disk / "fill").write_bytes(b"x" * 60 * 1024)
+        disk.fill()
         agent = [("Host", "one.test"), ("User-Agent", "a" * 500)]
         with Peer(site.address) as peer:
             for n in range(2500):
                 assert peer.ask("GET", f"/{n}", agent).status == 200
         until("the count", lambda: site.status()["logs"]["access_dropped"] > 0)
-        (disk / "fill").unlink()
-        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+        disk.make_room()
         # No request comes: it looks by itself whether there is room again.
         until("the lines that waited", lambda: path.stat().st_size > 500000)
         get(site.address, "/after", agent)
         until("a line", lambda: "GET /after " in path.read_text())
         site.err.wait(f'lines were dropped: log="{path}" count=')
         site.stop()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -71,12 +71,15 @@ def test_one_comes_and_goes(server: Server) -> None:
     assert server.pid("shop") != shop
 
 
+def work_file(server: Server, *lines: str) -> Path:
+    """A site of the tests' application `work`."""
+    text = [f"chdir = {APPS}", "app = work:application", "hosts = work.test", *lines]
+    return write(server.folder / "sites" / "work.ini", "\n".join(text) + "\n")
+
+
 def test_requests_under_way_outlive_their_site(sites: Sites, server: Server) -> None:
     server.file("shop")
-    file = write(
-        server.folder / "sites" / "work.ini",
-        f"chdir = {APPS}\napp = work:application\nhosts = work.test\n",
-    )
+    file = work_file(server)
     site = server.start()
     gate = sites.gate("last")
     with Peer(site.address) as one:
@@ -89,7 +92,7 @@ def test_requests_under_way_outlive_their_site(sites: Sites, server: Server) -> 
         assert one.response().status == 200
     wait_gone([worker])
     site.err.wait("site is gone: site=work")
-    file.write_text(f"chdir = {APPS}\napp = work:application\nhosts = work.test\n")
+    work_file(server)
     server.reload()
     assert ask(site, "work.test", "/hello").status == 200
 
@@ -97,10 +100,7 @@ def test_requests_under_way_outlive_their_site(sites: Sites, server: Server) -> 
 def test_what_waits_in_a_site_that_goes_is_served(sites: Sites, server: Server) -> None:
     """Also requests that no worker has yet, and one whose body is still on its way."""
     server.file("shop")
-    file = write(
-        server.folder / "sites" / "work.ini",
-        f"chdir = {APPS}\napp = work:application\nhosts = work.test\nworkers = 1\n",
-    )
+    file = work_file(server, "workers = 1")
     site = server.start()
     gate = sites.gate("first")
     host = ("Host", "work.test")

@@ -30,10 +30,21 @@ static int taken(struct stage *s, unsigned worker, uint64_t want_bytes)
     return fd;
 }
 
-static void close_pipe(int ends[2])
+/* Theirs is `fd`. */
+static void close_all(int fd, int ends[2])
 {
+    (void)sys_close(fd);
     (void)sys_close(ends[0]);
     (void)sys_close(ends[1]);
+}
+
+/* The first worker does. */
+static void is_answered(struct stage *s, struct client *c, int fd, int ends[2])
+{
+    answers(s, 0, "");
+    turn(s);
+    has_answer(c, "");
+    close_all(fd, ends);
 }
 
 UNIT_TEST(a_worker_has_the_pipe_and_is_told_what_its_end_means)
@@ -51,11 +62,7 @@ UNIT_TEST(a_worker_has_the_pipe_and_is_told_what_its_end_means)
     assert_int_equal(frame_body_end(thread_of(&s, 0)), FRAME_END_OPEN);
     pool_body_end(s.pool, &c.call, FRAME_END_CUT);
     assert_int_equal(frame_body_end(thread_of(&s, 0)), FRAME_END_CUT);
-    answers(&s, 0, "");
-    turn(&s);
-    has_answer(&c, "");
-    (void)sys_close(fd);
-    close_pipe(ends);
+    is_answered(&s, &c, fd, ends);
     stage_end(&s);
 }
 
@@ -77,11 +84,7 @@ UNIT_TEST(an_end_said_before_the_offer_is_kept_for_it)
     int fd = taken(&s, 0, FRAME_BYTES_UNKNOWN);
     assert_span_equal(variable(thread_of(&s, 0), "CONTENT_LENGTH"), SPAN("(none)"));
     assert_int_equal(frame_body_end(thread_of(&s, 0)), FRAME_END_WHOLE);
-    answers(&s, 0, "");
-    turn(&s);
-    has_answer(&c, "");
-    (void)sys_close(fd);
-    close_pipe(ends);
+    is_answered(&s, &c, fd, ends);
     stage_end(&s);
 }
 
@@ -102,8 +105,7 @@ UNIT_TEST(what_is_in_the_pipe_goes_elsewhere_with_the_offer)
     takes(&s, 1, NULL);
     turn(&s);
     has_answer(&c, "");
-    (void)sys_close(fd);
-    close_pipe(ends);
+    close_all(fd, ends);
     stage_end(&s);
 }
 
@@ -118,11 +120,7 @@ UNIT_TEST(who_asks_is_told_once_that_it_is_read)
     frame_reads_body(thread_of(&s, 0));
     turn(&s);
     assert_int_equal(c.readings, 0);
-    answers(&s, 0, "");
-    turn(&s);
-    has_answer(&c, "");
-    (void)sys_close(fd);
-    close_pipe(ends);
+    is_answered(&s, &c, fd, ends);
 
     post(&s, &c, ends, -1);
     fd = taken(&s, 0, FRAME_BYTES_UNKNOWN);
@@ -133,11 +131,7 @@ UNIT_TEST(who_asks_is_told_once_that_it_is_read)
     frame_reads_body(thread_of(&s, 0));
     turn(&s);
     assert_int_equal(c.readings, 1);
-    answers(&s, 0, "");
-    turn(&s);
-    has_answer(&c, "");
-    (void)sys_close(fd);
-    close_pipe(ends);
+    is_answered(&s, &c, fd, ends);
     stage_end(&s);
 }
 
@@ -171,8 +165,7 @@ UNIT_TEST(harakiri_does_not_count_the_clients_time)
     passes(&s, 800);
     has_failed(&c, CALL_LATE);
     assert_in_range(c.call.app_us, 5000000, 5500000);
-    (void)sys_close(fd);
-    close_pipe(ends);
+    close_all(fd, ends);
     stage_end(&s);
 }
 
@@ -194,8 +187,7 @@ UNIT_TEST(the_clock_of_one_that_nobody_wants_runs)
     assert_int_equal(heard(&s, &msg, NULL), -1);
     passes(&s, 2000);
     assert_int_equal(heard(&s, &msg, NULL), CHANNEL_LATE);
-    (void)sys_close(fd);
-    close_pipe(ends);
+    close_all(fd, ends);
     stage_end(&s);
 }
 
