@@ -16,6 +16,11 @@ from typing import NamedTuple
 
 from program import ROOT
 
+OPTIONS = re.findall(
+    r'^OPTION\("([a-z0-9-]+)"', (ROOT / "src/conf/options.def").read_text(), re.MULTILINE
+)
+VERBS = re.findall(r'^VERB\("([a-z-]+)"', (ROOT / "src/cli/verbs.def").read_text(), re.MULTILINE)
+
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 MADE = {"options.md", "strictness.md", "from-nginx.md"}  # by the program, and by tests
 NAME = r"[a-z][a-z0-9-]*"

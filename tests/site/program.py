@@ -199,6 +199,12 @@ def memory_kib(pid: int) -> int:
     raise AssertionError(f"no Pss of {pid}")
 
 
+def status_of(pid: int) -> dict[str, str]:
+    """What the kernel says of a process (proc(5), status)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
 def ids_of(pid: int) -> tuple[int, int]:
     """Its user and group."""
     text = Path(f"/proc/{pid}/status").read_text()

@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from conftest import Sites
-from http1 import TIMEOUT_S, Peer, Response, build
+from http1 import TIMEOUT_S, Peer, Response, build, get
 from load import Clients
 from program import Site
 from projects import make_wsgi, write
 
 
 def ask(site: Site, host: str, target: str = "/") -> Response:
-    with Peer(site.address) as one:
-        one.send(build("GET", target, [("Host", host)]))
-        return one.response()
+    return get(site.address, target, [("Host", host)])
 
 
 class Server:

@@ -11,15 +11,22 @@ from pathlib import Path
 import pytest
 from certificates import make
 from conftest import Sites
-from docs_examples import BLOCKS, COMMANDS, INIS, MADE, PAGES, Block, Command, names_of
+from docs_examples import (
+    BLOCKS,
+    COMMANDS,
+    INIS,
+    MADE,
+    OPTIONS,
+    PAGES,
+    VERBS,
+    Block,
+    Command,
+    names_of,
+)
 from docs_place import FOREIGN, Place
 from http1 import Peer
 from program import ROOT, run
 from tls_client import TlsPeer
-
-TABLE = (ROOT / "src/conf/options.def").read_text()
-OPTIONS = set(re.findall(r'^OPTION\("([a-z0-9-]+)"', TABLE, re.MULTILINE))
-VERBS = re.findall(r'^VERB\("([a-z-]+)"', (ROOT / "src/cli/verbs.def").read_text(), re.MULTILINE)
 
 
 @functools.cache

@@ -4,12 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from docs_examples import INIS, MADE, PAGES, blocks_of
+from docs_examples import INIS, MADE, OPTIONS, PAGES, VERBS, blocks_of
 from program import ROOT
 
-TABLE = (ROOT / "src/conf/options.def").read_text()
-OPTIONS = re.findall(r'^OPTION\("([a-z0-9-]+)"', TABLE, re.MULTILINE)
-VERBS = re.findall(r'^VERB\("([a-z-]+)"', (ROOT / "src/cli/verbs.def").read_text(), re.MULTILINE)
 FIELDS = re.findall(r'"([a-z-]+)"', (ROOT / "src/conf/access_fields.def").read_text())
 ROWS = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/checks.md").read_text(), re.MULTILINE)
 DOCS = ROOT / "docs"

@@ -38,7 +38,7 @@ from http2 import (
     tls_context,
     word,
 )
-from program import Site, processes_of, until
+from program import Site, until
 
 BIG = os.urandom(1 << 20) * 4
 
@@ -686,7 +686,7 @@ def test_large_heads(pep: Site, count: int, size: int) -> None:
 def cells_kib(site: Site) -> int:
     """What the sessions of all connections have in memory: a mapping with flags of its own (and so
     has what sanitizers keep, in terabytes of addresses)."""
-    (edge,) = [pid for pid, name in processes_of(site.pid).items() if name.endswith("edge")]
+    (edge,) = site.pids("edge")
     found = []
     for one in re.split(r"^(?=[0-9a-f]+-)", Path(f"/proc/{edge}/smaps").read_text(), flags=re.M):
         facts = dict(re.findall(r"^(\w+): *(.*)$", one, re.M))

@@ -6,10 +6,10 @@ import pytest
 from conftest import Sites
 from http1 import Cut, get
 from program import Site, until
-from projects import write
+from projects import make_django, write
 
 APPLICATION = """
-import os, time
+import os, threading
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
@@ -18,7 +18,7 @@ def application(environ, start_response):
     if path == "/die":
         os._exit(3)
     if path == "/late":
-        time.sleep(30)
+        threading.Event().wait()
     if path == "/away":
         start_response("200 OK", [("Content-Length", "0"), ("X-Sendfile", "/no/such")])
         return [b""]
@@ -71,23 +71,12 @@ def fail(request):
 
 urlpatterns = [path("fail", fail)]
 """
-SETTINGS = """
-SECRET_KEY = "of a test, and as long as one that Django itself would have made"
-ALLOWED_HOSTS = ["*"]
-ROOT_URLCONF = "views"
-"""
-WSGI = """
-import os
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
-from django.core.wsgi import get_wsgi_application
-application = get_wsgi_application()
-"""
 
 
 def test_nor_beside_an_exception_that_django_caught(sites: Sites) -> None:
-    for name, text in (("views", VIEWS), ("settings", SETTINGS), ("app", WSGI)):
-        write(sites.folder / f"p/{name}.py", text)
-    site: Site = sites.start("app", chdir=sites.folder / "p")
+    folder = make_django(sites.folder / "p")
+    write(folder / "tiny" / "urls.py", VIEWS)
+    site: Site = sites.start(None, chdir=folder)
     get(site.address, "/fail?page=2&to%6Ben=hidden&x")
     site.err.wait(r'exception in the application: "GET /fail\?page=2&to%6Ben=\*\*\*&x"')
     assert "hidden" not in site.log() + site.access_log()

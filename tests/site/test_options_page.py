@@ -5,11 +5,8 @@ import re
 import subprocess
 
 import pytest
+from docs_examples import OPTIONS, VERBS
 from program import ROOT, SLIPWAY
-
-TABLE = (ROOT / "src/conf/options.def").read_text()
-OPTIONS = re.findall(r'^OPTION\("([a-z0-9-]+)"', TABLE, re.MULTILINE)
-VERBS = re.findall(r'^VERB\("([a-z]+)"', (ROOT / "src/cli/verbs.def").read_text(), re.MULTILINE)
 
 
 def run(*arguments: str, status: int = 0, **environment: str) -> tuple[str, str]:
@@ -33,7 +30,7 @@ def test_the_page_is_the_table() -> None:
 
 def test_help_lists_every_verb_and_option() -> None:
     text, _ = run("help")
-    assert re.findall(r"^  ([a-z]+) ", text, re.MULTILINE) == VERBS
+    assert re.findall(r"^  ([a-z][a-z-]*) ", text, re.MULTILINE) == VERBS
     assert run("--help")[0] == run("-h")[0] == text
     for verb in ("run", "serve", "check"):
         text, _ = run("help", verb)

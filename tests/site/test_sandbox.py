@@ -9,7 +9,7 @@ import pytest
 from conftest import Sites
 from http1 import Peer, build, get, post
 from load import Load
-from program import APPS, IS_SANITIZED, Site, ids_of, run, until, wait_gone
+from program import APPS, IS_SANITIZED, Site, ids_of, run, status_of, until, wait_gone
 from projects import make_django, write
 
 NEEDS_LANDLOCK = pytest.mark.skipif(IS_SANITIZED, reason="sanitizers leave Landlock off")
@@ -17,11 +17,6 @@ NEEDS_LANDLOCK = pytest.mark.skipif(IS_SANITIZED, reason="sanitizers leave Landl
 NOBODY = 65534
 is_root = os.geteuid() == 0
 as_root = pytest.mark.skipif(not is_root, reason="only root has users to give up")
-
-
-def status_of(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def edge_of(site: Site) -> int:

@@ -2,17 +2,17 @@
 
 import gzip
 import os
-import re
 import signal
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import Sites
 from http1 import Peer, get
-from program import IS_SANITIZED, SANDBOX, Site, until
+from program import IS_SANITIZED, SANDBOX, Site, status_of, until
 from projects import make_wsgi, write
 
 NOBODY = 65534
@@ -26,17 +26,14 @@ def start(sites: Sites, path: Path, *options: str) -> Site:
     return site
 
 
-def status_of(pid: int) -> dict[str, str]:
-    rows = re.findall(r"^(\w+):\t(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M)
-    return dict(rows)
-
-
 def asked(site: Site, path: Path, target: str) -> None:
     """Requests, until there is a line: a file is looked for once a second."""
 
     def look() -> bool:
         get(site.address, target)
-        return path.is_file() and f"GET {target} " in path.read_text()
+        with suppress(FileNotFoundError):  # between its old file and its new one
+            return f"GET {target} " in path.read_text()
+        return False
 
     until(target, look)
 
@@ -73,6 +70,7 @@ def test_files_in_his_folder_are_his(sites: Sites, his: Path) -> None:
     for n in range(8):
         asked(site, path, f"/{n}")
     packed = until("a compressed one", lambda: list(his.glob("a-*.gz")))
+    until("the next one", path.exists)
     for one in (path, packed[0]):
         found = one.stat()
         assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (NOBODY, 4, 0o640)

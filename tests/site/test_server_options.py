@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from certificates import make as make_certificate
 from conftest import Sites
-from http1 import Peer, build, get
+from http1 import Peer, build, can_connect, get
 from load import Load
 from program import Site, until, wait_gone
 from projects import write
@@ -30,14 +30,6 @@ def change(site: Site, ini: Path, *lines: str, status: int = 0) -> str:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as one:
         return one.getsockname()[1]
-
-
-def is_refused(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 LISTEN = "listen = 127.0.0.1:0"
@@ -84,7 +76,7 @@ def test_addresses_come_and_go(sites: Sites) -> None:
         assert get(("127.0.0.1", port), "/hello").status == 200
         assert len(site.status()["url"]) == 2
         change(site, ini, LISTEN)
-        until("it is closed", lambda: is_refused(port))
+        until("it is closed", lambda: not can_connect(("127.0.0.1", port)))
         load.wait_more(10)
     assert load.failures == []
     assert len(site.status()["url"]) == 1
@@ -106,7 +98,7 @@ def test_a_refused_reload_changes_no_address(sites: Sites) -> None:
     site, ini = start(sites, LISTEN)
     port = free_port()
     change(site, ini, LISTEN, f"listen = 127.0.0.1:{port}", "redirects = missing", status=1)
-    assert is_refused(port)
+    assert not can_connect(("127.0.0.1", port))
     change(site, ini, LISTEN, f"listen = 127.0.0.1:{port}")
     assert get(("127.0.0.1", port), "/hello").status == 200
 

@@ -11,7 +11,7 @@ import pytest
 from certificates import Pair
 from certificates import make as make_certificate
 from conftest import Sites
-from http1 import Response, build
+from http1 import Response
 from program import until, wait_gone
 from projects import write
 from site_server import Server, ask
@@ -207,8 +207,7 @@ def secure(server: Server, *names: str) -> dict[str, Pair]:
 def ask_tls(server: Server, name: str) -> Response:
     assert server.site
     with TlsPeer(server.site.address, host=f"{name}.test") as one:
-        one.send(build("GET", "/", [("Host", f"{name}.test")]))
-        return one.response()
+        return one.ask(fields=[("Host", f"{name}.test")])
 
 
 @pytest.mark.parametrize("fault", ["rubbish", "missing", "another key"])

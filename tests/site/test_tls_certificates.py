@@ -70,13 +70,23 @@ class Visitors:
 
 
 def test_replaced_under_load_of_new_handshakes(sites: Sites, pair: Pair, tmp_path: Path) -> None:
-    site = sites.start("plain", *pair.options, *LOOK, "--edges", "2", listen=LISTEN)
-    all_of_them = [der(pair)]
+    """By a link that is replaced: however slow this machine is, both files change at once."""
+
+    def put_both(number: int) -> Pair:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made = certificates.make(folder, "site", "one.test")
+        (tmp_path / "next").symlink_to(folder)
+        os.replace(tmp_path / "next", tmp_path / "live")
+        return made
+
+    all_of_them = [der(put_both(0))]
+    linked = Pair(*(tmp_path / "live" / file.name for file in pair))
+    site = sites.start("plain", *linked.options, *LOOK, "--edges", "2", listen=LISTEN)
     with TlsPeer(site.address) as old:
         visitors = Visitors(site, 8)
-        for number in range(5):
-            new = certificates.make(tmp_path, f"new{number}", "one.test")
-            put(new, pair)
+        for number in range(1, 6):
+            new = put_both(number)
             wait_served(site, new)
             all_of_them.append(der(new))
         reached = visitors.done + 50

@@ -34,11 +34,11 @@ UNIT_TEST(without_a_list_all_are)
 
 UNIT_TEST(a_log_has_no_foreign_bytes)
 {
-    char into[128], cut[24];
+    char into[128], cut[28];
     assert_string_equal(query_mask_log(into, sizeof into, SPAN("/\"?token=\x01&b=\x02"), SPAN("token")),
                         "/\\x22?token=***&b=\\x02");
-    (void)query_mask_log(cut, sizeof cut, SPAN("/?a=0123456789&token=abcdefgh"), SPAN("token"));
-    assert_null(strstr(cut, "abc"));
+    (void)query_mask_log(cut, sizeof cut, SPAN("/?a=0123456789&token=abcdefgh&b=1"), SPAN("token"));
+    assert_string_equal(cut, "/?a=0123456789&token=***...");
 }
 
 UNIT_MAIN(values_of_secrets_are_hidden, without_a_list_all_are, a_log_has_no_foreign_bytes)
