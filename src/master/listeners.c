@@ -284,12 +284,14 @@ static const struct listener *of_fd(const struct listeners *all, int fd)
     return NULL;
 }
 
-/* The socket of the same address, whatever words stand behind it. */
-static const struct listener *of_address(const struct listeners *l, const struct listen_spec *s)
+/* A socket of the same address, whatever words stand behind it, that is not among `more` yet. */
+static const struct listener *of_address(const struct listeners *l, const struct listeners *more,
+                                         const struct listen_spec *s)
 {
     struct listen_spec other;
     for (size_t i = 0; i < l->count; i++)
-        if (listen_parse(span_of(l->all[i].text), &other) == NULL && span_eq(other.address, s->address))
+        if (listen_parse(span_of(l->all[i].text), &other) == NULL && span_eq(other.address, s->address) &&
+            !of_fd(more, l->all[i].fd))
             return &l->all[i];
     return NULL;
 }
@@ -309,6 +311,22 @@ static int take_over(struct opening *o, const struct listener *old, const char *
     return 0;
 }
 
+/* Sockets that were passed are all of their name's. */
+static int take_over_or_open(struct opening *o, const struct listeners *l, const char *text)
+{
+    struct listen_spec s;
+    bool is_known = listen_parse(span_of(text), &s) == NULL;
+    bool is_right = is_known && !(s.has_proxy && o->conf->trusted_peers.count == 0);
+    const struct listener *old = is_right ? of_address(l, o->all, &s) : NULL;
+    if (!old)
+        return open_item(o, text);
+    bool is_several = s.kind == LISTEN_NAMED || s.kind == LISTEN_SYSTEMD;
+    int rc = 0;
+    for (; old && rc == 0; old = is_several ? of_address(l, o->all, &s) : NULL)
+        rc = take_over(o, old, text, &s);
+    return rc;
+}
+
 int listeners_open_more(const struct listeners *l, const struct conf *conf, struct listeners *more, char *why)
 {
     struct opening o = { .all = more, .conf = conf, .why = why };
@@ -318,13 +336,8 @@ int listeners_open_more(const struct listeners *l, const struct conf *conf, stru
         *more = *l;
         return 0;
     }
-    for (size_t i = 0; i < conf->listen.count && rc == 0; i++) {
-        struct listen_spec s;
-        const char *text = conf->listen.items[i];
-        const struct listener *old = listen_parse(span_of(text), &s) == NULL ? of_address(l, &s) : NULL;
-        bool is_new = !old || of_fd(more, old->fd) || (s.has_proxy && conf->trusted_peers.count == 0);
-        rc = is_new ? open_item(&o, text) : take_over(&o, old, text, &s);
-    }
+    for (size_t i = 0; i < conf->listen.count && rc == 0; i++)
+        rc = take_over_or_open(&o, l, conf->listen.items[i]);
     if (rc < 0)
         listeners_leave(l, more);
     return rc;

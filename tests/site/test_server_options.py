@@ -11,6 +11,7 @@ from load import Load
 from program import Site, until, wait_gone
 from projects import write
 from site_server import Asking, Server, ask
+from test_way_in import listening, passed
 from tls_client import get as get_tls
 
 
@@ -92,6 +93,21 @@ def test_an_address_that_is_taken_refuses_the_reload(sites: Sites) -> None:
         one.send(build("GET", "/hello", [("X-Long", "x" * 5000)]))
         assert one.response().status == 200
     assert len(site.status()["url"]) == 1
+
+
+def test_sockets_that_were_passed_stay(sites: Sites) -> None:
+    """`listen = systemd` is all of them, also for edges that begin after a reload."""
+    with listening() as one, listening() as two:
+        ini = write(sites.folder / "p" / "slipway.ini", "listen = systemd\nhead-limit = 64K\n")
+        options = {"listen": None, "options_of_count": False, "kind": passed(one, two)}
+        site = sites.start("work", "--config", str(ini), **options)
+        edges = site.pids("edge")
+        change(site, ini, "listen = systemd", "head-limit = 2K")
+        wait_gone(edges)
+        for socket_of in (one, two):
+            assert get(socket_of.getsockname(), "/hello").status == 200
+            long = [("X-Long", "x" * 5000)]
+            assert get(socket_of.getsockname(), "/hello", long).status == 431
 
 
 def test_a_refused_reload_changes_no_address(sites: Sites) -> None:
