@@ -20,7 +20,9 @@ int sys_lstat_at(int dir_fd, const char *path, struct stat *st)
 
 ssize_t sys_readlink_at(int dir_fd, const char *path, char *into, size_t bytes)
 {
-    ssize_t got = sys_fails_now() ? -1 : readlinkat(dir_fd, path, into, bytes);
+    if (sys_fails_now())
+        return -EIO;
+    ssize_t got = readlinkat(dir_fd, path, into, bytes);
     if (got < 0)
         return -errno;
     if ((size_t)got >= bytes)

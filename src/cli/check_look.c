@@ -181,8 +181,10 @@ static void look_at_annexes(const struct look *l)
 static int try_log(const char *path)
 {
     char folder[FOLDER_BYTES];
-    int fd = sys_open(path, O_WRONLY | O_APPEND, 0);
+    int fd = sys_open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY, 0);
     (void)sys_close(fd);
+    if (fd == -ENXIO)                 /* a FIFO: who reads it may come later */
+        return 0;
     if (fd != -ENOENT)
         return fd < 0 ? fd : 0;
     int rc = folder_parent(folder, path);

@@ -10,13 +10,14 @@
 #include "conf/folder.h"
 #include "conf/listen.h"
 #include "master/certificate_files.h"
+#include "serve/hosts.h"
 
 struct checking {
     const struct conf *server;
     char *const *envp;
     bool is_json, is_all, is_strict;
     json_t *sites;                /* NAME.ini: what was found */
-    json_t *owners;               /* host in lower case: NAME.ini */
+    struct hosts owners;          /* NAME.ini, as each_in_order() has it */
     unsigned bad;
 };
 
@@ -28,18 +29,16 @@ static void add_problem(json_t *found, const char *group, const char *sentence)
 }
 
 /* A host that another file has, too. */
-static void compare_hosts(const struct checking *c, const struct conf *conf, const char *file, json_t *found)
+static void compare_hosts(struct checking *c, const struct conf *conf, const char *file, json_t *found)
 {
-    char host[256], sentence[400];
+    char sentence[400];
     for (size_t i = 0; i == 0 || i < conf->hosts.count; i++) {
-        (void)snprintf(host, sizeof host, "%s", conf->hosts.count == 0 ? "*" : conf->hosts.items[i]);
-        for (char *at = host; *at; at++)
-            *at = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
-        const char *other = json_string_value(json_object_get(c->owners, host));
-        if (!other) {
-            (void)json_object_set_new(c->owners, host, json_string(file));
+        const char *host = conf->hosts.count == 0 ? "*" : conf->hosts.items[i];
+        const char *other = hosts_owner(&c->owners, span_of(host));
+        if (!other)
+            (void)hosts_add(&c->owners, span_of(host), (void *)(uintptr_t)file);
+        if (!other || other == file)
             continue;
-        }
         (void)snprintf(sentence, sizeof sentence, strcmp(host, "*") == 0 ? "%.80s has every host already%.0s"
                                                                          : "%.80s has the host %.255s already",
                        other, host);
@@ -47,7 +46,7 @@ static void compare_hosts(const struct checking *c, const struct conf *conf, con
     }
 }
 
-static json_t *look(const struct checking *c, const char *path)
+static json_t *look(struct checking *c, const char *name, const char *path)
 {
     char why[CONF_WHY_BYTES];
     struct conf *conf = conf_new();
@@ -56,7 +55,7 @@ static json_t *look(const struct checking *c, const char *path)
                             : json_pack("{s:b, s:s, s:[s]}", "ok", 0, "version", SLIPWAY_VERSION, "problems",
                                         conf ? why : "out of memory");
     if (rc == 0 && found)
-        compare_hosts(c, conf, folder_name(path), found);
+        compare_hosts(c, conf, name, found);
     conf_free(conf);
     return found;
 }
@@ -79,7 +78,7 @@ static int check_file(struct checking *c, const char *name)
     char path[FOLDER_BYTES];
     if (folder_join(path, c->server->sites, name) < 0)
         return 0;
-    json_t *found = look(c, path);
+    json_t *found = look(c, name, path);
     if (!found)
         return -ENOMEM;
     c->bad += !json_flag(found, "ok", false);
@@ -132,8 +131,8 @@ static bool check_own(const struct conf *server, char *why)
 int check_sites(const struct conf *server, char *const *envp, bool is_json, bool is_all, bool is_strict)
 {
     char why[CONF_WHY_BYTES];
-    struct checking c = { server, envp, is_json, is_all, is_strict, json_object(), json_object(), 0 };
-    int rc = c.sites && c.owners ? each_in_order(&c) : -ENOMEM;
+    struct checking c = { server, envp, is_json, is_all, is_strict, json_object(), { 0 }, 0 };
+    int rc = c.sites ? each_in_order(&c) : -ENOMEM;
     bool is_well = check_own(server, why);
     size_t count = json_object_size(c.sites);
     if (rc == 0 && count == 0)
@@ -150,7 +149,7 @@ int check_sites(const struct conf *server, char *const *envp, bool is_json, bool
     sys_free(line);
     json_decref(found);
     json_decref(c.sites);
-    json_decref(c.owners);
+    hosts_done(&c.owners);
     if (rc == -ENOENT)
         return verbs_fail(EXIT_WRONG, "%s has no file NAME.ini", server->sites);
     if (rc < 0)

@@ -335,13 +335,12 @@ int master_check_log(const char *option, const char *path, char *why)
     if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0 || journal_is_meant(path))
         return 0;
     int fd = log_folder_try(path);
-    if (fd == -ENXIO)                 /* a FIFO: who reads it may come later */
-        fd = -1;
-    else if (fd < 0)
+    bool is_wrong = fd < 0 && fd != -ENXIO;          /* ENXIO: a FIFO; who reads it may come later */
+    if (is_wrong)
         (void)snprintf(why, CONF_WHY_BYTES, "cannot write the file of --%s, %.300s: %s", option,
                        path, strerror(-fd));
     (void)sys_close(fd);
-    return fd < -1 ? fd : 0;
+    return is_wrong ? fd : 0;
 }
 
 /* The first large body would find out. */

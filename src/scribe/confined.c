@@ -42,17 +42,18 @@ static int judge(const struct confined *c, int rc)
 
 int confined_begin(struct confined *c, const struct conf *conf)
 {
-    *c = (struct confined){ .conf = conf, .rules = -1, .is_root = geteuid() == 0 };
+    *c = (struct confined){ .conf = conf, .rules = -1 };
+    bool is_root = geteuid() == 0;
     c->is_off = strcmp(conf->sandbox, "no") == 0;
     tzset();          /* it wants a file, once: now it may still be read */
     /* With one of root's groups the rights of somebody else would not be his. */
-    int rc = c->is_root ? judge(c, sys_set_groups(NULL, 0)) : 0;
+    int rc = is_root ? judge(c, sys_set_groups(NULL, 0)) : 0;
     if (c->is_off)
         return rc;
     if (rc == 0)
         rc = judge(c, sys_prctl(PR_SET_NO_NEW_PRIVS, 1));
     if (rc == 0)
-        rc = judge(c, c->is_root ? sys_keep_capabilities(KEPT) : sys_drop_capabilities());
+        rc = judge(c, is_root ? sys_keep_capabilities(KEPT) : sys_drop_capabilities());
     if (rc == 0 && !sys_is_sanitized())
         rc = judge(c, sys_prctl(PR_SET_DUMPABLE, 0));
     return rc;
@@ -66,20 +67,23 @@ static int make_rules(struct confined *c)
     int version = sys_landlock_version();
     if (version < 0)
         return version;
-    c->version = version;
     kinds = fence_kinds(version);
-    c->rules = sys_landlock_new(kinds.files | FENCE_READ_FILE | FENCE_READ_DIR, kinds.net, kinds.scoped);
+    c->handled = kinds.files | FENCE_READ_FILE | FENCE_READ_DIR;
+    c->rules = sys_landlock_new(c->handled, kinds.net, kinds.scoped);
     return c->rules < 0 ? c->rules : 0;
 }
 
-static uint64_t known(const struct confined *c, uint64_t access)
+static bool is_place(const struct confined *c, const struct stat *st)
 {
-    return access & (fence_kinds(c->version).files | FENCE_READ_FILE | FENCE_READ_DIR);
+    for (size_t i = 0; i < c->count; i++)
+        if (c->places[i].device == st->st_dev && c->places[i].inode == st->st_ino)
+            return true;
+    return false;
 }
 
 static void remember(struct confined *c, const struct stat *st)
 {
-    if (c->count < CONFINED_PLACES_MAX && !confined_misses(NULL, st)) {
+    if (c->count < CONFINED_PLACES_MAX && !is_place(c, st)) {
         c->places[c->count].device = st->st_dev;
         c->places[c->count++].inode = st->st_ino;
     }
@@ -93,9 +97,9 @@ static int allow_in(struct confined *c, const struct log_folder *f)
     bool is_there = fd >= 0 && sys_fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode);
     int rc = 0;
     if (is_there)                                    /* a pipe takes no rule, and needs none */
-        (void)sys_landlock_allow(c->rules, fd, known(c, FILE_ACCESS));
+        (void)sys_landlock_allow(c->rules, fd, FILE_ACCESS & c->handled);
     if (!is_there || S_ISREG(st.st_mode))
-        rc = sys_landlock_allow(c->rules, f->fd, known(c, FOLDER_ACCESS));
+        rc = sys_landlock_allow(c->rules, f->fd, FOLDER_ACCESS & c->handled);
     (void)sys_close(fd);
     remember(c, &f->st);
     return rc;
@@ -106,7 +110,7 @@ static int allow_in(struct confined *c, const struct log_folder *f)
 void confined_allow(struct confined *c, const char *path)
 {
     struct log_folder f;
-    if (c->is_off || c->is_closed || sys_is_sanitized() || (c->rules < 0 && c->count > 0))
+    if (c->is_off || c->is_closed || sys_is_sanitized() || c->is_given_up)
         return;
     int rc = c->rules < 0 ? make_rules(c) : 0;
     if (rc == 0 && log_folder_open(&f, path) == 0) {
@@ -117,16 +121,13 @@ void confined_allow(struct confined *c, const char *path)
         return;
     (void)sys_close(c->rules);
     c->rules = -1;
-    c->count++;                                      /* no second try */
+    c->is_given_up = true;
 }
 
 bool confined_misses(struct confined *c, const struct stat *folder)
 {
-    if (!c || !c->is_closed)
+    if (!c || !c->is_closed || is_place(c, folder))
         return false;
-    for (size_t i = 0; i < c->count; i++)
-        if (c->places[i].device == folder->st_dev && c->places[i].inode == folder->st_ino)
-            return false;
     c->is_missed = true;
     return true;
 }
@@ -136,7 +137,7 @@ int confined_close(struct confined *c)
     int rc = 0;
     if (c->is_off || sys_is_sanitized())
         return 0;
-    if (c->rules < 0 && c->count == 0)               /* no log is a file: nothing is opened any more */
+    if (c->rules < 0 && !c->is_given_up)              /* no log is a file: nothing is opened any more */
         rc = make_rules(c);
     if (rc == 0)
         rc = c->rules < 0 ? -EOPNOTSUPP : sys_landlock_enter(c->rules);

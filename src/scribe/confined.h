@@ -14,6 +14,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include "conf/conf.h"
@@ -23,11 +24,11 @@ enum { CONFINED_PLACES_MAX = 1024 };
 struct confined {
     const struct conf *conf;
     bool is_off;                  /* option sandbox: "no" */
-    bool is_root;
     bool is_missed;               /* a log was asked for that lies elsewhere */
     bool is_closed;               /* Landlock is in force */
+    bool is_given_up;             /* its rules cannot be had */
     int rules;                    /* that are being gathered; -1: none */
-    int version;                  /* of the kernel's Landlock */
+    uint64_t handled;             /* what of files they are about */
     size_t count;
     struct { dev_t device; ino_t inode; } places[CONFINED_PLACES_MAX];
 };

@@ -77,6 +77,17 @@ static void take_output(void *user, struct span line)
     sink_line(&s->output.place.sink, is_made ? buf_span(&s->line) : r.shown);
 }
 
+/* What a sink says of itself, perhaps while s->line is being written. */
+static void tell_log(void *user, struct span line)
+{
+    struct scribe *s = user;
+    struct buf under_way = s->line;
+    s->line = (struct buf){ 0 };
+    take_output(s, line);
+    buf_done(&s->line);
+    s->line = under_way;
+}
+
 /* For people, unless it goes to a file. */
 static void take_access(void *user, struct span line)
 {
@@ -274,23 +285,26 @@ static bool leave_place(struct place *p, void *user)
     return l->rc < 0;
 }
 
-static bool say_dropped(struct place *p, void *user)
+static bool own_up(struct place *p, void *user)
 {
     (void)user;
-    if (p->sink.dropped > 0)
-        sink_say_dropped(&p->sink, p->sink.dropped);
-    p->sink.dropped = 0;
+    sink_own_up(&p->sink);
     return false;
 }
 
-/* They are another's. */
 static bool forget_lines(struct place *p, void *user)
 {
-    struct scribe *s = user;
+    (void)user;
     buf_done(&p->sink.out);
+    return false;
+}
+
+/* What was not written is another's. */
+static void forget(struct scribe *s)
+{
+    (void)any_place(s, forget_lines, NULL);
     buf_done(&s->access.lines.part);
     buf_done(&s->output.lines.part);
-    return false;
 }
 
 /* A log lies in a folder that is closed to us: the master starts another scribe, with what we have not
@@ -298,7 +312,7 @@ static bool forget_lines(struct place *p, void *user)
 static void leave(struct scribe *s)
 {
     struct leaving l = { .s = s };
-    (void)any_place(s, say_dropped, NULL);
+    (void)any_place(s, own_up, NULL);
     s->reported_us = 0;
     report(s);
     (void)any_place(s, leave_place, &l);
@@ -312,7 +326,7 @@ static void leave(struct scribe *s)
     static const char word = CHANNEL_SCRIBE_WILL;
     s->is_leaving = fd >= 0 && sys_send_fds(s->channel_fd, &word, 1, &fd, 1, MSG_DONTWAIT) == 1;
     if (s->is_leaving)
-        (void)any_place(s, forget_lines, s);
+        forget(s);
     if (fd >= 0)
         (void)sys_close(fd);
     buf_done(&l.will);
@@ -442,13 +456,13 @@ static void open_places(struct scribe *s)
                             output = { "log", STDERR_FILENO, !s->is_json, &s->confined };
     place_init(&s->access.place, s->conf->access_log, &access);
     place_init(&s->output.place, s->conf->log, &output);
-    s->access.place.sink.tell = s->output.place.sink.tell = take_output;
+    s->access.place.sink.tell = s->output.place.sink.tell = tell_log;
     s->access.place.sink.tell_user = s->output.place.sink.tell_user = s;
     sink_rotate(&s->access.place.sink, &rotation);
     if (strcmp(s->conf->log, s->conf->access_log) != 0)     /* one file is rotated by one of them */
         sink_rotate(&s->output.place.sink, &rotation);
     s->sites = (struct site_logs){ .rotation = rotation, .lent_fd = STDOUT_FILENO, .confined = &s->confined,
-                                   .tell = take_output, .tell_user = s };
+                                   .tell = tell_log, .tell_user = s };
 }
 
 static bool allow_one(struct place *p, void *user)

@@ -239,11 +239,12 @@ void sink_say_dropped(struct sink *s, uint64_t count)
     tell(s, (struct span){ line, (size_t)len });
 }
 
-static void say_dropped(struct sink *s)
+void sink_own_up(struct sink *s)
 {
     uint64_t count = s->dropped;
     s->dropped = 0;
-    sink_say_dropped(s, count);
+    if (count > 0)
+        sink_say_dropped(s, count);
 }
 
 void sink_look(struct sink *s)
@@ -266,7 +267,7 @@ void sink_line(struct sink *s, struct span line)
     if (is_due(s, line.len + 1 + (s->has_stamps ? STAMP_LINE_BYTES : 0)))
         rotate(s);
     if (s->dropped > 0 && buf_reserve(&s->out, DROPPED_BYTES + STAMP_BYTES + line.len + 1) == 0)
-        say_dropped(s);
+        sink_own_up(s);
     if (s->dropped == 0 && add(s, line) == 0)
         return;
     s->dropped++;

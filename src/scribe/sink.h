@@ -62,6 +62,7 @@ void sink_line(struct sink *s, struct span line);
 void sink_put_back(struct sink *s, struct span lines);
 void sink_flush(struct sink *s);          /* writes what the place takes without waiting */
 void sink_say_dropped(struct sink *s, uint64_t count);       /* where its count is said */
+void sink_own_up(struct sink *s);         /* says what it dropped, if anything */
 void sink_look(struct sink *s);           /* now and then: after the attic's thread */
 /* Now, as a stamp has it: "2026-11-24T07:18:19.123Z"; its length. */
 enum { SINK_STAMP_BYTES = 32 };

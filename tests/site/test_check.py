@@ -232,6 +232,13 @@ def test_sections_of_no_address(tmp_path: Path, pattern: str, is_right: bool) ->
     assert is_right or f"[route {pattern}] holds for nothing" in row["text"]
 
 
+def test_a_log_that_somebody_reads_later(tmp_path: Path) -> None:
+    """A FIFO: the check does not wait for its reader."""
+    write(make_django(tmp_path) / "slipway.ini", f"access-log = {tmp_path}/pipe\n")
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe" not in json.dumps(check_json(tmp_path)["checks"])
+
+
 def test_sections_below_a_mount(tmp_path: Path) -> None:
     write(make_django(tmp_path) / "tiny" / "urls.py", URLS)
     write(tmp_path / "slipway.ini", "mount = /m\n[route /m/about]\nretry=no\n")

@@ -1,6 +1,7 @@
 """Files of the logs: rotated by size and time, compressed, and never a line lost or cut."""
 
 import gzip
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import pytest
 from conftest import Sites
 from http1 import Peer, build, get
 from program import Site, run, until
+from projects import write
 from small_disk import small_disk
 
 NAME = re.compile(r"access\.log-\d{8}T\d{6}Z(\.\d\d)?(\.gz)?")
@@ -180,6 +182,32 @@ def test_a_full_disk_costs_lines_and_nothing_else(sites: Sites) -> None:
         assert all(re.fullmatch(r'"/[0-9later]+" 200 "(a{500}|b{500})"', line) for line in lines)
         until("the log", lambda: 'lines were dropped: log="access log" count=' in site.log())
         assert "lines of the access log were dropped" in site.verb("status").stdout
+        site.stop()
+
+
+TALKS = """
+def application(environ, start_response):
+    print(environ["PATH_INFO"] + " " + "x" * 500)
+    start_response("200 OK", [("Content-Length", "0")])
+    return [b""]
+"""
+
+
+def test_lines_of_json_are_whole_when_a_full_disk_has_room_again(sites: Sites) -> None:
+    write(sites.folder / "p/own.py", TALKS)
+    with small_disk(sites.folder / "logs") as disk:
+        log = disk.folder / "log"
+        options = ["--log", str(log), "--log-format", "json", "--access-log", "off"]
+        site: Site = sites.start("own", *options, chdir=sites.folder / "p")
+        disk.fill()
+        with Peer(site.address) as peer:
+            for n in range(4000):
+                assert peer.ask("GET", f"/{n}").status == 200
+        until("the count", lambda: site.status()["logs"]["log_dropped"] > 0)
+        disk.make_room()
+        until("lines again", lambda: get(site.address, "/later") and "/later" in text(log))
+        lines = [json.loads(line) for line in text(log).splitlines()]
+        assert any("lines were dropped" in str(line) for line in lines)
         site.stop()
 
 

@@ -322,13 +322,13 @@ def test_status_is_of_all(server: Server) -> None:
 
 
 def test_check_looks_at_each(server: Server) -> None:
-    server.file("shop")
+    server.file("shop", hosts=("shop.test", ".shop.test"))  # its own host twice
     server.file("bad", "listen = :1")
     site = server.start()
     done = site.verb("check", "--json", "--chdir", str(server.folder))
     found = json.loads(done.stdout)
     assert done.returncode == 1 and not found["ok"]
-    assert found["sites"]["shop.ini"]["site"] == "shop"
+    assert found["sites"]["shop.ini"]["site"] == "shop" and found["sites"]["shop.ini"]["ok"]
     assert "'listen'" in found["sites"]["bad.ini"]["problems"][0]
     shown = site.verb("check", "--chdir", str(server.folder)).stdout
     assert "==== shop.ini" in shown and "problem  bad.ini:4" in shown
