@@ -324,6 +324,21 @@ int sys_memfd(const char *name, unsigned flags)
     return sys_fails_now() ? -EMFILE : result(memfd_create(name, flags | MFD_CLOEXEC));
 }
 
+int sys_memfd_with(const char *name, struct span bytes)
+{
+    int fd = sys_memfd(name, 0);
+    for (off_t at = 0; fd >= 0 && bytes.len > 0;) {
+        ssize_t put = sys_pwrite(fd, bytes.at, bytes.len, at);
+        if (put <= 0) {
+            (void)sys_close(fd);
+            return put < 0 ? (int)put : -EIO;
+        }
+        at += put;
+        bytes = span_skip(bytes, (size_t)put);
+    }
+    return fd;
+}
+
 int sys_mmap(int fd, size_t bytes, int protection, int flags, void **at)
 {
     if (sys_fails_now())

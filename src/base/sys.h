@@ -33,6 +33,7 @@
 #include <sys/wait.h>
 #include <signal.h>
 #include <time.h>
+#include "base/span.h"
 
 /* Names this process for fault injection and for its short title in ps and top
  * ("slipway: edge"). */
@@ -101,6 +102,7 @@ ssize_t sys_getdents(int fd, void *into, size_t bytes);
 
 /* memory */
 int sys_memfd(const char *name, unsigned flags);                     /* MFD_CLOEXEC is added */
+int sys_memfd_with(const char *name, struct span bytes);             /* ... that has them, or -errno */
 int sys_mmap(int fd, size_t bytes, int protection, int flags, void **at);
 int sys_munmap(void *at, size_t bytes);
 int sys_madvise(void *at, size_t bytes, int advice);

@@ -24,33 +24,18 @@ struct certificates {                 /* one making; freed when it is done */
     char why[CONF_WHY_BYTES];
 };
 
-/* All of the memfd; .at is NULL when that fails. */
-static struct span read_bundle(int fd)
-{
-    struct stat st;
-    struct span none = { NULL, 0 };
-    if (sys_fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > BUNDLE_BYTES_MAX)
-        return none;
-    size_t bytes = (size_t)st.st_size;
-    char *text = sys_malloc(bytes);
-    if (text && sys_pread_all(fd, text, bytes, 0) < 0) {
-        sys_free(text);
-        return none;
-    }
-    return (struct span){ text, bytes };
-}
-
 /* On a helper's thread, or at the start on the only one. */
 static void make(struct helper_job *job)
 {
     struct certificates *c = container_of(job, struct certificates, job);
-    struct span bundle = read_bundle(c->fd);
-    c->setup.bundle = bundle;
+    struct buf bundle = { .limit_bytes = BUNDLE_BYTES_MAX };
     (void)snprintf(c->why, sizeof c->why, "they cannot be read");
-    c->made = bundle.at ? tls_server_new(&c->setup, c->why) : NULL;
-    if (bundle.at)
-        explicit_bzero((char *)(uintptr_t)bundle.at, bundle.len);
-    sys_free((char *)(uintptr_t)bundle.at);
+    int rc = edge_read_memfd(c->fd, BUNDLE_BYTES_MAX, &bundle);
+    c->setup.bundle = buf_span(&bundle);
+    c->made = rc == 0 ? tls_server_new(&c->setup, c->why) : NULL;
+    if (bundle.block)
+        explicit_bzero(bundle.block, bundle.cap_bytes);
+    buf_done(&bundle);
 }
 
 static void take(struct certificates *c)

@@ -51,13 +51,10 @@ static void end_with(struct edge *e, int error)
 
 static void pause_accepting(struct edge *e, int error)
 {
-    int64_t now_ms = loop_now_ms(e->loop);
-    if (e->accept_warned_ms == 0 || now_ms - e->accept_warned_ms >= ACCEPT_WARN_AGAIN_MS) {
+    if (loop_may_tell(e->loop, &e->accept_warned_ms, ACCEPT_WARN_AGAIN_MS))
         log_warn("accepting pauses", "error=\"%s\" connections=%llu limit=%lld for_ms=%d",
                  error == -EUSERS ? "as many connections as --connections allows" : strerror(-error),
                  (unsigned long long)e->conns_count, (long long)e->conf->connections, ACCEPT_PAUSE_MS);
-        e->accept_warned_ms = now_ms;
-    }
     for (size_t i = 0; i < e->listeners_count; i++)
         (void)loop_pause(&e->listeners[i].watch, true);
     (void)timer_set(e->loop, &e->accept_pause, ACCEPT_PAUSE_MS);

@@ -67,6 +67,8 @@ struct edge {
 };
 
 void edge_hear_on(struct edge *e, int obeyed);       /* e->reading is over, as edge_site_message says */
+/* All of a memfd of at most so many bytes, added to *into.  0 or -errno. */
+int edge_read_memfd(int fd, off_t most_bytes, struct buf *into);
 struct conf *edge_read_conf(int fd, char *why);      /* conf_write()'s text; NULL */
 /* The bundle in this memfd, which is ours from then on: at the start, and then by a helper. */
 int edge_certificates_first(struct edge *e, int fd);

@@ -71,7 +71,7 @@ void h1_adopt(struct h1_conn *c, struct h1_exchange *hx);
  * HTTP/1. */
 ssize_t h1_take_head(struct h1_conn *c, struct span data);
 int h1_body_begin(struct h1_conn *c);           /* as body_begin */
-/* One read at most: 1 the body is whole, 0 more at once, -EINPROGRESS the client must send, -EAGAIN a
+/* A bounded share of reads: 1 the body is whole, 0 not yet (the connection is woken), -EINPROGRESS the client must send, -EAGAIN a
  * helper writes (the connection is woken), -EPIPE cut short, -EBADMSG bad chunks, -EMSGSIZE over
  * body-limit, or why it has no place. */
 int h1_body_read(struct h1_conn *c);

@@ -150,7 +150,13 @@ static int read_length(struct h1_conn *c)
 
 int h1_body_read(struct h1_conn *c)
 {
-    return c->hx->x.request.is_chunked ? read_chunked(c) : read_length(c);
+    bool is_chunked = c->hx->x.request.is_chunked;
+    int rc = 0;
+    for (int budget = READS_A_TURN; rc == 0 && budget > 0; budget--)
+        rc = is_chunked ? read_chunked(c) : read_length(c);
+    if (rc == 0)
+        loop_again(&c->base.watch);
+    return rc;
 }
 
 void h1_body_stop(struct h1_exchange *hx, enum frame_body_end how)
@@ -163,23 +169,15 @@ void h1_body_stop(struct h1_exchange *hx, enum frame_body_end how)
 int h1_body_carry(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
-    for (int budget = READS_A_TURN; budget > 0; budget--) {
-        if (!hx->x.is_with_pool) {          /* answered without it: what is left is for nobody */
-            h1_body_stop(hx, FRAME_END_CUT);
-            return 1;
-        }
-        int rc = h1_body_read(c);
-        if (rc == 1) {
-            h1_body_stop(hx, FRAME_END_WHOLE);
-            return 1;
-        }
-        if (rc == -EAGAIN || rc == -EINPROGRESS) {
-            serve_body_awaits(&hx->x, rc == -EINPROGRESS && !hx->is_continue_due);
-            return 0;
-        }
-        if (rc < 0)
-            return rc;
+    if (!hx->x.is_with_pool) {              /* answered without it: what is left is for nobody */
+        h1_body_stop(hx, FRAME_END_CUT);
+        return 1;
     }
-    loop_again(&c->base.watch);
+    int rc = h1_body_read(c);
+    if (rc == 1)
+        h1_body_stop(hx, FRAME_END_WHOLE);
+    if (rc != -EAGAIN && rc != -EINPROGRESS)
+        return rc;
+    serve_body_awaits(&hx->x, rc == -EINPROGRESS && !hx->is_continue_due);
     return 0;
 }

@@ -38,7 +38,7 @@ static const struct phase_row {
 } phases[] = {
     [PHASE_PROXY] = { "proxy", h1_step_proxy, h1_late_proxy, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_HANDSHAKE] = { "handshake", h1_step_handshake, late_idle, LIMIT(handshake_timeout_ms), LIMIT_WHOLE_PHASE },
-    [PHASE_IDLE] = { "idle", h1_step_idle, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
+    [PHASE_IDLE] = { "idle", h1_step_head, late_idle, LIMIT(idle_timeout_ms), LIMIT_EACH_WAIT },
     [PHASE_HEAD] = { "head", h1_step_head, h1_late_request, LIMIT(head_timeout_ms), LIMIT_WHOLE_PHASE },
     [PHASE_BODY] = { "body", h1_step_body, h1_late_body, LIMIT(body_timeout_ms), LIMIT_EACH_WAIT },        /* pace_in */
     [PHASE_STREAM] = { "stream", h1_step_stream, h1_late_stream, 0, LIMIT_EACH_WAIT },       /* both ways, each at its pace */

@@ -123,11 +123,6 @@ enum next h1_step_head(struct h1_conn *c)
     return read_more(c);
 }
 
-enum next h1_step_idle(struct h1_conn *c)
-{
-    return h1_step_head(c);
-}
-
 /* Answered although no request could be read. */
 static enum next refuse_unread(struct h1_conn *c, unsigned status, struct span page)
 {
@@ -215,6 +210,12 @@ static enum next begin_stream(struct h1_conn *c)
     return NEXT_STEP;
 }
 
+static int send_continue(struct h1_conn *c)
+{
+    int rc = buf_add(&c->hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    return rc < 0 ? rc : h1_send(c);
+}
+
 static enum next begin_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
@@ -226,10 +227,8 @@ static enum next begin_body(struct h1_conn *c)
     int rc = h1_body_begin(c);
     if (rc < 0)
         return refuse_body(c, rc);
-    if (r->expects_continue && buf_len(&c->in) == 0) {
-        if (buf_add(&hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n")) < 0 || h1_send(c) < 0)
-            return NEXT_CLOSE;
-    }
+    if (r->expects_continue && buf_len(&c->in) == 0 && send_continue(c) < 0)
+        return NEXT_CLOSE;
     h1_enter(c, PHASE_BODY);
     return NEXT_STEP;
 }
@@ -250,28 +249,20 @@ static enum next end_body(struct h1_conn *c)
     return h1_served(c, serve_run(&hx->x));
 }
 
-/* A bounded share a turn: 16 reads. */
 enum next h1_step_body(struct h1_conn *c)
 {
     struct h1_exchange *hx = c->hx;
     if (buf_len(&hx->out) > 0 && h1_send(c) < 0)        /* what is left of "100 Continue" */
         return NEXT_CLOSE;
-    for (int budget = 16; budget > 0; budget--) {
-        int rc = h1_body_read(c);
-        hx->is_body_ours = rc == -EAGAIN;
-        if (rc == 1)
-            return end_body(c);
-        if (rc == -EAGAIN || rc == -EINPROGRESS)        /* a helper or the client comes back */
-            return NEXT_WAIT;
-        if (rc == -EPIPE || rc == -ECONNRESET)
-            return NEXT_CLOSE;                          /* cut short: nobody sees it */
-        if (rc == -EBADMSG)
-            return refuse(c, 400);
-        if (rc < 0)
-            return refuse_body(c, rc);
-    }
-    loop_again(&c->base.watch);
-    return NEXT_WAIT;
+    int rc = h1_body_read(c);
+    hx->is_body_ours = rc == -EAGAIN;
+    if (rc == 1)
+        return end_body(c);
+    if (rc == 0 || rc == -EAGAIN || rc == -EINPROGRESS)        /* the next turn, a helper or the client comes back */
+        return NEXT_WAIT;
+    if (rc == -EPIPE || rc == -ECONNRESET)
+        return NEXT_CLOSE;                              /* cut short: nobody sees it */
+    return rc == -EBADMSG ? refuse(c, 400) : refuse_body(c, rc);
 }
 
 /* ---- a body on its way to the worker --------------------------------------------------------- */
@@ -280,14 +271,12 @@ enum next h1_step_body(struct h1_conn *c)
 static enum next end_stream(struct h1_conn *c, enum frame_body_end how, unsigned status)
 {
     struct h1_exchange *hx = c->hx;
-    serve_body_end(&hx->x, how);
+    h1_body_stop(hx, how);
     if (hx->x.has_head) {
-        h1_body_stop(hx, how);
         h1_enter(c, PHASE_ANSWER);
         return NEXT_STEP;
     }
     serve_call_off(&hx->x);
-    h1_body_stop(hx, how);
     return refuse(c, status);
 }
 
@@ -300,8 +289,7 @@ static int say_continue(struct h1_conn *c)
     hx->is_continue_due = false;
     if (hx->x.has_head || hx->body.bytes > 0)
         return 0;
-    int rc = buf_add(&hx->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
-    return rc < 0 ? rc : h1_send(c);
+    return send_continue(c);
 }
 
 enum next h1_step_stream(struct h1_conn *c)

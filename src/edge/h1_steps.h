@@ -17,7 +17,6 @@ void h1_free_conn(struct loop_garbage *g);           /* ... of a connection that
 /* h1_request.c: the steps of its phases, and what their limits do */
 enum next h1_step_proxy(struct h1_conn *c);
 enum next h1_step_handshake(struct h1_conn *c);
-enum next h1_step_idle(struct h1_conn *c);
 enum next h1_step_head(struct h1_conn *c);
 enum next h1_step_body(struct h1_conn *c);
 enum next h1_step_stream(struct h1_conn *c);

@@ -104,7 +104,7 @@ static void log_own_failure(const struct h2_stream *st, int error)
     const struct request *r = &st->x.request;
     char target[200];
     log_warn("response cut", "request=\"%.*s %s\" left_bytes=%llu error=\"%s\"",
-             (int)r->method_name.len, r->method_name.at, 
+             (int)r->method_name.len, r->method_name.at,
              query_mask_log(target, sizeof target, r->target, access_secrets(&st->x)),
              (unsigned long long)store_bytes(&st->store),
              error == -EIO ? "the file became shorter or cannot be read" : strerror(-error));

@@ -9,7 +9,6 @@
 
 enum { FIELD_OVERHEAD_BYTES = 32, FAR_OVER = 4 };        /* RFC 9113, section 6.5.2 */
 enum { BAD_REQUEST = 400, HEAD_TOO_LARGE = 431, NOT_IMPLEMENTED = 501, NO_MEMORY = 503 };
-enum { METHOD_BYTES_MAX = 32 };          /* as in wire/h1_read.c */
 
 static void refuse(struct h2_stream *st, unsigned status)
 {
@@ -121,7 +120,7 @@ static void check_pseudo(struct h2_stream *st)
     struct span path = st->x.request.target;
     if (path.len > 0 && path.at[0] != '/' && !span_eq(path, SPAN("*")))
         refuse(st, BAD_REQUEST);
-    if (st->x.request.method_name.len > METHOD_BYTES_MAX)
+    if (st->x.request.method_name.len > REQUEST_METHOD_BYTES_MAX)
         refuse(st, NOT_IMPLEMENTED);
 }
 

@@ -235,12 +235,11 @@ static void stop_stream(struct h2_stream *st, enum frame_body_end how)
 /* It will not become whole.  The application is told; the client, too, unless the answer is on its way. */
 static void fail_stream(struct h2_stream *st, enum frame_body_end how, unsigned status)
 {
-    serve_body_end(&st->x, how);
-    if (!st->x.has_head)
-        serve_call_off(&st->x);
     stop_stream(st, how);
-    if (!st->x.has_head)
-        refuse(st, status);
+    if (st->x.has_head)
+        return;
+    serve_call_off(&st->x);
+    refuse(st, status);
 }
 
 static void fail_body(struct h2_stream *st, int error)

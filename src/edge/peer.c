@@ -59,11 +59,9 @@ static void refuse(struct conn *c, const char *reason)
 {
     enum { TELL_AGAIN_MS = 10000 };
     struct edge *e = c->edge;
-    int64_t now_ms = loop_now_ms(e->loop);
     e->unproxied++;
-    if (e->unproxied_told_ms != 0 && now_ms - e->unproxied_told_ms < TELL_AGAIN_MS)
+    if (!loop_may_tell(e->loop, &e->unproxied_told_ms, TELL_AGAIN_MS))
         return;
-    e->unproxied_told_ms = now_ms;
     log_warn("connection refused that should begin with a PROXY header", "peer=%s reason=\"%s\" so_far=%llu",
              c->address[0] ? c->address : "unix", reason, (unsigned long long)e->unproxied);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/sys.h"
+#include "fence/calls.h"
 #include "edge/body.h"
 #include "edge/sandbox_calls.h"
 
@@ -74,18 +75,13 @@ _Static_assert(ARRAY_LEN(parts) == SANDBOX_PARTS, "a part without a row");
 
 /* ---- giving up ---- */
 
-static bool is_missing_here(int error)
-{
-    return error == -EPERM || error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
-}
-
 static int judge(struct sandbox *s, enum sandbox_part part, int rc)
 {
     if (rc == 0) {
         s->on |= 1u << part;
         return 0;
     }
-    if (is_missing_here(rc) && strcmp(s->conf->sandbox, "yes") != 0) {
+    if (fence_is_missing(rc) && strcmp(s->conf->sandbox, "yes") != 0) {
         log_info("sandbox without a part", "part=\"%s\" error=\"%s\"", parts[part].name, strerror(-rc));
         return 0;
     }

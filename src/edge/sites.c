@@ -21,8 +21,7 @@ enum {
     AT_ONCE_BYTES = 16 * 1024,           /* so much of an annex the loop itself reads */
 };
 
-/* All of the memfd, added to *into.  0 or -errno. */
-static int read_memfd(int fd, off_t most_bytes, struct buf *into)
+int edge_read_memfd(int fd, off_t most_bytes, struct buf *into)
 {
     struct stat st;
     int rc = sys_fstat(fd, &st);
@@ -39,7 +38,7 @@ struct conf *edge_read_conf(int fd, char *why)
 {
     struct buf text = { 0 };
     struct conf *conf = conf_new();
-    int rc = conf ? read_memfd(fd, CONF_BYTES_MAX, &text) : -ENOMEM;
+    int rc = conf ? edge_read_memfd(fd, CONF_BYTES_MAX, &text) : -ENOMEM;
     rc = rc < 0 ? rc : conf_read_text(conf, buf_span(&text), why);
     buf_done(&text);
     if (rc == 0)
@@ -190,7 +189,7 @@ struct site_reading {
 static void read_annex(struct site_reading *r)
 {
     struct conf *conf = r->conf;
-    int rc = r->annex_fd < 0 ? 0 : read_memfd(r->annex_fd, ANNEX_BYTES_MAX, &r->annex);
+    int rc = r->annex_fd < 0 ? 0 : edge_read_memfd(r->annex_fd, ANNEX_BYTES_MAX, &r->annex);
     r->conf = NULL;
     if (rc == 0)
         r->routes = routes_new(conf, &r->annex);

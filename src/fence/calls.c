@@ -166,6 +166,11 @@ static int load(scmp_filter_ctx filter)
     return rc;
 }
 
+bool fence_is_missing(int error)
+{
+    return error == -EPERM || error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
+}
+
 int fence_calls_limit(const struct fence_table *tables, size_t count, const char *process, bool kills)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);

@@ -35,6 +35,8 @@ struct fence_table {
     size_t count;
 };
 
+/* Is it that this kernel, or a container, has not what was asked for? */
+bool fence_is_missing(int error);
 /* process: in the warning.  0, or -errno: nothing is filtered. */
 int fence_calls_limit(const struct fence_table *tables, size_t count, const char *process, bool kills);
 size_t fence_calls_count(const struct fence_table *table);       /* different ones that this machine has */

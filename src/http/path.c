@@ -19,9 +19,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte of an escape "%41", or -1; 0 is refused too: no file and no C library can tell "a\0b"
- * from "a". */
-static int escaped_byte(struct span s)
+int path_escaped_byte(struct span s)
 {
     int high = s.len >= 3 ? hex_value(s.at[1]) : -1;
     int low = s.len >= 3 ? hex_value(s.at[2]) : -1;
@@ -34,7 +32,7 @@ static ssize_t decode_escapes(struct span raw, char *into)
     for (size_t pos = 0; pos < raw.len; pos++) {
         int byte = (unsigned char)raw.at[pos];
         if (byte == '%') {
-            byte = escaped_byte(span_skip(raw, pos));
+            byte = path_escaped_byte(span_skip(raw, pos));
             pos += 2;
         }
         if (byte <= 0)
@@ -82,7 +80,7 @@ bool path_climbs(struct span raw)
     size_t bytes = 0, dots = 0;        /* of the segment so far */
     for (size_t pos = 0; pos < raw.len; pos++) {
         int byte = (unsigned char)raw.at[pos];
-        int escaped = byte == '%' ? escaped_byte(span_skip(raw, pos)) : -1;
+        int escaped = byte == '%' ? path_escaped_byte(span_skip(raw, pos)) : -1;
         byte = escaped > 0 ? escaped : byte;
         pos += escaped > 0 ? 2 : 0;
         if (byte == '/' && bytes == 2 && dots == 2)

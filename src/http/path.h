@@ -10,6 +10,10 @@
 /* True when decoding would change nothing: no '%' and no "/." in it.  `raw` begins with '/'. */
 bool path_is_plain(struct span raw);
 
+/* The byte of an escape "%41", or -1; 0 is refused too: no file and no C library can tell "a\0b"
+ * from "a". */
+int path_escaped_byte(struct span s);
+
 /* Decodes `raw` (a path that begins with '/', without query) into `into`, which has raw.len bytes,
  * then removes dot segments.  "//" is kept; ".." takes off the segment before it, even an empty
  * one.  The length (at least 1; the result begins with '/' and has no segment "." or ".."), or

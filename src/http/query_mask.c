@@ -1,25 +1,19 @@
 /* query_mask.c - see query_mask.h. */
 #include "http/query_mask.h"
-#include <ctype.h>
 #include "base/log.h"
 #include "http/field.h"
+#include "http/path.h"
 
 enum { NAME_BYTES = 256, LOG_BYTES = 2048 };
-
-static int digit_of(char byte)
-{
-    return byte >= '0' && byte <= '9' ? byte - '0' : tolower((unsigned char)byte) - 'a' + 10;
-}
 
 /* A name is written as the one who asks likes it; the application reads "to%6Ben", too. */
 static struct span decode(struct span name, char into[NAME_BYTES])
 {
     size_t len = 0;
     for (size_t i = 0; i < name.len && len < NAME_BYTES; i++) {
-        bool is_escape = name.at[i] == '%' && name.len - i > 2 && isxdigit((unsigned char)name.at[i + 1]) &&
-                         isxdigit((unsigned char)name.at[i + 2]);
-        into[len++] = is_escape ? (char)(digit_of(name.at[i + 1]) * 16 + digit_of(name.at[i + 2])) : name.at[i];
-        i += is_escape ? 2 : 0;
+        int byte = name.at[i] == '%' ? path_escaped_byte(span_skip(name, i)) : -1;
+        into[len++] = byte > 0 ? (char)byte : name.at[i];
+        i += byte > 0 ? 2 : 0;
     }
     return (struct span){ into, len };
 }

@@ -83,5 +83,7 @@ enum method method_of(struct span name);                /* with case (RFC 9110, 
  * "-._~", or an IPv6 address in brackets.  Stricter than RFC 3986: no escapes and no "a,b", which
  * no real host has and which is how two Hosts look after a proxy joined them. */
 bool request_host_is_valid(struct span host);
+enum { REQUEST_METHOD_BYTES_MAX = 32 };          /* a longer one is refused, on every wire */
+
 /* GET, HEAD, OPTIONS: may be repeated when a worker died before anything was sent. */
 bool method_is_safe(enum method m);

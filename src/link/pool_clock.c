@@ -21,7 +21,7 @@ static struct span request_line(const struct call *c, char *into, size_t cap_byt
     char target[900];
     if (!c)
         return SPAN("(cancelled)");
-    (void)query_mask_log(target, sizeof target, c->request->target, call_secrets(c));
+    (void)query_mask_log(target, sizeof target, c->request->target, span_of(c->secrets));
     int n = snprintf(into, cap_bytes, "%.*s %s", (int)c->request->method_name.len,
                      c->request->method_name.at, target);
     return (struct span){ into, n < 0 ? 0 : (size_t)n < cap_bytes ? (size_t)n : cap_bytes - 1 };

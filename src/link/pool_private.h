@@ -136,11 +136,6 @@ struct kill {                         /* a request that killed two workers */
     int64_t last_us;                  /* 0: an empty row */
 };
 
-static inline struct span call_secrets(const struct call *c)
-{
-    return c->secrets ? span_of(c->secrets) : (struct span){ NULL, 0 };
-}
-
 struct pool {
     struct loop *loop;
     struct loop_hook hook;

@@ -326,7 +326,7 @@ static void retry_or_fail(struct pool *p, const struct pool_worker *w, struct ca
     p->stats.retried++;
     log_warn("request runs again", "reason=\"its worker died\" worker_pid=%d request=\"%.*s %s\"",
              w->pid, (int)c->request->method_name.len, c->request->method_name.at,
-             query_mask_log(target, sizeof target, c->request->target, call_secrets(c)));
+             query_mask_log(target, sizeof target, c->request->target, span_of(c->secrets)));
     pool_requeue(p, c);
 }
 

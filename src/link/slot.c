@@ -1,7 +1,5 @@
 /* slot.c - the table of a slot's steps, and the two functions that read it. */
 #include "link/slot.h"
-#include <stddef.h>
-#include "base/span.h"
 
 const struct slot_row slot_table[SLOT_EVENTS] = {
     [SLOT_OFFER]    = { .name = "offer",    .from = SLOT_FREE,    .to = SLOT_OFFERED, .is_next_offer = true },

@@ -73,4 +73,3 @@ bool slot_next_in(const struct slot_row *table, uint64_t word, enum slot_event e
  * there.  *now (may be NULL) gets the word after the step, or the one that was found. */
 bool slot_try(_Atomic uint64_t *word, enum slot_event event, uint32_t sequence, uint16_t thread,
               uint64_t *now);
-

@@ -63,6 +63,15 @@ int64_t loop_now_ms(const struct loop *l)
     return l->now_us / 1000;
 }
 
+bool loop_may_tell(const struct loop *l, int64_t *told_ms, int64_t every_ms)
+{
+    int64_t now_ms = loop_now_ms(l);
+    if (*told_ms != 0 && now_ms - *told_ms < every_ms)
+        return false;
+    *told_ms = now_ms;
+    return true;
+}
+
 /* ---- watches ---- */
 
 static int watch(struct loop *l, struct watch *w, int fd, watch_fn run, unsigned wanted)

@@ -59,6 +59,8 @@ struct loop *loop_new(void);                    /* NULL: no memory or descriptor
 void loop_free(struct loop *l);
 int64_t loop_now_ms(const struct loop *l);
 int64_t loop_now_us(const struct loop *l);      /* of the last wake-up */
+/* May it be said (again)?  *told_ms: when it was last, kept here; 0: never. */
+bool loop_may_tell(const struct loop *l, int64_t *told_ms, int64_t every_ms);
 int loop_run(struct loop *l);                   /* until loop_stop(); 0 or -errno of the wait */
 /* when this turn is over; before loop_run(): not one turn */
 void loop_stop(struct loop *l);

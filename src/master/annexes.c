@@ -19,7 +19,7 @@ int annexes_read(struct generation *g, char *why)
     if (rc == 0 && g->report)
         pages_read(conf, g->report, &g->user, g->site->project->name, &text);
     if (rc == 0 && buf_len(&text) > 0) {
-        fd = rc = master_memfd("slipway-annex", buf_span(&text));
+        fd = rc = sys_memfd_with("slipway-annex", buf_span(&text));
         if (fd < 0)
             (void)snprintf(why, CONF_WHY_BYTES, "cannot hand files on: %s", strerror(-fd));
     }

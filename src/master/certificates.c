@@ -190,7 +190,7 @@ static int make_bundle(const struct certificates *c, const struct certificate_so
     struct buf bundle = { 0 };
     size_t count = 0;
     int rc = add_all(c, was, is, &bundle, &count);
-    rc = rc < 0 ? rc : count > 0 ? master_memfd("slipway-certificates", buf_span(&bundle)) : -ENOENT;
+    rc = rc < 0 ? rc : count > 0 ? sys_memfd_with("slipway-certificates", buf_span(&bundle)) : -ENOENT;
     wipe(&bundle);
     if (rc == -ENOENT)
         (void)certificate_files_some(0, why);
@@ -281,17 +281,17 @@ void certificates_forget(struct certificates *c, const struct site *site)
 
 /* ---- looking ---- */
 
-static void read_changed(struct certificates *c, const struct certificate_source *s, uint64_t stamp)
+static void read_changed(struct certificates *c, struct certificate_source *s, uint64_t stamp)
 {
     char why[CONF_WHY_BYTES];
     const struct site *site = s->site;
     if (certificates_reload(c, site, s->conf, why) == 0) {      /* s is gone then */
         const struct certificate_source *is = source_of(c, site);
-        log_info("certificates replaced", "%s%s%scertificates=%zu", site ? "site=" : "", site ? site->project->name : "",
-                 site ? " " : "", is->files.count);
+        log_info("certificates replaced", "%s%s%scertificates=%zu", site ? "site=" : "",
+                 site ? site->project->name : "", site ? " " : "", is->files.count);
         return;
     }
-    source_of(c, site)->refused = stamp;
+    s->refused = stamp;
     log_error("certificates not replaced, the old ones serve on", "error=\"%s\"", why);
 }
 

@@ -77,7 +77,9 @@ void edges_tell(struct edges *all, enum channel_kind kind, const struct generati
 
 void edges_tell_site(struct edges *all, const struct site *s)
 {
-    for (unsigned i = 0; i < all->count && site_has_hosts(s); i++)
+    if (!site_has_hosts(s))
+        return;
+    for (unsigned i = 0; i < all->count; i++)
         if (all->places[i].channel_fd >= 0)
             post_site(&all->places[i], s, site_conf(s), -1, 0);
 }

@@ -27,26 +27,11 @@ enum { EDGE_SPARE_MS = 1000, STOP_AGAIN_MS = 1000 };
 
 /* ---- the parts ask for ---- */
 
-int master_memfd(const char *name, struct span rest)
-{
-    int fd = sys_memfd(name, 0);
-    for (off_t at = 0; fd >= 0 && rest.len > 0;) {
-        ssize_t put = sys_pwrite(fd, rest.at, rest.len, at);
-        if (put <= 0) {
-            (void)sys_close(fd);
-            return put < 0 ? (int)put : -EIO;
-        }
-        at += put;
-        rest = span_skip(rest, (size_t)put);
-    }
-    return fd;
-}
-
 int master_site_fd(const struct conf *c)
 {
     struct buf text = { 0 };
     int rc = conf_write(c, &text);
-    int fd = rc < 0 ? rc : master_memfd("slipway-conf", buf_span(&text));
+    int fd = rc < 0 ? rc : sys_memfd_with("slipway-conf", buf_span(&text));
     buf_done(&text);
     return fd;
 }

@@ -7,7 +7,6 @@
  * Two steps, so that a reload that is refused has changed nothing: read, then take or leave.
  */
 #pragma once
-#include "base/json.h"
 #include "conf/conf.h"
 
 enum { WAITING_BYTES = 256 };

@@ -67,14 +67,19 @@ static bool has_host(const struct conf *c, const char *host)
     return false;
 }
 
+static bool has_lost_file(const struct site *s)
+{
+    struct stat st;
+    return s->file && sys_stat(s->file, &st) == -ENOENT;
+}
+
 /* What its file says now of a host; false when nobody can tell. */
 static bool file_says(const struct site *s, const char *host, bool has_it)
 {
     char why[CONF_WHY_BYTES];
-    struct stat st;
     if (!s->file)
         return false;
-    if (sys_stat(s->file, &st) == -ENOENT)
+    if (has_lost_file(s))
         return !has_it;
     struct conf *conf = conf_new();
     int rc = conf ? conf_load_site(conf, s->start->server, s->file, s->start->envp, why) : -ENOMEM;
@@ -102,12 +107,10 @@ static int compare_hosts(const struct conf *c, const struct site *other, const s
 
 static int compare(const struct reread *r, const struct site *other, char *why)
 {
-    struct stat st;
     int rc = compare_hosts(r->conf, other, site_conf(other), why);
     if (rc == 0 && other->next)
         rc = compare_hosts(r->conf, other, generation_start(other->next)->conf, why);
-    bool is_about_to_go = other->file && sys_stat(other->file, &st) == -ENOENT;
-    if (rc < 0 || is_about_to_go || strcmp(other->project->name, r->project.name) != 0)
+    if (rc < 0 || strcmp(other->project->name, r->project.name) != 0 || has_lost_file(other))
         return rc;
     (void)snprintf(why, CONF_WHY_BYTES, "another site is called %.63s, too: site = NAME", r->project.name);
     return -EEXIST;

@@ -65,7 +65,6 @@ void master_fail(struct master *m, const char *sentence, const char *traceback);
 void master_step(struct master *m);              /* somebody ended: maybe the phase did */
 int master_conf_fd(const struct master *m);      /* a fresh memfd with the options, or -errno */
 int master_site_fd(const struct conf *c);        /* ... with those of a site */
-int master_memfd(const char *name, struct span bytes);   /* with these bytes, or -errno */
 /* 0, or -errno with a sentence: the file of this option cannot be written. */
 int master_check_log(const char *option, const char *path, char *why);
 int master_check_spool(const struct master *m, const char *folder, char *why);

@@ -29,15 +29,10 @@ static const struct fence_call calls[] = {
 #include "scribe/calls.def"
 };
 
-static bool is_missing_here(int error)
-{
-    return error == -EPERM || error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
-}
-
 /* Without what this kernel or container has not we go on, unless all is wanted; edges say what is missing. */
 static int judge(const struct confined *c, int rc)
 {
-    return rc < 0 && is_missing_here(rc) && strcmp(c->conf->sandbox, "yes") != 0 ? 0 : rc;
+    return rc < 0 && fence_is_missing(rc) && strcmp(c->conf->sandbox, "yes") != 0 ? 0 : rc;
 }
 
 int confined_begin(struct confined *c, const struct conf *conf)

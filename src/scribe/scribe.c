@@ -322,7 +322,7 @@ static void leave(struct scribe *s)
     };
     for (size_t i = 0; i < ARRAY_LEN(parts) && l.rc == 0; i++)
         l.rc = will_add(&l.will, &parts[i]);
-    int fd = l.rc < 0 ? l.rc : will_write(&l.will);
+    int fd = l.rc < 0 ? l.rc : sys_memfd_with("slipway-lines", buf_span(&l.will));
     static const char word = CHANNEL_SCRIBE_WILL;
     s->is_leaving = fd >= 0 && sys_send_fds(s->channel_fd, &word, 1, &fd, 1, MSG_DONTWAIT) == 1;
     if (s->is_leaving)

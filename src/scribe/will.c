@@ -35,22 +35,6 @@ int will_next(struct span *text, struct will_item *item)
     return 1;
 }
 
-int will_write(const struct buf *will)
-{
-    struct span left = buf_span(will);
-    int fd = sys_memfd("slipway-lines", 0);
-    for (off_t at = 0; fd >= 0 && left.len > 0;) {
-        ssize_t sent = sys_pwrite(fd, left.at, left.len, at);
-        if (sent <= 0) {
-            (void)sys_close(fd);
-            return sent < 0 ? (int)sent : -ENOSPC;
-        }
-        left = span_skip(left, (size_t)sent);
-        at += sent;
-    }
-    return fd;
-}
-
 int will_read(int fd, struct buf *will)
 {
     ssize_t got = 1;

@@ -18,5 +18,4 @@ struct will_item {
 int will_add(struct buf *will, const struct will_item *item);         /* 0 or -errno; none is empty */
 /* The next item, whose spans point into the text, which is taken off: 1; 0: there is none; -EBADMSG. */
 int will_next(struct span *text, struct will_item *item);
-int will_write(const struct buf *will);                    /* a memfd, or -errno */
 int will_read(int fd, struct buf *will);                   /* 0 or -errno */

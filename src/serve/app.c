@@ -194,16 +194,14 @@ static void tell_underscored(struct exchange *x)
 {
     struct serve *s = x->serve;
     const struct field *f = request_field(&x->request, FIELD_UNDERSCORED);
-    int64_t now_ms = loop_now_ms(s->loop);
     char name[100];
     s->underscored += x->request.underscored;
-    if (!f || (s->underscored_told_ms > 0 && now_ms - s->underscored_told_ms < UNDERSCORED_TOLD_EVERY_MS))
+    if (!f || !loop_may_tell(s->loop, &s->underscored_told_ms, UNDERSCORED_TOLD_EVERY_MS))
         return;
     log_warn("request header dropped, its name has an underscore: have it sent with hyphens",
              "name=\"%s\" address=%.*s headers=%llu", log_escape(name, sizeof name, f->name),
              (int)x->request.from.address.len, x->request.from.address.at, (unsigned long long)s->underscored);
     s->underscored = 0;
-    s->underscored_told_ms = now_ms;
 }
 
 enum stage_says stage_app(struct exchange *x)

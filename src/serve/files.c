@@ -318,14 +318,6 @@ static bool note_another(struct files *f, const struct stat *st)
     return !is_known;
 }
 
-static bool is_told_often(struct files *f)
-{
-    int64_t now_ms = loop_now_ms(f->loop);
-    bool is_often = f->unreadable_told_ms > 0 && now_ms - f->unreadable_told_ms < UNREADABLE_TOLD_EVERY_MS;
-    f->unreadable_told_ms = is_often ? f->unreadable_told_ms : now_ms;
-    return is_often;
-}
-
 void files_note_refusal(struct files *f, unsigned root, struct span path, int error)
 {
     char shown[200];
@@ -336,7 +328,7 @@ void files_note_refusal(struct files *f, unsigned root, struct span path, int er
     int fd = r->only ? sys_openat(r->fd, r->only, O_PATH | O_CLOEXEC) : -EBADF;
     bool is_noted = fd >= 0 && sys_fstat(fd, &st) == 0 && note_another(f, &st);
     (void)sys_close(fd);
-    if (!is_noted && !is_told_often(f))
+    if (!is_noted && loop_may_tell(f->loop, &f->unreadable_told_ms, UNREADABLE_TOLD_EVERY_MS))
         log_warn("a file may not be read by the user of the edges (option edge-user): chmod o+r it, and o+x its folders",
                  "path=\"%s\"", log_escape(shown, sizeof shown, path));
 }

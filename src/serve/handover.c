@@ -86,7 +86,7 @@ void handover_missing(struct exchange *x)
     char target[200], value[400];
     log_warn("the application names a file that is not to be had in a protected folder (option protected)",
              "%.*s=\"%s\" request=\"%s\"", (int)x->handover->name.len, x->handover->name.at,
-             log_escape(value, sizeof value, x->handover->value), 
+             log_escape(value, sizeof value, x->handover->value),
              query_mask_log(target, sizeof target, x->request.target, access_secrets(x)));
     x->failure = "the application names a file that is not there";
     serve_refuse(x, 404);

@@ -78,9 +78,8 @@ static struct routes *make(const struct conf *site, struct conf *owned, struct b
 
 struct routes *routes_new(struct conf *site, struct buf *annex)
 {
-    struct buf taken = annex ? *annex : (struct buf){ 0 };
-    if (annex)
-        *annex = (struct buf){ 0 };
+    struct buf taken = *annex;
+    *annex = (struct buf){ 0 };
     return make(site, site, taken);
 }
 

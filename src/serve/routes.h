@@ -33,7 +33,7 @@ struct routes {
     struct route *all;            /* as paths.sets: the first one is the site's */
 };
 
-/* Of these options.  Both are the callee's, also when it fails, and so are the bytes of `annex` (NULL: none),
+/* Of these options.  Both are the callee's, also when it fails, and so are the bytes of `annex`,
  * which is empty afterwards.  NULL: no memory, or no annex.  May run on a helper's thread: a large
  * annex takes its time. */
 struct routes *routes_new(struct conf *site, struct buf *annex);

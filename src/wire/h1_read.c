@@ -13,7 +13,7 @@
 
 enum { BAD_REQUEST = 400, URI_TOO_LONG = 414, HEAD_TOO_LARGE = 431, NOT_IMPLEMENTED = 501,
        NO_MEMORY = 503, VERSION_NOT_SUPPORTED = 505 };
-enum { EMPTY_LINES_MAX = 2, METHOD_BYTES_MAX = 32, CRLF_BYTES = 2 };
+enum { EMPTY_LINES_MAX = 2, CRLF_BYTES = 2 };
 
 /* "HTTP/1.1" (RFC 9112, section 2.3): without case is not allowed, and both numbers are one digit.
  */
@@ -37,7 +37,7 @@ static int read_request_line(struct request *r, struct span line)
     size_t method_bytes = field_token_bytes(line);
     if (method_bytes == 0 || method_bytes == line.len || line.at[method_bytes] != ' ')
         return -BAD_REQUEST;
-    if (method_bytes > METHOD_BYTES_MAX)
+    if (method_bytes > REQUEST_METHOD_BYTES_MAX)
         return -NOT_IMPLEMENTED;
     struct span rest = span_skip(line, method_bytes + 1);
     size_t target_bytes = span_find(rest, ' ');

@@ -14,7 +14,7 @@ enum { REQUEST_LINE_BYTES = 400 };
 /* "GET /path?query", made safe for a log. */
 static const char *request_line(const struct server *s, struct frame_thread *frame, char into[REQUEST_LINE_BYTES])
 {
-    struct span secrets = s->secrets ? span_of(s->secrets) : (struct span){ NULL, 0 };
+    struct span secrets = span_of(s->secrets);
     char target[REQUEST_LINE_BYTES - 40], method[32];
     struct span block = frame_vars(frame);
     log_escape(method, sizeof method, environ_find(block, SPAN("REQUEST_METHOD")));
