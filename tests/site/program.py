@@ -199,6 +199,14 @@ def memory_kib(pid: int) -> int:
     raise AssertionError(f"no Pss of {pid}")
 
 
+def log_text(path: Path) -> str:
+    """What a log says by now; "" also between its rotated file and its next one."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 def status_of(pid: int) -> dict[str, str]:
     """What the kernel says of a process (proc(5), status)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Sites
 from http1 import Peer, build, get
-from program import Site, run, until
+from program import Site, log_text, run, until
 from projects import write
 from small_disk import small_disk
 
@@ -106,7 +106,7 @@ def test_by_time(sites: Sites) -> None:
     os.utime(path, (1763968699, 1763968699))
     site = start(sites, "--log-rotate-every", "24h")
     ask(site, 0, 2)
-    until("lines", lambda: path.exists() and path.read_text() == '"/0" 200\n"/1" 200\n')
+    until("lines", lambda: log_text(path) == '"/0" 200\n"/1" 200\n')
     packed = folder / "access.log-20251124T071819Z.gz"
     until("the old one", lambda: packed.exists())
     assert text(packed) == "old\n"
@@ -215,14 +215,14 @@ def test_a_folder_that_went_and_came_back(sites: Sites) -> None:
     site = start(sites)
     folder = sites.folder / "logs"
     ask(site, 0, 1)
-    until("a line", lambda: (folder / "access.log").read_text())
+    until("a line", lambda: log_text(folder / "access.log"))
     folder.rename(sites.folder / "away")
     (sites.folder / "away/access.log").unlink()
     ask(site, 1, 20)
     folder.mkdir()
     until("the lines", lambda: (folder / "access.log").exists())
     expected = "".join(f'"/{n}" 200\n' for n in range(1, 21))
-    until("all of them", lambda: (folder / "access.log").read_text() == expected)
+    until("all of them", lambda: log_text(folder / "access.log") == expected)
 
 
 def test_the_log_is_rotated_too(sites: Sites) -> None:

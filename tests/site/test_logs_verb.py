@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import Sites
 from http1 import Peer, get
-from program import Lines, Site, environment, run, until
+from program import Lines, Site, environment, log_text, run, until
 from projects import write
 from small_disk import small_disk
 
@@ -57,7 +57,7 @@ def test_rotated_files_come_first(sites: Sites, packs: str) -> None:
     site = start(sites, *options)
     for n in range(60):
         get(site.address, f"/{n}")
-    until("lines", lambda: "/59 " in (sites.folder / "logs/a").read_text())
+    until("lines", lambda: "/59 " in log_text(sites.folder / "logs/a"))
     assert targets(shown(site)) == [f"/{n}" for n in range(60)]
     assert len(list((sites.folder / "logs").iterdir())) > 3
 
@@ -85,7 +85,7 @@ def following(site: Site, *arguments: str) -> Iterator[Lines]:
 def test_follows_over_rotation(sites: Sites) -> None:
     site = start(sites, "--log-rotate-size", "1000", "--access-format", "combined")
     get(site.address, "/first")
-    until("a line", lambda: (sites.folder / "logs/a").read_text())
+    until("a line", lambda: log_text(sites.folder / "logs/a"))
     with following(site, "--path", "/") as seen:
         seen.wait("/first ")
         for n in range(40):

@@ -6,13 +6,12 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import Sites
 from http1 import Peer, get
-from program import IS_SANITIZED, SANDBOX, Site, status_of, until
+from program import IS_SANITIZED, SANDBOX, Site, log_text, status_of, until
 from projects import make_wsgi, write
 
 NOBODY = 65534
@@ -31,9 +30,7 @@ def asked(site: Site, path: Path, target: str) -> None:
 
     def look() -> bool:
         get(site.address, target)
-        with suppress(FileNotFoundError):  # between its old file and its new one
-            return f"GET {target} " in path.read_text()
-        return False
+        return f"GET {target} " in log_text(path)
 
     until(target, look)
 
@@ -243,7 +240,7 @@ def test_a_site_that_comes_with_a_folder(sites: Sites) -> None:
 
     def ask(name: str, path: Path) -> None:
         get(site.address, f"/{name}", [("Host", f"{name}.test")])
-        until("its line", lambda: path.is_file() and f"GET /{name} " in path.read_text())
+        until("its line", lambda: f"GET /{name} " in log_text(path))
 
     one = add("one")
     site = sites.start(None, chdir=sites.folder, options_of_count=False)
