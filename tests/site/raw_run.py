@@ -27,16 +27,21 @@ class Seen:
         self._path = path
         self._at = 0
 
+    def _lines(self) -> bytes:
+        """Since skip(), whole ones: of another a part may be there, up to the end of a page."""
+        if not self._path.exists():
+            return b""
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            text = file.read()
+        return text[: text.rfind(b"\n") + 1]
+
     def skip(self) -> None:
-        self._at = self._path.stat().st_size if self._path.exists() else 0
+        self._at += len(self._lines())
 
     def of(self, client: str) -> list[dict[str, str]] | None:
         """Since skip() and by the client of this address; None: one is still under way."""
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._at)
-            found = [json.loads(line) for line in file.read().splitlines()]
+        found = [json.loads(line) for line in self._lines().splitlines()]
         begun = [one for one in found if one.get("begun") == client]
         whole = [one for one in found if one.get("REMOTE_ADDR") == client]
         return None if len(begun) > len(whole) else whole
